@@ -1,0 +1,49 @@
+import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, UpstreamPlan } from '../../program/program.ts'
+import type { Settings } from '../../program/settings.ts'
+
+/** `portcullis.yaml`, read, checked and with every default filled in. Paths are absolute. */
+export interface Configuration {
+  readonly file: string
+  readonly contracts: readonly ContractEntry[]
+  readonly settings: Settings
+  readonly upstreams: { readonly [name: string]: UpstreamPlan & { readonly timeoutMs: number } }
+  /** By scheme name, or `contract.scheme` where names collide between contracts. */
+  readonly identity: { readonly [scheme: string]: IdentityEntry }
+  readonly limits: readonly LimitPlan[]
+  /** Default for operations that decide nothing; null when not written. */
+  readonly security: readonly SecurityDefault[] | null
+  readonly securityPosition: SourcePosition | null
+  readonly validate: { readonly requests: 'enforce' | 'report' }
+  readonly allowWeakening: boolean
+  readonly trustedProxies: readonly string[]
+  readonly addresses: AddressLists
+  readonly hosts: readonly string[]
+  readonly publicUrl: string | null
+  readonly cors: CorsPlan | null
+}
+
+export interface ContractEntry {
+  /** Label in operation ids and identities when there are several; `default` for `contract: FILE`. */
+  readonly name: string
+  readonly file: string
+  /** From the configuration; null means: the path of the first entry of the document's `servers`. */
+  readonly basePath: string | null
+  readonly stripBasePath: boolean
+  readonly upstream: string
+  readonly cors: CorsPlan | null
+  readonly addresses: AddressLists | null
+  readonly position: SourcePosition
+}
+
+/** One alternative of the default, e.g. `{ bearerAuth: ['orders:read'] }`. */
+export type SecurityDefault = { readonly [scheme: string]: readonly string[] }
+
+export interface IdentityEntry {
+  readonly type: 'jwt'
+  readonly issuers: readonly string[]
+  readonly audiences: readonly string[]
+  readonly algorithms: readonly string[]
+  readonly maxTokenAgeSeconds: number | null
+  readonly clockSkewSeconds: number
+  readonly position: SourcePosition
+}

@@ -1,0 +1,183 @@
+import type { JsonSchema } from '../base/json.ts'
+
+/**
+ * The compiled policy: everything that could be decided before the first request, as frozen plain data.
+ * It holds no function and no secret, crosses threads by structured clone, and is swapped whole on reload.
+ */
+export interface Program {
+  /** SHA-256, hex, over the canonical JSON of all other members. */
+  readonly digest: string
+  readonly operations: readonly OperationPlan[]
+  /** Schemas that plans refer to by `#/$defs/NAME`; JSON Schema 2020-12, already closed. */
+  readonly definitions: { readonly [name: string]: JsonSchema }
+  /** Security schemes by the name plans use; every one has a verifier. */
+  readonly schemes: { readonly [name: string]: SchemePlan }
+  /** Limits by index; `LimitPlan.name` is unique. */
+  readonly limits: readonly LimitPlan[]
+  readonly upstreams: { readonly [name: string]: UpstreamPlan }
+  readonly admission: AdmissionPlan
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE' | 'QUERY'
+
+/** Where a thing stands in the files a person wrote. Lines and columns count from 1. */
+export interface SourcePosition {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface OperationPlan {
+  /** `operationId`, else `METHOD /template`. Unique; the label of logs and metrics. */
+  readonly id: string
+  readonly contract: string
+  readonly method: Method
+  /** Base path and template, e.g. `/v1/orders/{orderId}`; OpenTelemetry's `http.route`. */
+  readonly route: string
+  readonly segments: readonly SegmentPlan[]
+  /** Leading segments that are matched and not forwarded (`stripBasePath`). */
+  readonly stripSegments: number
+  readonly upstream: string
+  readonly security: SecurityPlan
+  /** Indexes into `Program.limits` of every limit that applies, address limits that are global excepted. */
+  readonly limits: readonly number[]
+  readonly parameters: readonly ParameterPlan[]
+  readonly body: BodyPlan | null
+  /** CEL expressions, all of which must hold (object-level authorization). */
+  readonly rules: readonly RulePlan[]
+  readonly validateRequests: 'enforce' | 'report'
+  /** Milliseconds for the upstream to answer with a response head. */
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+  readonly addresses: AddressLists
+  readonly cors: CorsPlan | null
+  readonly source: SourcePosition
+}
+
+/** One path segment: literal text, or parts around parameters such as `{owner}.json`. Literals are canonical. */
+export type SegmentPlan =
+  | { readonly kind: 'literal'; readonly text: string }
+  | {
+      readonly kind: 'parameter'
+      readonly name: string
+      readonly prefix: string
+      readonly suffix: string
+      /** May take several segments, slashes included (the contract says `x-multi-segment: true`). */
+      readonly spans: boolean
+      /** Encoded octets otherwise refused as ambiguous, e.g. `%2F`, that this parameter may hold. */
+      readonly allow: readonly string[]
+    }
+
+export interface SecurityPlan {
+  /** Alternatives of OpenAPI `security`; one must hold. Empty: the operation is public. */
+  readonly alternatives: readonly RequirementPlan[]
+  readonly decidedBy: 'operation' | 'document' | 'configuration'
+  readonly source: SourcePosition
+}
+
+/** Schemes of one alternative; all must hold. Empty: anonymous callers pass (authentication is optional). */
+export type RequirementPlan = readonly { readonly scheme: string; readonly scopes: readonly string[] }[]
+
+/** A bearer JSON Web Token, verified against keys of its issuer. More kinds come with more verifiers. */
+export interface SchemePlan {
+  readonly kind: 'jwt'
+  readonly issuers: readonly string[]
+  /** Any one of them must stand in `aud`. Never empty. */
+  readonly audiences: readonly string[]
+  readonly algorithms: readonly string[]
+  /** Largest `exp - iat` accepted, in seconds; null when not limited. */
+  readonly maxTokenAgeSeconds: number | null
+  readonly clockSkewSeconds: number
+}
+
+export interface LimitPlan {
+  readonly name: string
+  readonly by: 'subject' | 'client' | 'address' | 'operation'
+  /** Tokens that one `windowSeconds` refills, evenly. */
+  readonly rate: number
+  readonly windowSeconds: number
+  /** Bucket capacity. */
+  readonly burst: number
+}
+
+export interface ParameterPlan {
+  readonly in: 'path' | 'query' | 'header' | 'cookie'
+  /** As the contract spells it; header names compare without case. */
+  readonly name: string
+  readonly required: boolean
+  readonly style: 'simple' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject' | 'label' | 'matrix'
+  readonly explode: boolean
+  readonly allowEmptyValue: boolean
+  /** How wire text becomes a typed value: OpenAPI says the schema's `type` decides. */
+  readonly type: ParameterType
+  /** Set when the parameter is described by `content: application/json` instead of a schema. */
+  readonly json: boolean
+  readonly schema: JsonSchema
+  readonly source: SourcePosition
+}
+
+export type PrimitiveType = 'string' | 'integer' | 'number' | 'boolean'
+
+/** `primitives` holds the acceptable readings, tried in the order integer, number, boolean, string. */
+export type ParameterType =
+  | { readonly kind: 'primitive'; readonly primitives: readonly PrimitiveType[] }
+  | { readonly kind: 'array'; readonly items: readonly PrimitiveType[] }
+  | {
+      readonly kind: 'object'
+      readonly properties: { readonly [name: string]: readonly PrimitiveType[] }
+      readonly additional: readonly PrimitiveType[] | null
+    }
+
+export interface BodyPlan {
+  readonly required: boolean
+  /** Media types in the order of the contract; parameters stripped, lower case; ranges such as `text/*` last. */
+  readonly content: readonly MediaTypePlan[]
+  readonly source: SourcePosition
+}
+
+export interface MediaTypePlan {
+  readonly mediaType: string
+  /** `json`: read whole, validated, then forwarded. `opaque`: streamed under the byte limit, content unseen. */
+  readonly reading: 'json' | 'opaque'
+  readonly schema: JsonSchema
+}
+
+export interface RulePlan {
+  readonly expression: string
+  readonly source: SourcePosition
+}
+
+export interface UpstreamPlan {
+  /** Origin, e.g. `http://127.0.0.1:3000`; `basePath` is put before the forwarded path, '' for none. */
+  readonly origin: string
+  readonly basePath: string
+  /** `Host` the upstream sees; from the configuration, never from the client. */
+  readonly host: string
+  readonly forwardCredential: boolean
+  /** Header name → CEL over the principal and `token`; removed from clients' requests in any spelling. */
+  readonly identityHeaders: { readonly [name: string]: string }
+}
+
+export interface AddressLists {
+  /** CIDRs. An empty `allow` allows all; `deny` wins. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+}
+
+export interface CorsPlan {
+  readonly origins: readonly string[]
+  readonly credentials: boolean
+}
+
+/** What is decided about a request before it is routed. */
+export interface AdmissionPlan {
+  /** CIDRs of proxies whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are believed. */
+  readonly trustedProxies: readonly string[]
+  readonly addresses: AddressLists
+  /** Acceptable `Host` values, lower case, with or without port; empty accepts any. */
+  readonly hosts: readonly string[]
+  /** Origin that clients use, e.g. `https://api.example.com`; null when unknown. */
+  readonly publicUrl: string | null
+  /** Indexes into `Program.limits` of the limits every request draws from before any cryptography. */
+  readonly limits: readonly number[]
+}

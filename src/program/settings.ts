@@ -1,0 +1,46 @@
+/**
+ * What the process needs to run the program and what must not be in it: sockets, files, secrets, times.
+ * Read from `portcullis.yaml` beside the program; swapped with it on reload where the listener allows it.
+ */
+export interface Settings {
+  readonly listen: {
+    readonly https: HttpsListen | null
+    readonly http: HttpListen | null
+    readonly admin: AdminListen | null
+  }
+  /** Absolute folder, mode 0700, for everything stateful without a server. */
+  readonly stateDir: string
+  /** Wait between unready and closing the listeners. */
+  readonly drainDelayMs: number
+  /** Longest wait for requests in flight at a stop. */
+  readonly stopTimeoutMs: number
+  readonly upstreams: { readonly [name: string]: UpstreamSettings }
+  /** Every file whose change should cause a reload. Absolute. */
+  readonly watched: readonly string[]
+}
+
+export interface HttpsListen {
+  readonly host: string
+  readonly port: number
+  /** Absolute paths of PEM files. */
+  readonly cert: string
+  readonly key: string
+}
+
+export interface HttpListen {
+  readonly host: string
+  readonly port: number
+  /** `redirect`: 308 to https. `plaintext`: serves in the clear (`allowPlaintext: true`). */
+  readonly mode: 'redirect' | 'plaintext'
+}
+
+export interface AdminListen {
+  readonly host: string
+  readonly port: number
+  /** Bearer token demanded when set; needed off loopback. */
+  readonly token: string | null
+}
+
+export interface UpstreamSettings {
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+}
