@@ -1,9 +1,10 @@
 import type { RawHeaders } from '../base/message.ts'
-import type { CorsPlan, LimitPlan, OperationPlan } from '../program/program.ts'
-import type { Denial, Fault } from './decision.ts'
-import type { BucketState } from './ports.ts'
+import type { LimitPlan, OperationPlan } from '../program/program.ts'
+import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
+import type { BucketState } from './ports.ts'
 import type { Principal } from './principal.ts'
+import type { CrossOrigin } from './route/cross-origin.ts'
 
 /** How the pipeline ends: a permit, a denial, or an answer the gateway itself owes. */
 export type Outcome =
@@ -13,19 +14,23 @@ export type Outcome =
 
 /** What became known on the way, whatever the end: the answer's headers and the record are made of it. */
 export interface Journal {
-  readonly requestId: string
-  readonly traceId: string
+  /** Fresh, or a trusted proxy's. */
+  requestId: string
+  /** W3C trace id: fresh, or a trusted proxy's. */
+  traceId: string
   /** Client address after the walk over trusted proxies, canonical; the socket peer's until then. */
   clientAddress: string
-  method: string
+  readonly method: string
   userAgent: string | null
   operation: OperationPlan | null
   principal: Principal | null
   readonly quotas: Quota[]
   /** The allowed origin of a cross-origin request; answers of all kinds carry its CORS headers. */
-  crossOrigin: { readonly origin: string; readonly plan: CorsPlan } | null
-  /** Faults that were found while validation only reports. */
-  reported: readonly Fault[]
+  crossOrigin: CrossOrigin | null
+  /** Denials that validation would have pronounced, had it not been set to report only. */
+  readonly reported: Denial[]
+  /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
+  forwardingIgnored: boolean
 }
 
 export interface Quota {

@@ -47,13 +47,21 @@ export const reasons = {
     title: 'Not authorized',
     meaning: 'An object-level rule of the contract does not hold for this caller.',
   },
-  quota_exceeded: { status: 429, title: 'Quota exceeded', meaning: 'A rate limit has no token left for this request.' },
+  quota_exceeded: {
+    status: 429,
+    title: 'Quota exceeded',
+    meaning: 'A rate limit has no token left for this request.',
+  },
   parameter_invalid: {
     status: 400,
     title: 'Invalid parameters',
     meaning: 'A path, query, header or cookie parameter breaks the contract or is unknown to it.',
   },
-  body_invalid: { status: 400, title: 'Invalid body', meaning: 'The body breaks its schema, or is not sound JSON.' },
+  body_invalid: {
+    status: 400,
+    title: 'Invalid body',
+    meaning: 'The body breaks its schema, or is not sound JSON.',
+  },
   body_unexpected: {
     status: 400,
     title: 'Unexpected body',
@@ -64,13 +72,21 @@ export const reasons = {
     title: 'Unsupported media type',
     meaning: 'The contract does not declare this media type or content coding for the body.',
   },
-  body_too_large: { status: 413, title: 'Body too large', meaning: 'The body exceeds the limit of the operation.' },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    meaning: 'The body exceeds the limit of the operation.',
+  },
   header_too_large: {
     status: 431,
     title: 'Header fields too large',
     meaning: 'The head of the request exceeds the limit of the gateway.',
   },
-  uri_too_long: { status: 414, title: 'URI too long', meaning: 'The request target exceeds the limit of the gateway.' },
+  uri_too_long: {
+    status: 414,
+    title: 'URI too long',
+    meaning: 'The request target exceeds the limit of the gateway.',
+  },
   request_timeout: { status: 408, title: 'Request timeout', meaning: 'Head or body did not arrive in time.' },
   misdirected_request: {
     status: 421,
@@ -87,7 +103,11 @@ export const reasons = {
     title: 'Bad gateway',
     meaning: 'The upstream refused the connection or broke it before answering.',
   },
-  upstream_timeout: { status: 504, title: 'Gateway timeout', meaning: 'The upstream did not answer in time.' },
+  upstream_timeout: {
+    status: 504,
+    title: 'Gateway timeout',
+    meaning: 'The upstream did not answer in time.',
+  },
   response_invalid: {
     status: 502,
     title: 'Bad gateway',
@@ -98,13 +118,21 @@ export const reasons = {
     title: 'Address not allowed',
     meaning: 'The address lists of the gateway, the contract or the operation do not let this client in.',
   },
-  upgrade_refused: { status: 400, title: 'Upgrade refused', meaning: 'Protocol upgrades (WebSocket) are not served.' },
+  upgrade_refused: {
+    status: 400,
+    title: 'Upgrade refused',
+    meaning: 'Protocol upgrades (WebSocket) are not served.',
+  },
   expectation_failed: {
     status: 417,
     title: 'Expectation failed',
     meaning: 'The Expect header holds something other than 100-continue.',
   },
-  internal: { status: 500, title: 'Internal error', meaning: 'A defect of the gateway; the request was not forwarded.' },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    meaning: 'A defect of the gateway; the request was not forwarded.',
+  },
 } as const satisfies { readonly [reason: string]: ReasonRow }
 
 export interface ReasonRow {

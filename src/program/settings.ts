@@ -42,5 +42,9 @@ export interface AdminListen {
 }
 
 export interface UpstreamSettings {
-  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+  readonly tls: {
+    readonly ca: string | null
+    readonly cert: string | null
+    readonly key: string | null
+  } | null
 }

@@ -1,0 +1,152 @@
+import type { JsonObject } from '../../base/json.ts'
+import { isJsonObject } from '../../base/json.ts'
+import type { SchemePlan } from '../../program/program.ts'
+import type { SeenToken } from '../ports.ts'
+import type { Principal } from '../principal.ts'
+
+export type Judgement =
+  | { readonly kind: 'accepted'; readonly identity: Identity }
+  | { readonly kind: 'invalid'; readonly detail: string }
+
+/** What one verified token says about its bearer. */
+export type Identity = Omit<Principal, 'schemes'>
+
+type Signed = Extract<SeenToken, { kind: 'signed' }>
+type Check = (seen: Signed, plan: SchemePlan, nowSeconds: number) => string | null
+
+/** Latest instant a NumericDate may name: the end of the year 9999. */
+const maxNumericDate = 253_402_300_799
+
+/**
+ * The checks of an access token whose signature holds, in order; each answers what is wrong, or null.
+ * They are made anew for every request, on cached tokens too (attack A15).
+ */
+const checks: readonly Check[] = [
+  issuerIsConfigured,
+  typeIsAccessToken,
+  audienceIsOurs,
+  notExpired,
+  notBeforeItsTime,
+  notTooOld,
+  notSenderConstrained,
+  claimsHaveTheirTypes,
+]
+
+/**
+ * Decides whether a token with a good signature is an access token for this API, now.
+ * @param nowMs epoch milliseconds
+ * @see RFC 7519 4.1, RFC 9068 4, RFC 8725 3
+ */
+export function judgeAccessToken(seen: Signed, plan: SchemePlan, nowMs: number): Judgement {
+  const nowSeconds = nowMs / 1000
+  for (const check of checks) {
+    const wrong = check(seen, plan, nowSeconds)
+    if (wrong !== null) return { kind: 'invalid', detail: wrong }
+  }
+  return { kind: 'accepted', identity: identityOf(seen) }
+}
+
+// RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
+function issuerIsConfigured({ claims, issuer }: Signed, plan: SchemePlan): string | null {
+  if (claims.iss !== issuer) return 'iss is not the issuer whose key verified the token'
+  return plan.issuers.includes(issuer) ? null : 'iss is not configured for this scheme'
+}
+
+// RFC 8725 3.11, 3.12. ATTACK: A19, an ID token or refresh token used as an access token.
+function typeIsAccessToken({ type, claims }: Signed): string | null {
+  if (type !== null && type !== 'at+jwt' && type !== 'jwt') return 'typ is not that of an access token'
+  if (type !== 'at+jwt' && idTokenClaims.some((claim) => claim in claims))
+    return 'this looks like an ID token'
+  const use = claims.token_use
+  if (use !== undefined && use !== 'access') return 'token_use is not access'
+  const claimedType = claims.typ
+  return claimedType === 'ID' || claimedType === 'Refresh'
+    ? 'the typ claim is not that of an access token'
+    : null
+}
+const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash']
+
+// RFC 7519 4.1.3. ATTACK: A7.
+function audienceIsOurs({ claims }: Signed, plan: SchemePlan): string | null {
+  const audience = claims.aud
+  if (audience === undefined) return 'aud is missing'
+  const values: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
+  if (!values.every((value) => typeof value === 'string'))
+    return 'aud is neither a string nor a list of strings'
+  return values.some((value) => plan.audiences.includes(value)) ? null : 'aud does not name this API'
+}
+
+// RFC 7519 4.1.4. ATTACK: A6, exp missing, a string, a fraction or beyond any calendar.
+function notExpired({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+  const expires = claims.exp
+  if (expires === undefined) return 'exp is missing'
+  if (!isNumericDate(expires)) return 'exp is not a date'
+  return nowSeconds < expires + plan.clockSkewSeconds ? null : 'expired'
+}
+
+// RFC 7519 4.1.5, 4.1.6
+function notBeforeItsTime({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+  for (const name of ['nbf', 'iat']) {
+    const from = claims[name]
+    if (from === undefined) continue
+    if (!isNumericDate(from)) return `${name} is not a date`
+    if (nowSeconds < from - plan.clockSkewSeconds) return `${name} is in the future`
+  }
+  return null
+}
+
+function notTooOld({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+  if (plan.maxTokenAgeSeconds === null) return null
+  const issued = claims.iat
+  if (!isNumericDate(issued)) return 'iat is missing and a maximum age is configured'
+  if ((claims.exp as number) - issued > plan.maxTokenAgeSeconds) return 'its lifetime is above the maximum'
+  return nowSeconds - issued <= plan.maxTokenAgeSeconds + plan.clockSkewSeconds
+    ? null
+    : 'older than the maximum age'
+}
+
+// RFC 7800, RFC 9449 7, RFC 8705 3: a bound token without its proof is a stolen token. No proof is verified here.
+function notSenderConstrained({ claims }: Signed): string | null {
+  return 'cnf' in claims ? 'the token is bound to a key and came as a plain bearer token' : null
+}
+
+function claimsHaveTheirTypes({ claims }: Signed): string | null {
+  for (const name of ['sub', 'client_id', 'azp']) {
+    const value = claims[name]
+    if (value !== undefined && (typeof value !== 'string' || value === '')) return `${name} is not a string`
+  }
+  for (const name of ['scope', 'scp', 'roles']) {
+    const value = claims[name]
+    if (value !== undefined && typeof value !== 'string' && !isStrings(value)) return `${name} is not text`
+  }
+  return null
+}
+
+function identityOf({ claims, issuer, keyId }: Signed): Identity {
+  return {
+    subject: text(claims.sub),
+    issuer,
+    client: text(claims.client_id) ?? text(claims.azp),
+    keyId,
+    scopes: new Set([...words(claims.scope), ...words(claims.scp)]),
+    roles: words(claims.roles),
+    confirmation: isJsonObject(claims.cnf) ? (claims.cnf as JsonObject) : null,
+    claims,
+  }
+}
+
+function isNumericDate(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= maxNumericDate
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+
+/** RFC 6749 3.3: scope is a list of space-delimited words; some issuers write an array. */
+function words(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value.split(' ').filter((word) => word !== '')
+  return isStrings(value) ? value : []
+}

@@ -1,0 +1,108 @@
+import { formatIp } from '../../base/ip.ts'
+import type { RawRequest } from '../../base/message.ts'
+import type { OperationPlan, UpstreamPlan } from '../../program/program.ts'
+import type { Client } from '../admit/client-address.ts'
+import type { NormalizedPath, Target } from '../normalize/target.ts'
+import type { FieldTable, Head } from '../parse/head.ts'
+import type { ForwardedBody, Forwarding } from '../permit.ts'
+import type { Principal } from '../principal.ts'
+
+/** Where and how requests of one operation go. */
+export interface LinkedDestination {
+  readonly upstream: UpstreamPlan
+  /** Names of the client's fields that pass. */
+  readonly forwardable: ReadonlySet<string>
+  /** Names of the cookies that pass. */
+  readonly cookies: readonly string[]
+  readonly identity: readonly IdentityField[]
+}
+
+/** A field the gateway sets from what it knows of the caller; null leaves it out. */
+export interface IdentityField {
+  readonly name: string
+  readonly valueFor: (principal: Principal) => string | null
+}
+
+/** Everything earlier stages read that the upstream request is made of. */
+export interface Passage {
+  readonly request: RawRequest
+  readonly head: Head
+  readonly client: Client
+  readonly target: Target
+  readonly cookies: ReadonlyMap<string, readonly string[]>
+  readonly principal: Principal
+  readonly body: ForwardedBody
+  readonly requestId: string
+  /** W3C trace id this request goes by. */
+  readonly traceId: string
+}
+
+/**
+ * Writes the upstream request: canonical path, query as received, an allow-list of the client's fields, and the
+ * gateway's own fields after all of the client's are settled.
+ * @see RFC 9110 7.6, RFC 7239 5 (spelled as `X-Forwarded-*`), W3C Trace Context 3.2
+ */
+export function composeForwarding(
+  operation: OperationPlan,
+  destination: LinkedDestination,
+  passage: Passage,
+): Forwarding {
+  const { upstream } = destination
+  const { request, head, client, target, principal } = passage
+  const headers: string[] = ['host', upstream.host]
+  copyFields(head.fields, destination.forwardable, headers)
+  const authorization = head.fields.get('authorization')
+  // A credential nobody verified is not passed on as if somebody had.
+  if (authorization !== null && upstream.forwardCredential && principal.schemes.length > 0) {
+    if (head.fields.endToEnd.includes('authorization')) headers.push('authorization', authorization)
+  }
+  const cookies = forwardedCookies(destination.cookies, passage.cookies)
+  if (cookies !== '') headers.push('cookie', cookies)
+  for (const { name, valueFor } of destination.identity) {
+    const value = valueFor(principal)
+    if (value !== null) headers.push(name, value)
+  }
+  headers.push(
+    'x-forwarded-for',
+    formatIp(client.address),
+    'x-forwarded-proto',
+    request.peer.encrypted ? 'https' : 'http',
+    'x-forwarded-host',
+    head.host,
+    'x-request-id',
+    passage.requestId,
+    'traceparent',
+    `00-${passage.traceId}-${request.trace.spanId}-01`,
+  )
+  return {
+    operation,
+    upstream: operation.upstream,
+    method: request.method,
+    target: upstream.basePath + stripped(target.path, operation.stripSegments) + target.search,
+    headers,
+    body: passage.body,
+    timeoutMs: operation.timeoutMs,
+  }
+}
+
+function copyFields(fields: FieldTable, forwardable: ReadonlySet<string>, headers: string[]): void {
+  const { endToEnd } = fields
+  for (let i = 0; i < endToEnd.length; i += 2) {
+    const name = endToEnd[i] as string
+    if (forwardable.has(name)) headers.push(name, endToEnd[i + 1] as string)
+  }
+}
+
+function forwardedCookies(names: readonly string[], cookies: ReadonlyMap<string, readonly string[]>): string {
+  if (names.length === 0) return ''
+  const kept: string[] = []
+  for (const name of names) for (const value of cookies.get(name) ?? []) kept.push(`${name}=${value}`)
+  return kept.join('; ')
+}
+
+function stripped(path: NormalizedPath, segments: number): string {
+  let start = 0
+  for (let i = 0; i < segments; i++) start = path.indexOf('/', start + 1)
+  if (start < 0) return '/'
+  return start === 0 ? path : path.slice(start)
+}

@@ -1,0 +1,78 @@
+import type { OperationPlan, UpstreamPlan } from '../../program/program.ts'
+
+/**
+ * Request fields that pass without being declared as parameters: content, negotiation, conditions, ranges and
+ * tracing. All others must stand in the contract. In particular no field that frameworks take for a method,
+ * a path, an address or an identity stands here (attacks B1, B3, B4, B9, C8).
+ */
+const undeclared = [
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'date',
+  'from',
+  'idempotency-key',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'origin',
+  'pragma',
+  'prefer',
+  'priority',
+  'range',
+  'referer',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'tracestate',
+  'user-agent',
+  'x-requested-with',
+] as const
+
+/** Fields that are never the client's to set, declared or not: the gateway writes them or they steer routing. */
+const gatewayOwned: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'cookie',
+  'authorization',
+  'expect',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-uri',
+  'x-forwarded-client-cert',
+  'x-real-ip',
+  'x-original-url',
+  'x-original-uri',
+  'x-rewrite-url',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'client-cert',
+  'client-cert-chain',
+  'ssl-client-cert',
+  'ssl-client-verify',
+  'ssl-client-subject-dn',
+  'x-request-id',
+  'traceparent',
+])
+
+/** Lower-case names of the client's fields that reach the upstream of an operation. */
+export function forwardableFields(operation: OperationPlan, upstream: UpstreamPlan): ReadonlySet<string> {
+  const declared = operation.parameters.filter(({ in: place }) => place === 'header')
+  const names = new Set([...undeclared, ...declared.map(({ name }) => name.toLowerCase())])
+  for (const name of gatewayOwned) names.delete(name)
+  // ATTACK: B1, B2. Fields with an underscore never get here; other spellings are only case.
+  for (const name of Object.keys(upstream.identityHeaders)) names.delete(name.toLowerCase())
+  return names
+}

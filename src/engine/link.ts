@@ -1,0 +1,132 @@
+import type { JsonSchema } from '../base/json.ts'
+import type {
+  LimitPlan,
+  OperationPlan,
+  ParameterPlan,
+  Program,
+  SchemePlan,
+  UpstreamPlan,
+} from '../program/program.ts'
+import { compileValidator, type Validator } from '../schema/validator.ts'
+import { type AddressRule, type Admission, linkAddresses, linkAdmission } from './admit/admission.ts'
+import type { LinkedSecurity } from './authenticate/authenticate.ts'
+import type { LinkedDestination } from './forward/compose-forwarding.ts'
+import { forwardableFields } from './forward/forwardable-fields.ts'
+import { buildRoutes, type RouteNode } from './route/route-table.ts'
+import { claimFor } from './validate/read-query.ts'
+import type { LinkedBody } from './validate/validate-body.ts'
+import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
+
+/** A program with its functions: validators, the route tree, parsed networks. Made once per thread. */
+export interface LinkedProgram {
+  readonly program: Program
+  readonly admission: Admission
+  readonly routes: RouteNode<LinkedOperation>
+  readonly operations: readonly LinkedOperation[]
+}
+
+export interface LinkedOperation {
+  readonly plan: OperationPlan
+  readonly addresses: AddressRule
+  readonly security: LinkedSecurity
+  readonly limits: readonly LimitPlan[]
+  readonly parameters: LinkedParameters
+  readonly body: LinkedBody | null
+  readonly destination: LinkedDestination
+}
+
+type Compile = (schema: JsonSchema) => Validator
+
+/** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
+export function link(program: Program): LinkedProgram {
+  const compile = sharing((schema) => compileValidator(schema, program.definitions))
+  const operations = program.operations.map((plan) => linkOperation(program, plan, compile))
+  return { program, admission: linkAdmission(program), routes: buildRoutes(operations), operations }
+}
+
+function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
+  const upstream = program.upstreams[plan.upstream]
+  if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
+  return {
+    plan,
+    addresses: linkAddresses(plan.addresses),
+    security: linkSecurity(program, plan),
+    limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
+    parameters: linkParameters(plan, compile),
+    body: plan.body && linkBody(plan.body, compile),
+    destination: linkDestination(plan, upstream),
+  }
+}
+
+function linkSecurity(program: Program, plan: OperationPlan): LinkedSecurity {
+  const { alternatives } = plan.security
+  const names = new Set(alternatives.flatMap((requirement) => requirement.map(({ scheme }) => scheme)))
+  const schemes = [...names].map((name) => {
+    const scheme: SchemePlan | undefined = program.schemes[name]
+    // INVARIANT: A23, a scheme without a verifier never gets past the compiler.
+    if (!scheme) throw new Error(`the program names a scheme it does not hold: ${name}`)
+    return { name, plan: scheme }
+  })
+  return {
+    alternatives,
+    schemes,
+    challenges: { missing: ['Bearer realm="api"'], invalid: ['Bearer realm="api", error="invalid_token"'] },
+  }
+}
+
+function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters {
+  const inPlace = (place: ParameterPlan['in']) =>
+    plan.parameters.filter((parameter) => parameter.in === place)
+  const linked = (parameter: ParameterPlan) => ({ plan: parameter, validator: compile(parameter.schema) })
+  return {
+    path: inPlace('path').map((parameter) => ({ ...linked(parameter), ...positionOf(plan, parameter) })),
+    query: inPlace('query').map((parameter) => ({ ...linked(parameter), claim: claimFor(parameter) })),
+    header: inPlace('header').map(linked),
+    cookie: inPlace('cookie').map(linked),
+  }
+}
+
+function positionOf(
+  plan: OperationPlan,
+  parameter: ParameterPlan,
+): Pick<LinkedPathParameter, 'segment' | 'prefixLength' | 'suffixLength'> {
+  const segment = plan.segments.findIndex(
+    (candidate) => candidate.kind === 'parameter' && candidate.name === parameter.name,
+  )
+  const found = plan.segments[segment]
+  if (found?.kind !== 'parameter')
+    throw new Error(`no segment for path parameter ${parameter.name} of ${plan.id}`)
+  return { segment, prefixLength: found.prefix.length, suffixLength: found.suffix.length }
+}
+
+function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): LinkedBody {
+  return {
+    required: body.required,
+    content: body.content.map((plan) => ({
+      plan,
+      validator: plan.reading === 'json' ? compile(plan.schema) : null,
+    })),
+  }
+}
+
+function linkDestination(plan: OperationPlan, upstream: UpstreamPlan): LinkedDestination {
+  return {
+    upstream,
+    forwardable: forwardableFields(plan, upstream),
+    cookies: plan.parameters.filter(({ in: place }) => place === 'cookie').map(({ name }) => name),
+    identity: [],
+  }
+}
+
+/** Equal schemas get one validator: large contracts repeat their parameters hundreds of times. */
+function sharing(compile: Compile): Compile {
+  const byText = new Map<string, Validator>()
+  return (schema) => {
+    const text = JSON.stringify(schema)
+    const known = byText.get(text)
+    if (known) return known
+    const validator = compile(schema)
+    byText.set(text, validator)
+    return validator
+  }
+}

@@ -1,0 +1,228 @@
+import { formatIp, type IpAddress } from '../base/ip.ts'
+import type { RawRequest } from '../base/message.ts'
+import type { LimitPlan } from '../program/program.ts'
+import { addressAllowed } from './admit/admission.ts'
+import { admit } from './admit/admit.ts'
+import { authenticate } from './authenticate/authenticate.ts'
+import { authorize } from './authorize/authorize.ts'
+import { allow, type Decision, type Denial, deny } from './decision.ts'
+import { composeForwarding } from './forward/compose-forwarding.ts'
+import { drawsFor, judgeTaken } from './limit/limit.ts'
+import type { LinkedOperation, LinkedProgram } from './link.ts'
+import { normalizeTarget } from './normalize/normalize-target.ts'
+import type { Journal, Judged, Outcome } from './outcome.ts'
+import type { Head } from './parse/head.ts'
+import { parseCookies } from './parse/parse-cookies.ts'
+import { parseHead } from './parse/parse-head.ts'
+import { requestIdOf } from './parse/request-id.ts'
+import { traceIdOf } from './parse/trace-context.ts'
+import { type ForwardedBody, Permit } from './permit.ts'
+import type { Ports } from './ports.ts'
+import { crossOrigin, preflightMethod } from './route/cross-origin.ts'
+import { preflightFields } from './route/preflight.ts'
+import { route } from './route/route.ts'
+import { readBody } from './validate/read-body.ts'
+import { expectBody, validateJson } from './validate/validate-body.ts'
+import { validateParameters } from './validate/validate-parameters.ts'
+
+/**
+ * The way of a request. Each stage decides; the first denial is the answer; only the last line mints a permit.
+ *
+ * @returns the outcome and what became known on the way; never rejects for anything a client sent, so a
+ * rejection is a defect and the caller answers 500 without forwarding
+ */
+export async function pipeline(linked: LinkedProgram, ports: Ports, request: RawRequest): Promise<Judged> {
+  const journal = openJournal(request)
+  const outcome = await decide(linked, ports, request, journal)
+  return { outcome, journal }
+}
+
+async function decide(
+  linked: LinkedProgram,
+  ports: Ports,
+  request: RawRequest,
+  journal: Journal,
+): Promise<Outcome> {
+  const nowMs = request.receivedAtMs
+
+  // parse: one reading of the head
+  const parsed = parseHead(request)
+  if (!parsed.allow) return denial(parsed)
+  const head = parsed.value
+  journal.userAgent = head.fields.get('user-agent')
+
+  // admit: who is at the door; the address pays before anything is computed for it
+  const admitted = admit(linked.admission, request.peer, head)
+  if (!admitted.allow) return denial(admitted)
+  const client = admitted.value
+  noteClient(journal, client.address, head, client)
+  const door = takeAll(linked.admission.limits, ports, journal, client.address, nowMs)
+  const atTheDoor = door instanceof Promise ? await door : door
+  if (!atTheDoor.allow) return denial(atTheDoor)
+
+  // normalize: one spelling of the target, matched and forwarded alike
+  const normalizedTarget = normalizeTarget(request.target)
+  if (!normalizedTarget.allow) return denial(normalizedTarget)
+  const target = normalizedTarget.value
+
+  // route: the operation of the contract
+  const asked = preflightMethod(request.method, head.fields)
+  if (asked !== null) {
+    const preflighted = route(linked.routes, asked, target)
+    const reply = preflighted.allow && preflight(preflighted.value.operation, head, journal)
+    if (reply) return reply
+  }
+  const routed = route(linked.routes, request.method, target)
+  if (!routed.allow) return denial(routed)
+  const { operation, captured } = routed.value
+  const { plan } = operation
+  journal.operation = plan
+  journal.crossOrigin = crossOrigin(plan.cors, head.fields)
+  if (!addressAllowed(operation.addresses, client.address)) {
+    return denial(deny('admit', 'address_denied', 'by the address lists of the operation'))
+  }
+
+  // authenticate: who is calling
+  const judged = authenticate(operation.security, head.fields, ports.tokens, nowMs)
+  const authenticated = judged instanceof Promise ? await judged : judged
+  if (!authenticated.allow) return denial(authenticated)
+  const { principal, met } = authenticated.value
+  journal.principal = principal
+
+  // limit: per caller and operation, all limits or none
+  const quota = takeAll(operation.limits, ports, journal, client.address, nowMs)
+  const withinQuota = quota instanceof Promise ? await quota : quota
+  if (!withinQuota.allow) return denial(withinQuota)
+
+  // authorize: the scopes of the contract
+  const authorized = authorize(principal, met)
+  if (!authorized.allow) return denial(authorized)
+
+  // validate: parameters, then the body
+  const cookies = parseCookies(head.fields)
+  const parameters = validateParameters(operation.parameters, {
+    captured,
+    query: target.query,
+    fields: head.fields,
+    cookies,
+  })
+  if (!parameters.allow && !tolerated(operation, journal, parameters)) return denial(parameters)
+  const body =
+    head.hasBody || plan.body?.required ? await judgeBody(operation, head, request, journal) : noBody
+  if (!body.allow) return denial(body)
+
+  // rules: INVARIANT: a rule that cannot be evaluated is a denial; no evaluator is linked yet
+  if (plan.rules.length > 0)
+    return denial(deny('rules', 'not_authorized', 'no evaluator for object-level rules'))
+
+  const { requestId, traceId } = journal
+  const forwarding = composeForwarding(plan, operation.destination, {
+    request,
+    head,
+    client,
+    target,
+    cookies,
+    principal,
+    body: body.value,
+    requestId,
+    traceId,
+  })
+  return { kind: 'permit', permit: Permit.mint(forwarding) }
+}
+
+/** Draws from every limit at once, and notes the quotas for the answer whatever comes of it. */
+function takeAll(
+  limits: readonly LimitPlan[],
+  ports: Ports,
+  journal: Journal,
+  address: IpAddress,
+  nowMs: number,
+): Decision<null> | Promise<Decision<null>> {
+  if (limits.length === 0) return nothingToTake
+  const operationId = journal.operation?.id ?? null
+  const draws = drawsFor(limits, { address, principal: journal.principal, operationId })
+  const taken = ports.counters.take(draws, nowMs)
+  if (taken instanceof Promise) return taken.then(note)
+  return note(taken)
+
+  function note(answer: Awaited<typeof taken>): Decision<null> {
+    for (const [index, state] of answer.states.entries()) {
+      journal.quotas.push({ limit: limits[index] as LimitPlan, state })
+    }
+    return judgeTaken(draws, answer)
+  }
+}
+const nothingToTake = allow(null)
+
+const noBody: Decision<ForwardedBody> = allow({ kind: 'none' })
+
+/** What of the body is forwarded: the validated bytes, an opaque stream, or nothing. */
+async function judgeBody(
+  operation: LinkedOperation,
+  head: Head,
+  request: RawRequest,
+  journal: Journal,
+): Promise<Decision<ForwardedBody>> {
+  const maxBytes = operation.plan.maxBodyBytes
+  const expected = expectBody(operation.body, head, maxBytes)
+  if (!expected.allow) {
+    if (!tolerated(operation, journal, expected)) return expected
+    return head.hasBody ? allow({ kind: 'stream', maxBytes }) : noBody
+  }
+  if (expected.value.kind === 'none') return noBody
+  if (expected.value.kind === 'opaque') return allow({ kind: 'stream', maxBytes })
+  const bytes = await readBody(request.body, maxBytes)
+  if (!bytes.allow) return bytes
+  const valid = validateJson(expected.value.validator, bytes.value)
+  if (!valid.allow && !tolerated(operation, journal, valid)) return valid
+  return allow({ kind: 'bytes', bytes: bytes.value })
+}
+
+/** `validate: report` lets faults of the input pass, noted. Sizes, and all other stages, are always enforced. */
+function tolerated(operation: LinkedOperation, journal: Journal, found: Denial): boolean {
+  if (operation.plan.validateRequests !== 'report' || found.reason === 'body_too_large') return false
+  journal.reported.push(found)
+  return true
+}
+
+function preflight(operation: LinkedOperation, head: Head, journal: Journal): Outcome | null {
+  const allowed = crossOrigin(operation.plan.cors, head.fields)
+  if (!allowed) return null
+  journal.operation = operation.plan
+  journal.crossOrigin = allowed
+  const headers = preflightFields(operation.plan, operation.destination.forwardable, head.fields)
+  return { kind: 'reply', status: 204, headers }
+}
+
+function noteClient(
+  journal: Journal,
+  address: IpAddress,
+  head: Head,
+  client: { readonly viaTrustedProxy: boolean; readonly forwardingIgnored: boolean },
+): void {
+  journal.clientAddress = formatIp(address)
+  journal.forwardingIgnored = client.forwardingIgnored
+  if (!client.viaTrustedProxy) return
+  journal.requestId = requestIdOf(head.fields.get('x-request-id')) ?? journal.requestId
+  journal.traceId = traceIdOf(head.fields.get('traceparent')) ?? journal.traceId
+}
+
+function denial(found: Denial): Outcome {
+  return { kind: 'denial', denial: found }
+}
+
+function openJournal(request: RawRequest): Journal {
+  return {
+    requestId: request.id,
+    traceId: request.trace.traceId,
+    clientAddress: request.peer.address,
+    method: request.method,
+    userAgent: null,
+    operation: null,
+    principal: null,
+    quotas: [],
+    crossOrigin: null,
+    reported: [],
+    forwardingIgnored: false,
+  }
+}

@@ -1,0 +1,153 @@
+import type { OperationPlan, SegmentPlan } from '../../program/program.ts'
+
+/**
+ * The templates of all operations as a tree of segments. At every node the order of trial is OpenAPI's:
+ * concrete text, text around a parameter, a parameter of one segment, a parameter of several segments.
+ */
+export interface RouteNode<Operation> {
+  readonly literals: Map<string, RouteNode<Operation>>
+  readonly affixed: AffixedBranch<Operation>[]
+  parameter: RouteNode<Operation> | null
+  spanning: RouteNode<Operation> | null
+  /** Operations of the template that ends here, by method. */
+  readonly methods: Map<string, Operation>
+}
+
+interface AffixedBranch<Operation> {
+  readonly prefix: string
+  readonly suffix: string
+  readonly node: RouteNode<Operation>
+}
+
+/** What the table needs to know of an operation. */
+export interface Routable {
+  readonly plan: Pick<OperationPlan, 'method' | 'segments'>
+}
+
+export interface RouteMatch<Operation> {
+  readonly methods: ReadonlyMap<string, Operation>
+  /** Index of the request segment at which each template segment starts. */
+  readonly starts: readonly number[]
+}
+
+export function buildRoutes<Operation extends Routable>(
+  operations: readonly Operation[],
+): RouteNode<Operation> {
+  const root = newNode<Operation>()
+  for (const operation of operations) {
+    let node = root
+    for (const segment of operation.plan.segments) node = descend(node, segment)
+    // The contract settled ties: the earlier declared operation stands.
+    if (!node.methods.has(operation.plan.method)) node.methods.set(operation.plan.method, operation)
+  }
+  return root
+}
+
+/** Bound on the work for one request; only contracts with nested spanning parameters come near it. */
+const maxSteps = 4096
+
+export function matchRoute<Operation>(
+  root: RouteNode<Operation>,
+  segments: readonly string[],
+): RouteMatch<Operation> | null {
+  const search: Search = { segments, starts: [], steps: 0 }
+  const node = descendMatching(root, 0, 0, search)
+  return node && { methods: node.methods, starts: search.starts }
+}
+
+interface Search {
+  readonly segments: readonly string[]
+  readonly starts: number[]
+  steps: number
+}
+
+function descendMatching<Operation>(
+  node: RouteNode<Operation>,
+  depth: number,
+  at: number,
+  search: Search,
+): RouteNode<Operation> | null {
+  if (++search.steps > maxSteps) return null
+  if (at === search.segments.length) {
+    search.starts.length = depth
+    return node.methods.size > 0 ? node : null
+  }
+  search.starts[depth] = at
+  const segment = search.segments[at] as string
+  const literal = node.literals.get(segment)
+  if (literal) {
+    const found = descendMatching(literal, depth + 1, at + 1, search)
+    if (found) return found
+  }
+  // RFC 6570 and OpenAPI: a path parameter is never empty, so a trailing slash stays significant.
+  if (segment === '') return null
+  for (const branch of node.affixed) {
+    if (!fitsAffixes(segment, branch)) continue
+    search.starts[depth] = at
+    const found = descendMatching(branch.node, depth + 1, at + 1, search)
+    if (found) return found
+  }
+  if (node.parameter) {
+    search.starts[depth] = at
+    const found = descendMatching(node.parameter, depth + 1, at + 1, search)
+    if (found) return found
+  }
+  return node.spanning && matchSpanning(node.spanning, depth, at, search)
+}
+
+function matchSpanning<Operation>(
+  node: RouteNode<Operation>,
+  depth: number,
+  at: number,
+  search: Search,
+): RouteNode<Operation> | null {
+  for (let end = at + 1; end <= search.segments.length; end++) {
+    if (search.segments[end - 1] === '') return null
+    search.starts[depth] = at
+    const found = descendMatching(node, depth + 1, end, search)
+    if (found) return found
+  }
+  return null
+}
+
+function fitsAffixes(segment: string, { prefix, suffix }: { prefix: string; suffix: string }): boolean {
+  return (
+    segment.length > prefix.length + suffix.length && segment.startsWith(prefix) && segment.endsWith(suffix)
+  )
+}
+
+function descend<Operation>(node: RouteNode<Operation>, segment: SegmentPlan): RouteNode<Operation> {
+  if (segment.kind === 'literal') {
+    const existing = node.literals.get(segment.text)
+    if (existing) return existing
+    const created = newNode<Operation>()
+    node.literals.set(segment.text, created)
+    return created
+  }
+  if (segment.prefix !== '' || segment.suffix !== '')
+    return descendAffixed(node, segment.prefix, segment.suffix)
+  if (segment.spans) {
+    node.spanning ??= newNode<Operation>()
+    return node.spanning
+  }
+  node.parameter ??= newNode<Operation>()
+  return node.parameter
+}
+
+function descendAffixed<Operation>(
+  node: RouteNode<Operation>,
+  prefix: string,
+  suffix: string,
+): RouteNode<Operation> {
+  const existing = node.affixed.find((branch) => branch.prefix === prefix && branch.suffix === suffix)
+  if (existing) return existing.node
+  const created = { prefix, suffix, node: newNode<Operation>() }
+  node.affixed.push(created)
+  // More literal text is more concrete; among equals the earlier declared comes first.
+  node.affixed.sort((a, b) => b.prefix.length + b.suffix.length - (a.prefix.length + a.suffix.length))
+  return created.node
+}
+
+function newNode<Operation>(): RouteNode<Operation> {
+  return { literals: new Map(), affixed: [], parameter: null, spanning: null, methods: new Map() }
+}

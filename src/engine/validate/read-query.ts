@@ -1,0 +1,114 @@
+import type { ParameterPlan, ParameterType } from '../../program/program.ts'
+import type { QueryPair } from '../normalize/target.ts'
+import {
+  percentDecode,
+  percentDecodeAll,
+  type Reading,
+  readEntries,
+  readJsonText,
+  readPieces,
+  readPrimitive,
+  repeated,
+  undecodable,
+} from './parameter-value.ts'
+
+type ObjectType = Extract<ParameterType, { kind: 'object' }>
+
+/** Values of the query that belong to no declared parameter are a fault, so each plan says which pairs it takes. */
+export interface QueryClaim {
+  readonly plan: ParameterPlan
+  /** Takes the pairs called exactly so. */
+  readonly name: string
+  /** Takes `name[member]` (deepObject) or the members by their own names (form, explode). */
+  readonly members: 'none' | 'bracketed' | 'own'
+}
+
+export function claimFor(plan: ParameterPlan): QueryClaim {
+  const exploded = plan.type.kind === 'object' && !plan.json
+  const members = !exploded
+    ? 'none'
+    : plan.style === 'deepObject'
+      ? 'bracketed'
+      : plan.explode
+        ? 'own'
+        : 'none'
+  return { plan, name: plan.name, members }
+}
+
+/** The member of a claim's object that a query name means; null when the pair is not this claim's. */
+export function memberOf(claim: QueryClaim, name: string): string | null {
+  if (claim.members === 'bracketed') {
+    const open = claim.name.length
+    const shaped = name.startsWith(claim.name) && name[open] === '[' && name.endsWith(']')
+    const member = shaped ? name.slice(open + 1, -1) : ''
+    return member !== '' && !/[[\]]/.test(member) ? member : null
+  }
+  if (claim.members === 'own') {
+    const type = claim.plan.type as ObjectType
+    return Object.hasOwn(type.properties, name) || type.additional !== null ? name : null
+  }
+  return null
+}
+
+/** Reads one parameter from the pairs it claimed. @see OpenAPI 3.1.1 Parameter Object, style values */
+export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[]): Reading {
+  const { plan } = claim
+  const texts: string[] = []
+  for (const pair of pairs) {
+    if (pair.value === null && !plan.allowEmptyValue) return { ok: false, message: 'must have a value' }
+    texts.push(pair.value ?? '')
+  }
+  if (claim.members !== 'none') return readMemberPairs(plan, claim, pairs, texts)
+  if (plan.json) return texts.length === 1 ? decodeThen(texts[0] as string, readJsonText) : repeated
+  if (plan.type.kind === 'primitive') {
+    const { primitives } = plan.type
+    return texts.length === 1
+      ? decodeThen(texts[0] as string, (text) => readPrimitive(text, primitives))
+      : repeated
+  }
+  if (plan.type.kind === 'array' && plan.explode) return readDecoded(plan, texts.map(plusIsSpace))
+  if (texts.length !== 1) return repeated
+  return readDecoded(plan, split(plan, texts[0] as string))
+}
+
+function readMemberPairs(
+  plan: ParameterPlan,
+  claim: QueryClaim,
+  pairs: readonly QueryPair[],
+  texts: readonly string[],
+): Reading {
+  const entries: [string, string][] = []
+  for (const [index, pair] of pairs.entries()) {
+    const text = percentDecode(plusIsSpace(texts[index] as string))
+    if (text === null) return undecodable
+    entries.push([memberOf(claim, pair.name) as string, text])
+  }
+  return readEntries(plan.type as ObjectType, entries)
+}
+
+function readDecoded(plan: ParameterPlan, pieces: readonly string[]): Reading {
+  const decoded = percentDecodeAll(pieces)
+  return decoded === null ? undecodable : readPieces(plan.type, decoded)
+}
+
+function decodeThen(raw: string, read: (text: string) => Reading): Reading {
+  const text = percentDecode(plusIsSpace(raw))
+  return text === null ? undecodable : read(text)
+}
+
+/** Delimiters count as such before decoding, so that an encoded one is data (RFC 6570 3.2.1). */
+function split(plan: ParameterPlan, text: string): readonly string[] {
+  switch (plan.style) {
+    case 'spaceDelimited':
+      return text.split(/%20|\+/)
+    case 'pipeDelimited':
+      return text.split(/\||%7[Cc]/)
+    default:
+      return plusIsSpace(text).split(',')
+  }
+}
+
+/** `+` is a space in `application/x-www-form-urlencoded`, which form style is modelled on. */
+function plusIsSpace(text: string): string {
+  return text.includes('+') ? text.replaceAll('+', '%20') : text
+}

@@ -1,0 +1,191 @@
+import type { ParameterPlan } from '../../program/program.ts'
+import type { Validator } from '../../schema/validator.ts'
+import { allow, type Decision, denyWith, type Fault } from '../decision.ts'
+import type { QueryPair } from '../normalize/target.ts'
+import type { FieldTable } from '../parse/head.ts'
+import {
+  percentDecode,
+  percentDecodeAll,
+  type Reading,
+  readJsonText,
+  readPieces,
+  undecodable,
+} from './parameter-value.ts'
+import { memberOf, type QueryClaim, readQueryParameter } from './read-query.ts'
+
+export interface LinkedParameter {
+  readonly plan: ParameterPlan
+  readonly validator: Validator
+}
+
+export interface LinkedPathParameter extends LinkedParameter {
+  /** Index of the template segment and what stands around the value in it. */
+  readonly segment: number
+  readonly prefixLength: number
+  readonly suffixLength: number
+}
+
+export interface LinkedQueryParameter extends LinkedParameter {
+  readonly claim: QueryClaim
+}
+
+/** Parameters of one operation by where they stand. */
+export interface LinkedParameters {
+  readonly path: readonly LinkedPathParameter[]
+  readonly query: readonly LinkedQueryParameter[]
+  readonly header: readonly LinkedParameter[]
+  readonly cookie: readonly LinkedParameter[]
+}
+
+/** What rules may look at: typed values by name. */
+export interface ParameterValues {
+  readonly path: ReadonlyMap<string, unknown>
+  readonly query: ReadonlyMap<string, unknown>
+  readonly header: ReadonlyMap<string, unknown>
+  readonly cookie: ReadonlyMap<string, unknown>
+}
+
+export const maxFaults = 20
+const noPairs: readonly QueryPair[] = []
+
+/** What parameters are read from; each part was parsed by an earlier stage. */
+export interface ParameterSources {
+  /** Raw text of each template segment. */
+  readonly captured: readonly string[]
+  readonly query: readonly QueryPair[]
+  readonly fields: FieldTable
+  readonly cookies: ReadonlyMap<string, readonly string[]>
+}
+
+/** Checks every parameter of the operation and that the query holds nothing else. All faults are listed. */
+export function validateParameters(
+  parameters: LinkedParameters,
+  from: ParameterSources,
+): Decision<ParameterValues> {
+  const check = new ParameterCheck()
+  check.path(parameters.path, from.captured)
+  check.query(parameters.query, from.query)
+  check.header(parameters.header, from.fields)
+  check.cookie(parameters.cookie, from.cookies)
+  const { faults } = check
+  if (faults.length === 0) return allow(check.values)
+  return denyWith('validate', 'parameter_invalid', summarize(faults), { faults })
+}
+
+class ParameterCheck {
+  readonly faults: Fault[] = []
+  readonly values = {
+    path: new Map<string, unknown>(),
+    query: new Map<string, unknown>(),
+    header: new Map<string, unknown>(),
+    cookie: new Map<string, unknown>(),
+  } satisfies ParameterValues
+
+  path(parameters: readonly LinkedPathParameter[], captured: readonly string[]): void {
+    for (const parameter of parameters) {
+      const raw = captured[parameter.segment] as string
+      const text = raw.slice(parameter.prefixLength, raw.length - parameter.suffixLength)
+      this.#judge(parameter, readSimple(parameter.plan, text, true))
+    }
+  }
+
+  query(parameters: readonly LinkedQueryParameter[], pairs: readonly QueryPair[]): void {
+    const claimed = pairs.length === 0 ? null : this.#claim(parameters, pairs)
+    for (const parameter of parameters) {
+      const own = claimed?.get(parameter) ?? noPairs
+      if (own.length === 0) this.#absent(parameter)
+      else this.#judge(parameter, readQueryParameter(parameter.claim, own))
+    }
+  }
+
+  header(parameters: readonly LinkedParameter[], fields: FieldTable): void {
+    for (const parameter of parameters) {
+      const values = fields.all(parameter.plan.name.toLowerCase())
+      if (values.length === 0) this.#absent(parameter)
+      else if (values.length > 1 && parameter.plan.type.kind === 'primitive') {
+        this.#fault(parameter.plan, 'must not be repeated')
+      } else this.#judge(parameter, readSimple(parameter.plan, values.join(','), false))
+    }
+  }
+
+  cookie(parameters: readonly LinkedParameter[], cookies: ReadonlyMap<string, readonly string[]>): void {
+    for (const parameter of parameters) {
+      const values = cookies.get(parameter.plan.name) ?? []
+      if (values.length === 0) this.#absent(parameter)
+      else if (values.length > 1) this.#fault(parameter.plan, 'must not be repeated')
+      else this.#judge(parameter, readSimple(parameter.plan, values[0] as string, true))
+    }
+  }
+
+  #claim(
+    parameters: readonly LinkedQueryParameter[],
+    pairs: readonly QueryPair[],
+  ): Map<LinkedParameter, QueryPair[]> {
+    const claimed = new Map<LinkedParameter, QueryPair[]>()
+    for (const pair of pairs) {
+      const owner =
+        parameters.find(({ claim }) => claim.members === 'none' && claim.name === pair.name) ??
+        parameters.find(({ claim }) => memberOf(claim, pair.name) !== null)
+      if (!owner) {
+        this.#add({ in: 'query', pointer: pointerTo(pair.name), message: 'is not a known parameter' })
+        continue
+      }
+      const own = claimed.get(owner)
+      if (own) own.push(pair)
+      else claimed.set(owner, [pair])
+    }
+    return claimed
+  }
+
+  #absent({ plan }: LinkedParameter): void {
+    if (plan.required) this.#fault(plan, 'is required')
+  }
+
+  #judge({ plan, validator }: LinkedParameter, reading: Reading): void {
+    if (!reading.ok) {
+      this.#fault(plan, reading.message)
+      return
+    }
+    if (validator.check(reading.value)) {
+      this.values[plan.in].set(plan.name, reading.value)
+      return
+    }
+    for (const fault of validator.faults(reading.value, maxFaults)) {
+      this.#add({ in: plan.in, pointer: pointerTo(plan.name) + fault.pointer, message: fault.message })
+    }
+  }
+
+  #fault(plan: ParameterPlan, message: string): void {
+    this.#add({ in: plan.in, pointer: pointerTo(plan.name), message })
+  }
+
+  #add(fault: Fault): void {
+    if (this.faults.length < maxFaults) this.faults.push(fault)
+  }
+}
+
+/** `simple` style, and a cookie's `form`: one text, split at commas when the type is a list. */
+function readSimple(plan: ParameterPlan, raw: string, encoded: boolean): Reading {
+  if (plan.json || plan.type.kind === 'primitive') {
+    const text = encoded ? percentDecode(raw) : raw
+    if (text === null) return undecodable
+    return plan.json ? readJsonText(text) : readPieces(plan.type, [text])
+  }
+  const separator = plan.type.kind === 'object' && plan.explode ? /[,=]/ : ','
+  const pieces = raw.split(separator).map((piece) => (encoded ? piece : piece.trim()))
+  const decoded = encoded ? percentDecodeAll(pieces) : pieces
+  return decoded === null ? undecodable : readPieces(plan.type, decoded)
+}
+
+/** For the operator: how many and what kind. Pointers may hold names a client made up, so they stay out of logs. */
+export function summarize(faults: readonly Fault[]): string {
+  return `${faults.length} fault${faults.length === 1 ? '' : 's'}; the first: ${faults[0]?.in} ${faults[0]?.message}`
+}
+
+const maxPointerName = 64
+
+/** RFC 6901 3. A name the client made up is cut, so that it cannot be used to write to logs or pages. */
+function pointerTo(name: string): string {
+  const cut = name.length > maxPointerName ? `${name.slice(0, maxPointerName)}…` : name
+  return `/${cut.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
