@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Method, SegmentPlan } from '../../program/program.ts'
+import { normalizeTarget } from '../normalize/normalize-target.ts'
+import { route } from './route.ts'
+import { buildRoutes } from './route-table.ts'
+
+const allow: Record<string, readonly string[]> = { file: ['%2F', '%25'] }
+
+function segments(template: string): readonly SegmentPlan[] {
+  return template
+    .slice(1)
+    .split('/')
+    .map((text) => {
+      const match = /^(.*)\{([^}]+)\}(.*)$/.exec(text)
+      if (!match) return { kind: 'literal', text }
+      const [, prefix = '', named = '', suffix = ''] = match
+      const name = named.replace('...', '')
+      return { kind: 'parameter', name, prefix, suffix, spans: named.endsWith('...'), allow: allow[name] ?? [] }
+    })
+}
+
+function table(...declared: readonly string[]) {
+  const operations = declared.map((text) => {
+    const [method, template] = text.split(' ') as [Method, string]
+    return { id: text, plan: { method, segments: segments(template) } }
+  })
+  const routes = buildRoutes(operations)
+  return (request: string) => {
+    const [method, raw] = request.split(' ') as [string, string]
+    const target = normalizeTarget(raw)
+    assert.ok(target.allow, raw)
+    const routed = route(routes, method, target.value)
+    return routed.allow ? [routed.value.operation.id, ...routed.value.captured] : [routed.reason]
+  }
+}
+
+test('concrete segments win over templated ones, left to right (OpenAPI, Path Templating Matching)', () => {
+  const find = table('GET /pets/{id}', 'GET /pets/mine', 'GET /{kind}/mine', 'GET /pets/{id}/toys', 'GET /pets/mine/food')
+  assert.deepEqual(find('GET /pets/mine'), ['GET /pets/mine', 'pets', 'mine'])
+  assert.deepEqual(find('GET /pets/7'), ['GET /pets/{id}', 'pets', '7'])
+  assert.deepEqual(find('GET /cats/mine'), ['GET /{kind}/mine', 'cats', 'mine'])
+  assert.deepEqual(find('GET /pets/mine/toys'), ['GET /pets/{id}/toys', 'pets', 'mine', 'toys'])
+  assert.deepEqual(find('GET /cats/7'), ['route_unknown'])
+})
+
+test('the path is matched before the method, so a concrete path is not answered by a templated one (C9)', () => {
+  const find = table('GET /users/me', 'GET /users/{id}', 'DELETE /users/{id}')
+  assert.deepEqual(find('DELETE /users/me'), ['method_not_allowed'])
+  assert.deepEqual(find('DELETE /users/7'), ['DELETE /users/{id}', 'users', '7'])
+})
+
+test('text around a parameter is more concrete than a bare parameter', () => {
+  const find = table('GET /files/{name}', 'GET /files/{name}.json', 'GET /files/v{name}.json')
+  assert.deepEqual(find('GET /files/a.json')[0], 'GET /files/{name}.json')
+  assert.deepEqual(find('GET /files/v1.json')[0], 'GET /files/v{name}.json')
+  assert.deepEqual(find('GET /files/.json')[0], 'GET /files/{name}')
+})
+
+test('a parameter that spans segments takes what is left, and the concrete still wins', () => {
+  const find = table('GET /c/{path...}', 'GET /c/{path...}/status', 'GET /c/readme', 'GET /c/{one}/log')
+  assert.deepEqual(find('GET /c/a/b/c'), ['GET /c/{path...}', 'c', 'a/b/c'])
+  assert.deepEqual(find('GET /c/a/b/status'), ['GET /c/{path...}/status', 'c', 'a/b', 'status'])
+  assert.deepEqual(find('GET /c/readme')[0], 'GET /c/readme')
+  assert.deepEqual(find('GET /c/x/log')[0], 'GET /c/{one}/log')
+})
+
+test('a trailing slash is significant and a parameter is never empty', () => {
+  const find = table('GET /a/{b}', 'GET /x/')
+  assert.deepEqual(find('GET /a/'), ['route_unknown'])
+  assert.deepEqual(find('GET /a/1/'), ['route_unknown'])
+  assert.deepEqual(find('GET /x/')[0], 'GET /x/')
+  assert.deepEqual(find('GET /x'), ['route_unknown'])
+})
+
+test('HEAD follows GET unless declared; another method is 405 with the allowed ones (RFC 9110 9.3.2, 15.5.6)', () => {
+  const find = table('GET /a', 'POST /a')
+  assert.equal(find('HEAD /a')[0], 'GET /a')
+  assert.equal(find('TRACE /a')[0], 'method_not_allowed')
+  const routes = buildRoutes([{ plan: { method: 'GET', segments: segments('/a') } }])
+  const target = normalizeTarget('/a')
+  assert.ok(target.allow)
+  const denied = route(routes, 'PUT', target.value)
+  assert.ok(!denied.allow && denied.reason === 'method_not_allowed')
+  assert.deepEqual(denied.client, { allow: ['GET', 'HEAD'] })
+})
+
+test('an encoded delimiter passes only inside a parameter that allows it (C3)', () => {
+  const find = table('GET /a/{id}', 'GET /f/{file}', 'GET /admin')
+  assert.deepEqual(find('GET /a/1%2f2'), ['path_ambiguous'])
+  assert.deepEqual(find('GET /f/1%2f2'), ['GET /f/{file}', 'f', '1%2F2'])
+  assert.deepEqual(find('GET /f/1%5c2'), ['path_ambiguous'])
+  assert.deepEqual(find('GET /a%2fdmin'), ['path_ambiguous'])
+})
+
+test('hostile paths against nested spanning parameters end in bounded time', () => {
+  const find = table('GET /{a...}/x/{b...}/y/{c...}/z')
+  const started = performance.now()
+  assert.deepEqual(find(`GET ${'/x/y'.repeat(1500)}`), ['route_unknown'])
+  assert.ok(performance.now() - started < 1000)
+})
