@@ -12,7 +12,10 @@ import { type AddressRule, type Admission, linkAddresses, linkAdmission } from '
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
 import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
+import { identityFields } from './forward/identity-fields.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
+import { linkRules } from './rules/link-rules.ts'
+import type { LinkedRule } from './rules/rules.ts'
 import { claimFor } from './validate/read-query.ts'
 import type { LinkedBody } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
@@ -32,6 +35,7 @@ export interface LinkedOperation {
   readonly limits: readonly LimitPlan[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
+  readonly rules: readonly LinkedRule[]
   readonly destination: LinkedDestination
 }
 
@@ -54,6 +58,7 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
     parameters: linkParameters(plan, compile),
     body: plan.body && linkBody(plan.body, compile),
+    rules: linkRules(plan),
     destination: linkDestination(plan, upstream),
   }
 }
@@ -114,7 +119,7 @@ function linkDestination(plan: OperationPlan, upstream: UpstreamPlan): LinkedDes
     upstream,
     forwardable: forwardableFields(plan, upstream),
     cookies: plan.parameters.filter(({ in: place }) => place === 'cookie').map(({ name }) => name),
-    identity: [],
+    identity: identityFields(upstream),
   }
 }
 

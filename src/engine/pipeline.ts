@@ -21,9 +21,10 @@ import type { Ports } from './ports.ts'
 import { crossOrigin, preflightMethod } from './route/cross-origin.ts'
 import { preflightFields } from './route/preflight.ts'
 import { route } from './route/route.ts'
+import { judgeRules } from './rules/rules.ts'
 import { readBody } from './validate/read-body.ts'
 import { expectBody, validateJson } from './validate/validate-body.ts'
-import { validateParameters } from './validate/validate-parameters.ts'
+import { type ParameterValues, validateParameters } from './validate/validate-parameters.ts'
 
 /**
  * The way of a request. Each stage decides; the first denial is the answer; only the last line mints a permit.
@@ -111,9 +112,13 @@ async function decide(
     head.hasBody || plan.body?.required ? await judgeBody(operation, head, request, journal) : noBody
   if (!body.allow) return denial(body)
 
-  // rules: INVARIANT: a rule that cannot be evaluated is a denial; no evaluator is linked yet
-  if (plan.rules.length > 0)
-    return denial(deny('rules', 'not_authorized', 'no evaluator for object-level rules'))
+  // rules: object-level authorization over the validated input
+  const ruled = judgeRules(operation.rules, {
+    principal,
+    parameters: parameters.allow ? parameters.value : noValues,
+    body: body.value.content,
+  })
+  if (!ruled.allow) return denial(ruled)
 
   const { requestId, traceId } = journal
   const forwarding = composeForwarding(plan, operation.destination, {
@@ -123,7 +128,7 @@ async function decide(
     target,
     cookies,
     principal,
-    body: body.value,
+    body: body.value.forwarded,
     requestId,
     traceId,
   })
@@ -154,7 +159,13 @@ function takeAll(
 }
 const nothingToTake = allow(null)
 
-const noBody: Decision<ForwardedBody> = allow({ kind: 'none' })
+interface JudgedBody {
+  readonly forwarded: ForwardedBody
+  /** The parsed value, for rules; null when there is none or it was not read. */
+  readonly content: unknown
+}
+const noBody: Decision<JudgedBody> = allow({ forwarded: { kind: 'none' }, content: null })
+const noValues: ParameterValues = { path: new Map(), query: new Map(), header: new Map(), cookie: new Map() }
 
 /** What of the body is forwarded: the validated bytes, an opaque stream, or nothing. */
 async function judgeBody(
@@ -162,20 +173,27 @@ async function judgeBody(
   head: Head,
   request: RawRequest,
   journal: Journal,
-): Promise<Decision<ForwardedBody>> {
+): Promise<Decision<JudgedBody>> {
   const maxBytes = operation.plan.maxBodyBytes
   const expected = expectBody(operation.body, head, maxBytes)
   if (!expected.allow) {
     if (!tolerated(operation, journal, expected)) return expected
-    return head.hasBody ? allow({ kind: 'stream', maxBytes }) : noBody
+    return head.hasBody ? streamed(maxBytes) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  if (expected.value.kind === 'opaque') return allow({ kind: 'stream', maxBytes })
+  if (expected.value.kind === 'opaque') return streamed(maxBytes)
   const bytes = await readBody(request.body, maxBytes)
   if (!bytes.allow) return bytes
   const valid = validateJson(expected.value.validator, bytes.value)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
-  return allow({ kind: 'bytes', bytes: bytes.value })
+  return allow({
+    forwarded: { kind: 'bytes', bytes: bytes.value },
+    content: valid.allow ? valid.value : null,
+  })
+}
+
+function streamed(maxBytes: number): Decision<JudgedBody> {
+  return allow({ forwarded: { kind: 'stream', maxBytes }, content: null })
 }
 
 /** `validate: report` lets faults of the input pass, noted. Sizes, and all other stages, are always enforced. */

@@ -69,7 +69,15 @@ test('an invalid credential outranks a missing one, and an outage is neither', a
 })
 
 test('A22: anything but one token after Bearer is 401', async () => {
-  for (const value of ['Bearer', 'Bearer ', 'Bearer  A', 'Bearer A B', 'Bearer A,', 'Bearer\tA', 'bearer "A"']) {
+  for (const value of [
+    'Bearer',
+    'Bearer ',
+    'Bearer  A',
+    'Bearer A B',
+    'Bearer A,',
+    'Bearer\tA',
+    'bearer "A"',
+  ]) {
     assert.equal(await ask(security(['a']), value), 'credential_invalid', value)
   }
   assert.equal(await ask(security(['a']), 'BEARER A'), 'a')

@@ -24,9 +24,18 @@ const good: { readonly [claim: string]: Json } = {
 }
 
 function judge(claims: { readonly [claim: string]: Json | undefined }, type: string | null = 'at+jwt') {
-  const merged = Object.fromEntries(Object.entries({ ...good, ...claims }).filter(([, value]) => value !== undefined))
+  const merged = Object.fromEntries(
+    Object.entries({ ...good, ...claims }).filter(([, value]) => value !== undefined),
+  )
   return judgeAccessToken(
-    { kind: 'signed', issuer: 'https://a.example', keyId: 'k1', algorithm: 'RS256', type, claims: merged as never },
+    {
+      kind: 'signed',
+      issuer: 'https://a.example',
+      keyId: 'k1',
+      algorithm: 'RS256',
+      type,
+      claims: merged as never,
+    },
     plan,
     nowSeconds * 1000,
   )
@@ -84,6 +93,7 @@ test('a token that breaks one rule is refused', () => {
 test('A19: an ID token is not an access token (RFC 8725 3.12)', () => {
   assert.equal(judge({ nonce: 'n' }, 'jwt').kind, 'invalid')
   assert.equal(judge({ at_hash: 'h' }, null).kind, 'invalid')
-  for (const type of ['dpop+jwt', 'logout+jwt', 'id_token', 'rt+jwt']) assert.equal(judge({}, type).kind, 'invalid', type)
+  for (const type of ['dpop+jwt', 'logout+jwt', 'id_token', 'rt+jwt'])
+    assert.equal(judge({}, type).kind, 'invalid', type)
   assert.equal(judge({}, 'jwt').kind, 'accepted')
 })

@@ -18,6 +18,8 @@ test('a missing scope is 403 with a challenge that names what is wanted (RFC 675
   for (const scopes of [[], ['a'], ['A', 'b'], ['a b'], ['ab']]) {
     const denied = authorize(caller(...scopes), [needs('a', 'b')])
     assert.ok(!denied.allow && denied.reason === 'scope_missing')
-    assert.deepEqual(denied.client, { challenges: ['Bearer realm="api", error="insufficient_scope", scope="a b"'] })
+    assert.deepEqual(denied.client, {
+      challenges: ['Bearer realm="api", error="insufficient_scope", scope="a b"'],
+    })
   }
 })

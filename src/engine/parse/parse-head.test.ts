@@ -24,16 +24,36 @@ const refused: readonly (readonly [string, readonly string[], string])[] = [
   ['two Host fields', [...host, 'host', 'b'], 'malformed_request'],
   ['Host with user information', ['Host', 'x@a'], 'malformed_request'],
   ['Host with a path', ['Host', 'a/b'], 'malformed_request'],
-  ['Content-Length and Transfer-Encoding (E1)', [...host, 'Content-Length', '1', 'Transfer-Encoding', 'chunked'], 'malformed_request'],
+  [
+    'Content-Length and Transfer-Encoding (E1)',
+    [...host, 'Content-Length', '1', 'Transfer-Encoding', 'chunked'],
+    'malformed_request',
+  ],
   ['Transfer-Encoding in list form (H3)', [...host, 'Transfer-Encoding', ',chunked'], 'malformed_request'],
   ['another transfer coding (E1)', [...host, 'Transfer-Encoding', 'gzip, chunked'], 'malformed_request'],
-  ['two Transfer-Encoding fields (E1)', [...host, 'Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'], 'malformed_request'],
-  ['two Content-Length fields (E1)', [...host, 'Content-Length', '1', 'Content-Length', '1'], 'malformed_request'],
+  [
+    'two Transfer-Encoding fields (E1)',
+    [...host, 'Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked'],
+    'malformed_request',
+  ],
+  [
+    'two Content-Length fields (E1)',
+    [...host, 'Content-Length', '1', 'Content-Length', '1'],
+    'malformed_request',
+  ],
   ['a signed Content-Length', [...host, 'Content-Length', '+1'], 'malformed_request'],
   ['obs-text in a value (H3)', [...host, 'X-A', '\u00e9'], 'malformed_request'],
   ['a control character in a value (B10)', [...host, 'X-A', 'a\u0000b'], 'malformed_request'],
-  ['two Authorization fields (A20)', [...host, 'Authorization', 'Bearer a', 'authorization', 'Bearer b'], 'credential_ambiguous'],
-  ['two Content-Type fields (D1)', [...host, 'Content-Type', 'a/b', 'Content-Type', 'a/b'], 'malformed_request'],
+  [
+    'two Authorization fields (A20)',
+    [...host, 'Authorization', 'Bearer a', 'authorization', 'Bearer b'],
+    'credential_ambiguous',
+  ],
+  [
+    'two Content-Type fields (D1)',
+    [...host, 'Content-Type', 'a/b', 'Content-Type', 'a/b'],
+    'malformed_request',
+  ],
   ['an unknown expectation', [...host, 'Expect', '200-maybe'], 'expectation_failed'],
   ['an upgrade', [...host, 'Upgrade', 'websocket', 'Connection', 'Upgrade'], 'upgrade_refused'],
 ]
@@ -72,7 +92,20 @@ test('framing says whether a body comes (RFC 9112 6)', () => {
 test('fields for this hop and those that Connection names end here (RFC 9110 7.6.1; B7)', () => {
   const head = parseHead(
     request({
-      fields: ['Host', 'a', 'Connection', 'keep-alive, X-Secret', 'Keep-Alive', '1', 'X-Secret', 's', 'TE', 'trailers', 'Accept', 'a/b'],
+      fields: [
+        'Host',
+        'a',
+        'Connection',
+        'keep-alive, X-Secret',
+        'Keep-Alive',
+        '1',
+        'X-Secret',
+        's',
+        'TE',
+        'trailers',
+        'Accept',
+        'a/b',
+      ],
     }),
   )
   assert.ok(head.allow)

@@ -16,7 +16,14 @@ function segments(template: string): readonly SegmentPlan[] {
       if (!match) return { kind: 'literal', text }
       const [, prefix = '', named = '', suffix = ''] = match
       const name = named.replace('...', '')
-      return { kind: 'parameter', name, prefix, suffix, spans: named.endsWith('...'), allow: allow[name] ?? [] }
+      return {
+        kind: 'parameter',
+        name,
+        prefix,
+        suffix,
+        spans: named.endsWith('...'),
+        allow: allow[name] ?? [],
+      }
     })
 }
 
@@ -36,7 +43,13 @@ function table(...declared: readonly string[]) {
 }
 
 test('concrete segments win over templated ones, left to right (OpenAPI, Path Templating Matching)', () => {
-  const find = table('GET /pets/{id}', 'GET /pets/mine', 'GET /{kind}/mine', 'GET /pets/{id}/toys', 'GET /pets/mine/food')
+  const find = table(
+    'GET /pets/{id}',
+    'GET /pets/mine',
+    'GET /{kind}/mine',
+    'GET /pets/{id}/toys',
+    'GET /pets/mine/food',
+  )
   assert.deepEqual(find('GET /pets/mine'), ['GET /pets/mine', 'pets', 'mine'])
   assert.deepEqual(find('GET /pets/7'), ['GET /pets/{id}', 'pets', '7'])
   assert.deepEqual(find('GET /cats/mine'), ['GET /{kind}/mine', 'cats', 'mine'])
