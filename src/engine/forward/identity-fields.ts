@@ -1,8 +1,5 @@
-import {
-  compileExpression,
-  type Expression,
-  type ExpressionScope,
-} from '../../expression/compile-expression.ts'
+import { compileExpression, type Expression } from '../../expression/compile-expression.ts'
+import { identityScope } from '../../expression/scopes.ts'
 import type { UpstreamPlan } from '../../program/program.ts'
 import type { Principal } from '../principal.ts'
 import type { IdentityField } from './compose-forwarding.ts'
