@@ -1,0 +1,379 @@
+import { Format } from 'typebox/format'
+import type { JsonObject, JsonSchema } from '../base/json.ts'
+import { isJsonObject } from '../base/json.ts'
+import { compilePattern } from './pattern.ts'
+import { pointerStep } from './pointer.ts'
+import { codePoints, isMultipleOf, jsonEqual, typeFits } from './value.ts'
+
+/** One thing wrong with an instance: where, and what it must be. Never holds a value of the instance. */
+export interface SchemaFault {
+  readonly pointer: string
+  readonly message: string
+}
+
+/**
+ * Lists what is wrong with an instance, in the order of the schema, at most `max` faults.
+ *
+ * A plain interpreter of lowered schemas: slower than the compiled validator, run only on what that refused,
+ * and its oracle in the tests.
+ */
+export function listFaults(
+  schema: JsonSchema,
+  definitions: { readonly [name: string]: JsonSchema },
+  instance: unknown,
+  max: number,
+): readonly SchemaFault[] {
+  const run: Run = { definitions, max, faults: [] }
+  judge(schema, instance, '', run)
+  return run.faults
+}
+
+interface Run {
+  readonly definitions: { readonly [name: string]: JsonSchema }
+  readonly max: number
+  readonly faults: SchemaFault[]
+}
+
+/** Names of an object that some keyword has looked at; null for other instances. */
+type Evaluated = Set<string> | null
+
+interface Verdict {
+  readonly valid: boolean
+  readonly evaluated: Evaluated
+}
+
+const accepted: Verdict = { valid: true, evaluated: null }
+
+function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run): Verdict {
+  if (schema === true) return accepted
+  if (schema === false) return refuse(run, pointer, 'is not allowed')
+  const before = run.faults.length
+  let valid = judgeValue(schema, instance, pointer, run)
+  let evaluated: Evaluated = null
+  if (valid && isJsonObject(instance)) {
+    evaluated = new Set()
+    valid = judgeObject(schema, instance, pointer, run, evaluated) && valid
+  } else if (valid && Array.isArray(instance)) valid = judgeArray(schema, instance, pointer, run) && valid
+  if (run.faults.length > before && !valid && typeMissed(run, before, pointer)) return { valid, evaluated }
+  valid = judgeInPlace(schema, instance, pointer, run, evaluated) && valid
+  // Names are unknown only if all that could have known them was satisfied.
+  if (valid && evaluated && 'unevaluatedProperties' in schema) {
+    const rest = schema.unevaluatedProperties as JsonSchema
+    for (const name of Object.keys(instance as JsonObject)) {
+      if (evaluated.has(name)) continue
+      valid = judgeMember(rest, instance as JsonObject, name, pointer, run) && valid
+      evaluated.add(name)
+    }
+  }
+  return { valid, evaluated }
+}
+
+/** After a wrong type no other keyword has anything to say. */
+function typeMissed(run: Run, before: number, pointer: string): boolean {
+  const fault = run.faults[before]
+  return fault?.pointer === pointer && fault.message.startsWith('must be a')
+}
+
+const typeNames: { readonly [type: string]: string } = {
+  string: 'a string',
+  integer: 'an integer',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'an object',
+  null: 'null',
+}
+
+function judgeValue(schema: JsonObject, instance: unknown, pointer: string, run: Run): boolean {
+  const { type } = schema
+  if (type !== undefined) {
+    const types = Array.isArray(type) ? (type as readonly string[]) : [type as string]
+    if (!types.some((one) => typeFits(one, instance))) {
+      return report(run, pointer, `must be ${types.map((one) => typeNames[one]).join(' or ')}`)
+    }
+  }
+  let valid = true
+  if (Array.isArray(schema.enum) && !schema.enum.some((one) => jsonEqual(one, instance))) {
+    valid = report(run, pointer, 'must be one of the listed values')
+  }
+  if ('const' in schema && !jsonEqual(schema.const, instance))
+    valid = report(run, pointer, 'must be the fixed value')
+  if (typeof instance === 'number') valid = judgeNumber(schema, instance, pointer, run) && valid
+  if (typeof instance === 'string') valid = judgeString(schema, instance, pointer, run) && valid
+  return valid
+}
+
+type Bound = readonly [keyword: string, symbol: string, holds: (value: number, bound: number) => boolean]
+const numberBounds: readonly Bound[] = [
+  ['minimum', '≥', (value, bound) => value >= bound],
+  ['maximum', '≤', (value, bound) => value <= bound],
+  ['exclusiveMinimum', '>', (value, bound) => value > bound],
+  ['exclusiveMaximum', '<', (value, bound) => value < bound],
+  ['multipleOf', 'a multiple of', isMultipleOf],
+]
+
+function judgeNumber(schema: JsonObject, instance: number, pointer: string, run: Run): boolean {
+  return judgeBounds(numberBounds, schema, instance, run, (symbol, bound) => [
+    pointer,
+    `must be ${symbol} ${bound}`,
+  ])
+}
+
+const lengthBounds: readonly Bound[] = [
+  ['minLength', 'at least', (value, bound) => value >= bound],
+  ['maxLength', 'at most', (value, bound) => value <= bound],
+]
+
+function judgeString(schema: JsonObject, instance: string, pointer: string, run: Run): boolean {
+  const bounded = 'minLength' in schema || 'maxLength' in schema
+  const length = bounded ? codePoints(instance) : 0
+  let valid = judgeBounds(lengthBounds, schema, length, run, (symbol, bound) => [
+    pointer,
+    `must have ${symbol} ${bound} characters`,
+  ])
+  const { pattern, format } = schema
+  if (typeof pattern === 'string') {
+    const matcher = compilePattern(pattern)
+    if (!matcher.ok || !matcher.value.test(instance)) valid = report(run, pointer, 'must match the pattern')
+  }
+  if (typeof format === 'string' && Format.Has(format) && !Format.Test(format, instance)) {
+    valid = report(run, pointer, `must be a valid ${format}`)
+  }
+  return valid
+}
+
+const itemBounds: readonly Bound[] = [
+  ['minItems', 'at least', (value, bound) => value >= bound],
+  ['maxItems', 'at most', (value, bound) => value <= bound],
+]
+
+function judgeArray(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
+  let valid = judgeBounds(itemBounds, schema, instance.length, run, (symbol, bound) => [
+    pointer,
+    `must have ${symbol} ${bound} items`,
+  ])
+  const prefix = (schema.prefixItems ?? []) as readonly JsonSchema[]
+  const rest = schema.items as JsonSchema | undefined
+  for (const [index, item] of instance.entries()) {
+    if (full(run)) return false
+    const part = prefix[index] ?? rest
+    if (part !== undefined) valid = judge(part, item, `${pointer}/${index}`, run).valid && valid
+  }
+  if (schema.uniqueItems === true && !allDifferent(instance))
+    valid = report(run, pointer, 'must not repeat an item')
+  if ('contains' in schema) valid = judgeContains(schema, instance, pointer, run) && valid
+  return valid
+}
+
+function judgeContains(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
+  const matching = instance.filter((item) => matches(schema.contains as JsonSchema, item, run)).length
+  const least = (schema.minContains as number | undefined) ?? 1
+  const most = (schema.maxContains as number | undefined) ?? Number.POSITIVE_INFINITY
+  if (matching >= least && matching <= most) return true
+  return report(run, pointer, 'must contain the demanded number of matching items')
+}
+
+function allDifferent(items: readonly unknown[]): boolean {
+  const plain = new Set<unknown>()
+  const nested: unknown[] = []
+  for (const item of items) {
+    if (typeof item !== 'object' || item === null) {
+      if (plain.has(item)) return false
+      plain.add(item)
+    } else {
+      if (nested.some((earlier) => jsonEqual(earlier as never, item))) return false
+      nested.push(item)
+    }
+  }
+  return true
+}
+
+const propertyBounds: readonly Bound[] = [
+  ['minProperties', 'at least', (value, bound) => value >= bound],
+  ['maxProperties', 'at most', (value, bound) => value <= bound],
+]
+
+function judgeObject(
+  schema: JsonObject,
+  instance: JsonObject,
+  pointer: string,
+  run: Run,
+  evaluated: Set<string>,
+): boolean {
+  const names = Object.keys(instance)
+  let valid = judgeBounds(propertyBounds, schema, names.length, run, (symbol, bound) => [
+    pointer,
+    `must have ${symbol} ${bound} members`,
+  ])
+  for (const name of (schema.required ?? []) as readonly string[]) {
+    if (!Object.hasOwn(instance, name)) valid = report(run, `${pointer}/${pointerStep(name)}`, 'is required')
+  }
+  const properties = (schema.properties ?? {}) as { readonly [name: string]: JsonSchema }
+  const patterns = Object.entries(
+    (schema.patternProperties ?? {}) as { readonly [pattern: string]: JsonSchema },
+  )
+  const additional = schema.additionalProperties as JsonSchema | undefined
+  for (const name of names) {
+    if (full(run)) return false
+    let known = false
+    const own = Object.hasOwn(properties, name) ? properties[name] : undefined
+    const applied = patterns.filter(([pattern]) => nameMatches(pattern, name)).map(([, part]) => part)
+    if (own !== undefined) applied.unshift(own)
+    for (const part of applied) {
+      known = true
+      valid = judgeMember(part, instance, name, pointer, run) && valid
+    }
+    if (!known && additional !== undefined) {
+      known = true
+      valid = judgeMember(additional, instance, name, pointer, run) && valid
+    }
+    if (known) evaluated.add(name)
+    if ('propertyNames' in schema && !matches(schema.propertyNames as JsonSchema, name, run)) {
+      valid = report(run, `${pointer}/${pointerStep(name)}`, 'is not an acceptable name')
+    }
+  }
+  return judgeDependentRequired(schema, instance, pointer, run) && valid
+}
+
+function judgeMember(
+  schema: JsonSchema,
+  instance: JsonObject,
+  name: string,
+  pointer: string,
+  run: Run,
+): boolean {
+  const at = `${pointer}/${pointerStep(name)}`
+  if (schema === false) return report(run, at, 'is not a known field')
+  return judge(schema, instance[name], at, run).valid
+}
+
+function judgeDependentRequired(
+  schema: JsonObject,
+  instance: JsonObject,
+  pointer: string,
+  run: Run,
+): boolean {
+  let valid = true
+  const dependent = (schema.dependentRequired ?? {}) as { readonly [name: string]: readonly string[] }
+  for (const [name, needed] of Object.entries(dependent)) {
+    if (!Object.hasOwn(instance, name)) continue
+    for (const other of needed) {
+      if (!Object.hasOwn(instance, other))
+        valid = report(run, `${pointer}/${pointerStep(other)}`, 'is required here')
+    }
+  }
+  return valid
+}
+
+function judgeInPlace(
+  schema: JsonObject,
+  instance: unknown,
+  pointer: string,
+  run: Run,
+  evaluated: Evaluated,
+): boolean {
+  let valid = true
+  const include = (verdict: Verdict): void => {
+    if (verdict.valid && evaluated && verdict.evaluated)
+      for (const name of verdict.evaluated) evaluated.add(name)
+  }
+  const apply = (part: JsonSchema): void => {
+    const verdict = judge(part, instance, pointer, run)
+    include(verdict)
+    valid = verdict.valid && valid
+  }
+  if (typeof schema.$ref === 'string') apply(definitionOf(schema.$ref, run))
+  for (const part of (schema.allOf ?? []) as readonly JsonSchema[]) apply(part)
+  for (const keyword of ['anyOf', 'oneOf'] as const) {
+    const branches = schema[keyword] as readonly JsonSchema[] | undefined
+    if (branches) valid = judgeBranches(keyword, branches, instance, pointer, run, include) && valid
+  }
+  if ('not' in schema && matches(schema.not as JsonSchema, instance, run)) {
+    valid = report(run, pointer, 'must not have the excluded shape')
+  }
+  if ('if' in schema) {
+    const condition = silently(run, (silent) => judge(schema.if as JsonSchema, instance, pointer, silent))
+    include(condition)
+    const chosen = condition.valid ? schema.then : schema.else
+    if (chosen !== undefined) apply(chosen as JsonSchema)
+  }
+  if (isJsonObject(instance)) {
+    for (const [name, part] of Object.entries(
+      (schema.dependentSchemas ?? {}) as { readonly [name: string]: JsonSchema },
+    )) {
+      if (Object.hasOwn(instance, name)) apply(part)
+    }
+  }
+  return valid
+}
+
+/** Lists the faults of the only branch that comes near, so that a client learns more than `does not match`. */
+function judgeBranches(
+  keyword: 'anyOf' | 'oneOf',
+  branches: readonly JsonSchema[],
+  instance: unknown,
+  pointer: string,
+  run: Run,
+  include: (verdict: Verdict) => void,
+): boolean {
+  const tried = branches.map((branch) => {
+    const attempt: Run = { definitions: run.definitions, max: run.max, faults: [] }
+    return { verdict: judge(branch, instance, pointer, attempt), faults: attempt.faults }
+  })
+  const passed = tried.filter(({ verdict }) => verdict.valid)
+  if (passed.length > 1 && keyword === 'oneOf')
+    return report(run, pointer, 'must have exactly one of the allowed shapes')
+  for (const { verdict } of passed) include(verdict)
+  if (passed.length > 0) return true
+  const near = tried.filter(({ faults }) => faults.every((fault) => fault.pointer !== pointer))
+  if (near.length !== 1) return report(run, pointer, 'must have one of the allowed shapes')
+  for (const fault of near[0]?.faults ?? []) report(run, fault.pointer, fault.message)
+  return false
+}
+
+function judgeBounds(
+  bounds: readonly Bound[],
+  schema: JsonObject,
+  value: number,
+  run: Run,
+  phrase: (symbol: string, bound: number) => readonly [string, string],
+): boolean {
+  let valid = true
+  for (const [keyword, symbol, holds] of bounds) {
+    const bound = schema[keyword]
+    if (typeof bound === 'number' && !holds(value, bound)) valid = report(run, ...phrase(symbol, bound))
+  }
+  return valid
+}
+
+function matches(schema: JsonSchema, instance: unknown, run: Run): boolean {
+  return silently(run, (silent) => judge(schema, instance, '', silent).valid)
+}
+
+function silently<T>(run: Run, judging: (silent: Run) => T): T {
+  return judging({ definitions: run.definitions, max: 1, faults: [] })
+}
+
+function nameMatches(pattern: string, name: string): boolean {
+  const matcher = compilePattern(pattern)
+  return matcher.ok && matcher.value.test(name)
+}
+
+export function definitionOf(ref: string, { definitions }: Pick<Run, 'definitions'>): JsonSchema {
+  const name = ref.slice('#/$defs/'.length)
+  return Object.hasOwn(definitions, name) ? (definitions[name] as JsonSchema) : false
+}
+
+function full(run: Run): boolean {
+  return run.faults.length >= run.max
+}
+
+function refuse(run: Run, pointer: string, message: string): Verdict {
+  report(run, pointer, message)
+  return { valid: false, evaluated: null }
+}
+
+function report(run: Run, pointer: string, message: string): false {
+  if (!full(run)) run.faults.push({ pointer, message })
+  return false
+}

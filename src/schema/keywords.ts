@@ -1,0 +1,140 @@
+/** What a keyword of a Schema Object is to the lowering. */
+export type KeywordKind =
+  | 'count'
+  | 'number'
+  | 'positive'
+  | 'boolean'
+  | 'string'
+  | 'names'
+  | 'values'
+  | 'any'
+  | 'schema'
+  | 'schemas'
+  | 'schemaMap'
+  | 'namesMap'
+  | 'pattern'
+  | 'special'
+  | 'annotation'
+  | 'unsupported'
+
+/**
+ * Every keyword that OpenAPI 3.0 and 3.1 schemas may hold, and what its value must be. A keyword that is not
+ * here is reported: misspelt, it would silently weaken the schema.
+ * @see JSON Schema 2020-12 Core and Validation, OpenAPI 3.0.4 and 3.1.1 Schema Object
+ */
+export const keywords = {
+  type: 'special',
+  nullable: 'special',
+  format: 'special',
+  properties: 'special',
+  required: 'names',
+  additionalProperties: 'special',
+  exclusiveMinimum: 'special',
+  exclusiveMaximum: 'special',
+  minimum: 'number',
+  maximum: 'number',
+  multipleOf: 'positive',
+  minLength: 'count',
+  maxLength: 'count',
+  minItems: 'count',
+  maxItems: 'count',
+  minProperties: 'count',
+  maxProperties: 'count',
+  minContains: 'count',
+  maxContains: 'count',
+  uniqueItems: 'boolean',
+  pattern: 'pattern',
+  enum: 'values',
+  const: 'any',
+  items: 'schema',
+  contains: 'schema',
+  propertyNames: 'special',
+  prefixItems: 'schemas',
+  patternProperties: 'special',
+  dependentRequired: 'namesMap',
+  allOf: 'special',
+  anyOf: 'special',
+  oneOf: 'special',
+  not: 'special',
+  if: 'special',
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+  then: 'special',
+  else: 'special',
+  dependentSchemas: 'special',
+  $ref: 'special',
+  readOnly: 'special',
+  writeOnly: 'special',
+  unevaluatedProperties: 'special',
+  title: 'annotation',
+  description: 'annotation',
+  default: 'annotation',
+  deprecated: 'annotation',
+  example: 'annotation',
+  examples: 'annotation',
+  externalDocs: 'annotation',
+  xml: 'annotation',
+  discriminator: 'annotation',
+  $comment: 'annotation',
+  $schema: 'annotation',
+  $defs: 'annotation',
+  definitions: 'annotation',
+  contentMediaType: 'annotation',
+  unevaluatedItems: 'unsupported',
+  additionalItems: 'unsupported',
+  dependencies: 'unsupported',
+  contentEncoding: 'unsupported',
+  contentSchema: 'unsupported',
+  $id: 'unsupported',
+  $anchor: 'unsupported',
+  $dynamicRef: 'unsupported',
+  $dynamicAnchor: 'unsupported',
+  $recursiveRef: 'unsupported',
+  $recursiveAnchor: 'unsupported',
+  $vocabulary: 'unsupported',
+} as const satisfies { readonly [keyword: string]: KeywordKind }
+
+/** Keywords that apply a schema to the same instance: what they look at decides what is known of an object. */
+export const inPlaceKeywords = [
+  '$ref',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'if',
+  'then',
+  'else',
+  'dependentSchemas',
+] as const
+
+/** How the formats of OpenAPI are enforced; those not named here are reported and not checked. */
+export const formats = {
+  date: 'checked',
+  'date-time': 'checked',
+  time: 'checked',
+  duration: 'checked',
+  email: 'checked',
+  hostname: 'checked',
+  ipv4: 'checked',
+  ipv6: 'checked',
+  uri: 'checked',
+  'uri-reference': 'checked',
+  uuid: 'checked',
+  'json-pointer': 'checked',
+  int32: 'range',
+  int64: 'range',
+  byte: 'base64',
+  float: 'annotation',
+  double: 'annotation',
+  binary: 'annotation',
+  password: 'annotation',
+  decimal: 'annotation',
+} as const satisfies { readonly [format: string]: 'checked' | 'range' | 'base64' | 'annotation' }
+
+export const types: ReadonlySet<string> = new Set([
+  'string',
+  'integer',
+  'number',
+  'boolean',
+  'array',
+  'object',
+  'null',
+])

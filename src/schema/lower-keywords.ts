@@ -1,0 +1,316 @@
+import type { Json, JsonSchema } from '../base/json.ts'
+import { isJsonObject } from '../base/json.ts'
+import { nearest } from '../base/nearest.ts'
+import { formats, inPlaceKeywords, type KeywordKind, keywords, types } from './keywords.ts'
+import type { LoweringContext, SchemaLocation, World } from './lower.ts'
+import { compilePattern } from './pattern.ts'
+
+type Source = { readonly [keyword: string]: Json }
+type Target = Record<string, Json>
+
+/** One Schema Object being lowered. */
+interface Site {
+  readonly source: Source
+  readonly at: SchemaLocation
+  readonly target: Target
+  readonly context: LoweringContext
+}
+
+export function lowerKeywords(
+  source: Source,
+  at: SchemaLocation,
+  world: World,
+  context: LoweringContext,
+): JsonSchema {
+  const site: Site = { source, at, target: {}, context }
+  if (typeof source.$ref === 'string') {
+    // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
+    const alone = context.options.dialect === '3.0' || Object.keys(source).every(isAnnotation)
+    if (alone) return context.refer(source.$ref, below(at, '$ref'), world)
+  }
+  for (const keyword of Object.keys(source)) lowerKeyword(site, keyword)
+  lowerType(site)
+  lowerProperties(site)
+  lowerInPlace(site)
+  if (world === 'closed') close(site)
+  return site.target
+}
+
+function isAnnotation(keyword: string): boolean {
+  return keyword === '$ref' || keyword.startsWith('x-') || kindOf(keyword) === 'annotation'
+}
+
+function kindOf(keyword: string): KeywordKind | undefined {
+  return Object.hasOwn(keywords, keyword) ? keywords[keyword as keyof typeof keywords] : undefined
+}
+
+const isCount = (value: Json): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+const isNames = (value: Json): boolean =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string')
+
+/** What the value of a plain keyword must be, and how that is said. */
+const plain: { readonly [K in KeywordKind]?: readonly [holds: (value: Json) => boolean, wanted: string] } = {
+  count: [isCount, 'a whole number, 0 or more'],
+  number: [(value) => typeof value === 'number', 'a number'],
+  positive: [(value) => typeof value === 'number' && value > 0, 'a number above 0'],
+  boolean: [(value) => typeof value === 'boolean', 'true or false'],
+  names: [isNames, 'a list of names'],
+  values: [(value) => Array.isArray(value) && value.length > 0, 'a list of values'],
+  any: [() => true, 'a value'],
+  namesMap: [(value) => isJsonObject(value) && Object.values(value).every(isNames), 'lists of names by name'],
+}
+
+function lowerKeyword(site: Site, keyword: string): void {
+  const { source, at, target, context } = site
+  const value = source[keyword] as Json
+  const kind = kindOf(keyword)
+  if (kind === undefined) return reportUnknown(site, keyword)
+  if (kind === 'unsupported') {
+    const fix = 'express it with keywords that can be enforced'
+    return context.report.error(
+      'schema-keyword-unsupported',
+      below(at, keyword),
+      `${keyword} cannot be enforced`,
+      fix,
+    )
+  }
+  if (kind === 'schema') target[keyword] = context.lower(value, below(at, keyword), 'closed')
+  else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, 'closed')
+  else if (kind === 'pattern') lowerPattern(site, value)
+  const rule = plain[kind]
+  if (!rule) return
+  const [holds, wanted] = rule
+  if (holds(value)) target[keyword] = value
+  else invalid(site, keyword, wanted)
+}
+
+function reportUnknown({ at, context }: Site, keyword: string): void {
+  if (keyword.startsWith('x-')) return
+  const meant = nearest(keyword, Object.keys(keywords))
+  const message = `${keyword} is not a keyword of a schema`
+  if (meant)
+    context.report.error('schema-keyword-unknown', below(at, keyword), message, `did you mean ${meant}?`)
+  else
+    context.report.warnOnce(
+      'schema-keyword-unknown',
+      keyword,
+      below(at, keyword),
+      message,
+      'remove it; nothing enforces it',
+    )
+}
+
+function invalid({ at, context }: Site, keyword: string, wanted: string): void {
+  context.report.error(
+    'schema-invalid',
+    below(at, keyword),
+    `${keyword} must be ${wanted}`,
+    `write ${wanted}`,
+  )
+}
+
+function lowerPattern(site: Site, value: Json): void {
+  if (typeof value !== 'string') return invalid(site, 'pattern', 'a string')
+  const matcher = compilePattern(value)
+  if (matcher.ok) site.target.pattern = value
+  else refusePattern(site, below(site.at, 'pattern'), matcher.error)
+}
+
+function refusePattern({ context }: Site, at: SchemaLocation, why: string): void {
+  context.report.error(
+    'pattern-unsupported',
+    at,
+    `the pattern cannot be enforced safely: ${why}`,
+    'write a simpler pattern',
+  )
+}
+
+function lowerType(site: Site): void {
+  const { source, target, context } = site
+  const written = source.type
+  const list = Array.isArray(written) ? (written as readonly Json[]) : written === undefined ? [] : [written]
+  if (!list.every((type) => typeof type === 'string' && types.has(type)))
+    return invalid(site, 'type', 'a type of JSON')
+  const allowed = [...(list as readonly string[])]
+  if (source.nullable === true && context.options.dialect === '3.0' && allowed.length > 0) {
+    allowed.push('null')
+    // OpenAPI 3.0.4: an enumeration that leaves null out still forbids it; documents in the wild mean otherwise.
+    if (Array.isArray(target.enum) && !target.enum.includes(null)) target.enum = [...target.enum, null]
+  }
+  if (allowed.length > 0) target.type = allowed.length === 1 ? (allowed[0] as string) : [...new Set(allowed)]
+  lowerBounds(site)
+  lowerFormat(site, allowed)
+}
+
+/** OpenAPI 3.0: `exclusiveMinimum: true` turns `minimum` into an exclusive bound. */
+function lowerBounds(site: Site): void {
+  const { source, target } = site
+  for (const [exclusive, inclusive] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
+    const value = source[exclusive]
+    if (value === undefined || value === false) continue
+    if (typeof value === 'number') target[exclusive] = value
+    else if (value === true && typeof source[inclusive] === 'number') {
+      target[exclusive] = source[inclusive]
+      delete target[inclusive]
+    } else invalid(site, exclusive, `a number, or true beside ${inclusive}`)
+  }
+}
+
+const int32 = { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
+const base64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
+
+function lowerFormat(site: Site, allowed: readonly string[]): void {
+  const { source, at, target, context } = site
+  const format = source.format
+  if (format === undefined) return
+  if (typeof format !== 'string') return invalid(site, 'format', 'a string')
+  const kind = Object.hasOwn(formats, format) ? formats[format as keyof typeof formats] : undefined
+  if (kind === undefined) {
+    const message = `the format ${format} is not known`
+    context.report.warnOnce(
+      'format-unknown',
+      format,
+      below(at, 'format'),
+      message,
+      'add a pattern if it must be checked',
+    )
+  } else if (kind === 'checked') target.format = format
+  else if (kind === 'base64' && target.pattern === undefined) target.pattern = base64
+  else if (format === 'int32' && allowed.includes('integer')) {
+    target.minimum = Math.max(int32.minimum, (target.minimum as number | undefined) ?? int32.minimum)
+    target.maximum = Math.min(int32.maximum, (target.maximum as number | undefined) ?? int32.maximum)
+  }
+}
+
+/** Members of JavaScript's own objects: whether they are there cannot be told from a parsed value. */
+const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
+
+function lowerProperties(site: Site): void {
+  const { source, at, target, context } = site
+  const properties = source.properties
+  const required = new Set((target.required as readonly string[] | undefined) ?? [])
+  if (properties !== undefined) {
+    if (!isJsonObject(properties)) return invalid(site, 'properties', 'schemas by name')
+    target.properties = mapSchemas(properties, below(at, 'properties'), (schema, place, name) => {
+      if (inherited.has(name)) refuseName(site, place, name)
+      if (!refusedByDirection(schema, context)) return context.lower(schema, place, 'closed')
+      required.delete(name)
+      return false
+    })
+  }
+  for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
+  if (target.required !== undefined) target.required = [...required]
+  const additional = source.additionalProperties
+  if (additional !== undefined) {
+    target.additionalProperties = context.lower(additional, below(at, 'additionalProperties'), 'closed')
+  }
+  const patterns = source.patternProperties
+  if (isJsonObject(patterns)) {
+    target.patternProperties = mapSchemas(
+      patterns,
+      below(at, 'patternProperties'),
+      (schema, place, pattern) => {
+        const matcher = compilePattern(pattern)
+        if (!matcher.ok) refusePattern(site, place, matcher.error)
+        return context.lower(schema, place, 'closed')
+      },
+    )
+  } else if (patterns !== undefined) invalid(site, 'patternProperties', 'schemas by pattern')
+  if (source.propertyNames !== undefined) {
+    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), 'closed')
+  }
+}
+
+/** OpenAPI 3.1.1 4.8.24: readOnly properties SHOULD NOT be sent in a request; sent all the same they are refused. */
+function refusedByDirection(schema: Json, { options }: LoweringContext): boolean {
+  if (!isJsonObject(schema)) return false
+  return schema[options.direction === 'request' ? 'readOnly' : 'writeOnly'] === true
+}
+
+function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
+  const message = `a member called ${name} cannot be told from what every JavaScript object has`
+  context.report.error('schema-name-unsupported', at, message, 'give the member another name')
+}
+
+function lowerInPlace(site: Site): void {
+  const { source, at, target, context } = site
+  if (typeof source.$ref === 'string') {
+    // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
+    target.$ref = (context.refer(source.$ref, below(at, '$ref'), 'open') as { $ref: string }).$ref ?? false
+  }
+  for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
+    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, 'open')
+  }
+  for (const keyword of ['not', 'if', 'then', 'else'] as const) {
+    if (source[keyword] !== undefined)
+      target[keyword] = context.lower(source[keyword], below(at, keyword), 'open')
+  }
+  if (isJsonObject(source.dependentSchemas)) {
+    const place = below(at, 'dependentSchemas')
+    target.dependentSchemas = mapSchemas(source.dependentSchemas, place, (schema, where) =>
+      context.lower(schema, where, 'open'),
+    )
+  }
+}
+
+/**
+ * Closes the object at this position. Where other schemas apply to the same instance, only what none of them
+ * has evaluated is unknown; where there are none, the cheaper keyword means the same.
+ */
+function close(site: Site): void {
+  const { source, target, at, context } = site
+  if (source.unevaluatedProperties !== undefined) {
+    const place = below(at, 'unevaluatedProperties')
+    target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, 'closed')
+    return
+  }
+  const composed = inPlaceKeywords.some((keyword) => target[keyword] !== undefined)
+  if (composed) {
+    target.unevaluatedProperties = false
+    return
+  }
+  const type = target.type
+  const mayBeObject =
+    type === undefined || type === 'object' || (Array.isArray(type) && type.includes('object'))
+  if (!mayBeObject || target.additionalProperties !== undefined) return
+  if (target.const !== undefined || target.enum !== undefined) return
+  target.additionalProperties = false
+  if (target.properties === undefined && target.patternProperties === undefined) {
+    const fix = 'declare its properties, or write additionalProperties: true to let anything in'
+    context.report.warn(
+      'object-without-properties',
+      at,
+      'this object declares nothing, so only {} is accepted',
+      fix,
+    )
+  }
+}
+
+function lowerList(site: Site, keyword: string, world: World): Json {
+  const list = site.source[keyword]
+  if (!Array.isArray(list) || list.length === 0) {
+    invalid(site, keyword, 'a list of schemas')
+    return [false]
+  }
+  return list.map((schema, index) =>
+    site.context.lower(schema, below(below(site.at, keyword), String(index)), world),
+  )
+}
+
+function mapSchemas(
+  schemas: { readonly [name: string]: Json },
+  at: SchemaLocation,
+  lower: (schema: Json, at: SchemaLocation, name: string) => JsonSchema,
+): { readonly [name: string]: JsonSchema } {
+  const entries = Object.entries(schemas).map(
+    ([name, schema]) => [name, lower(schema, below(at, name), name)] as const,
+  )
+  return Object.fromEntries(entries)
+}
+
+export function below(at: SchemaLocation, step: string): SchemaLocation {
+  return { file: at.file, pointer: `${at.pointer}/${step.replaceAll('~', '~0').replaceAll('/', '~1')}` }
+}
