@@ -94,14 +94,13 @@ function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters
 function positionOf(
   plan: OperationPlan,
   parameter: ParameterPlan,
-): Pick<LinkedPathParameter, 'segment' | 'prefixLength' | 'suffixLength'> {
-  const segment = plan.segments.findIndex(
-    (candidate) => candidate.kind === 'parameter' && candidate.name === parameter.name,
-  )
-  const found = plan.segments[segment]
-  if (found?.kind !== 'parameter')
-    throw new Error(`no segment for path parameter ${parameter.name} of ${plan.id}`)
-  return { segment, prefixLength: found.prefix.length, suffixLength: found.suffix.length }
+): Pick<LinkedPathParameter, 'segment' | 'texts' | 'index'> {
+  for (const [segment, found] of plan.segments.entries()) {
+    if (found.kind !== 'parameter') continue
+    const index = found.names.indexOf(parameter.name)
+    if (index >= 0) return { segment, texts: found.texts, index }
+  }
+  throw new Error(`no segment for path parameter ${parameter.name} of ${plan.id}`)
 }
 
 function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): LinkedBody {

@@ -59,9 +59,10 @@ export type SegmentPlan =
   | { readonly kind: 'literal'; readonly text: string }
   | {
       readonly kind: 'parameter'
-      readonly name: string
-      readonly prefix: string
-      readonly suffix: string
+      /** Almost always one; `{base}...{head}` holds two. */
+      readonly names: readonly string[]
+      /** Literal text around and between the parameters: one more than there are names. */
+      readonly texts: readonly string[]
       /** May take several segments, slashes included (the contract says `x-multi-segment: true`). */
       readonly spans: boolean
       /** Encoded octets otherwise refused as ambiguous, e.g. `%2F`, that this parameter may hold. */
@@ -113,7 +114,6 @@ export interface ParameterPlan {
   /** Set when the parameter is described by `content: application/json` instead of a schema. */
   readonly json: boolean
   readonly schema: JsonSchema
-  readonly source: SourcePosition
 }
 
 export type PrimitiveType = 'string' | 'integer' | 'number' | 'boolean'
@@ -121,7 +121,12 @@ export type PrimitiveType = 'string' | 'integer' | 'number' | 'boolean'
 /** `primitives` holds the acceptable readings, tried in the order integer, number, boolean, string. */
 export type ParameterType =
   | { readonly kind: 'primitive'; readonly primitives: readonly PrimitiveType[] }
-  | { readonly kind: 'array'; readonly items: readonly PrimitiveType[] }
+  | {
+      readonly kind: 'array'
+      readonly items: readonly PrimitiveType[]
+      /** Readings of a value that stands once and alone, where the schema allows that beside a list; else null. */
+      readonly single: readonly PrimitiveType[] | null
+    }
   | {
       readonly kind: 'object'
       readonly properties: { readonly [name: string]: readonly PrimitiveType[] }
@@ -132,7 +137,6 @@ export interface BodyPlan {
   readonly required: boolean
   /** Media types in the order of the contract; parameters stripped, lower case; ranges such as `text/*` last. */
   readonly content: readonly MediaTypePlan[]
-  readonly source: SourcePosition
 }
 
 export interface MediaTypePlan {

@@ -1,4 +1,10 @@
-import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, UpstreamPlan } from '../../program/program.ts'
+import type {
+  AddressLists,
+  CorsPlan,
+  LimitPlan,
+  SourcePosition,
+  UpstreamPlan,
+} from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 
 /** `portcullis.yaml`, read, checked and with every default filled in. Paths are absolute. */

@@ -1,3 +1,4 @@
+import { splitSegment } from '../../base/segment.ts'
 import type { OperationPlan, SegmentPlan } from '../../program/program.ts'
 
 /**
@@ -14,8 +15,8 @@ export interface RouteNode<Operation> {
 }
 
 interface AffixedBranch<Operation> {
-  readonly prefix: string
-  readonly suffix: string
+  /** Text around and between the parameters of the segment. */
+  readonly texts: readonly string[]
   readonly node: RouteNode<Operation>
 }
 
@@ -82,7 +83,7 @@ function descendMatching<Operation>(
   // RFC 6570 and OpenAPI: a path parameter is never empty, so a trailing slash stays significant.
   if (segment === '') return null
   for (const branch of node.affixed) {
-    if (!fitsAffixes(segment, branch)) continue
+    if (!splitSegment(segment, branch.texts)) continue
     search.starts[depth] = at
     const found = descendMatching(branch.node, depth + 1, at + 1, search)
     if (found) return found
@@ -110,12 +111,6 @@ function matchSpanning<Operation>(
   return null
 }
 
-function fitsAffixes(segment: string, { prefix, suffix }: { prefix: string; suffix: string }): boolean {
-  return (
-    segment.length > prefix.length + suffix.length && segment.startsWith(prefix) && segment.endsWith(suffix)
-  )
-}
-
 function descend<Operation>(node: RouteNode<Operation>, segment: SegmentPlan): RouteNode<Operation> {
   if (segment.kind === 'literal') {
     const existing = node.literals.get(segment.text)
@@ -124,8 +119,7 @@ function descend<Operation>(node: RouteNode<Operation>, segment: SegmentPlan): R
     node.literals.set(segment.text, created)
     return created
   }
-  if (segment.prefix !== '' || segment.suffix !== '')
-    return descendAffixed(node, segment.prefix, segment.suffix)
+  if (segment.texts.length > 2 || segment.texts.join('') !== '') return descendAffixed(node, segment.texts)
   if (segment.spans) {
     node.spanning ??= newNode<Operation>()
     return node.spanning
@@ -136,15 +130,14 @@ function descend<Operation>(node: RouteNode<Operation>, segment: SegmentPlan): R
 
 function descendAffixed<Operation>(
   node: RouteNode<Operation>,
-  prefix: string,
-  suffix: string,
+  texts: readonly string[],
 ): RouteNode<Operation> {
-  const existing = node.affixed.find((branch) => branch.prefix === prefix && branch.suffix === suffix)
+  const existing = node.affixed.find((branch) => branch.texts.join('{}') === texts.join('{}'))
   if (existing) return existing.node
-  const created = { prefix, suffix, node: newNode<Operation>() }
+  const created = { texts, node: newNode<Operation>() }
   node.affixed.push(created)
   // More literal text is more concrete; among equals the earlier declared comes first.
-  node.affixed.sort((a, b) => b.prefix.length + b.suffix.length - (a.prefix.length + a.suffix.length))
+  node.affixed.sort((a, b) => b.texts.join('').length - a.texts.join('').length)
   return created.node
 }
 

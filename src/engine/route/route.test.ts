@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { splitSegment } from '../../base/segment.ts'
 import type { Method, SegmentPlan } from '../../program/program.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { route } from './route.ts'
@@ -12,17 +13,17 @@ function segments(template: string): readonly SegmentPlan[] {
     .slice(1)
     .split('/')
     .map((text) => {
-      const match = /^(.*)\{([^}]+)\}(.*)$/.exec(text)
-      if (!match) return { kind: 'literal', text }
-      const [, prefix = '', named = '', suffix = ''] = match
-      const name = named.replace('...', '')
+      const pieces = text.split(/\{([^}]+)\}/)
+      if (pieces.length === 1) return { kind: 'literal', text }
+      const named = pieces.filter((_, index) => index % 2 === 1)
+      const names = named.map((name) => name.replace('...', ''))
+      const texts = pieces.filter((_, index) => index % 2 === 0)
       return {
         kind: 'parameter',
-        name,
-        prefix,
-        suffix,
-        spans: named.endsWith('...'),
-        allow: allow[name] ?? [],
+        names,
+        texts,
+        spans: named.join() !== names.join(),
+        allow: allow[names[0] as string] ?? [],
       }
     })
 }
@@ -68,6 +69,16 @@ test('text around a parameter is more concrete than a bare parameter', () => {
   assert.deepEqual(find('GET /files/a.json')[0], 'GET /files/{name}.json')
   assert.deepEqual(find('GET /files/v1.json')[0], 'GET /files/v{name}.json')
   assert.deepEqual(find('GET /files/.json')[0], 'GET /files/{name}')
+})
+
+test('two parameters in one segment are told apart by the text between them', () => {
+  assert.deepEqual(splitSegment('main...topic', ['', '...', '']), ['main', 'topic'])
+  assert.deepEqual(splitSegment('v1.2-x.json', ['v', '.', '-x.json']), ['1', '2'])
+  for (const segment of ['...topic', 'main...', 'main..topic', '...'])
+    assert.equal(splitSegment(segment, ['', '...', '']), null, segment)
+  const find = table('GET /compare/{base}...{head}', 'GET /compare/{one}')
+  assert.equal(find('GET /compare/a...b')[0], 'GET /compare/{base}...{head}')
+  assert.equal(find('GET /compare/a..b')[0], 'GET /compare/{one}')
 })
 
 test('a parameter that spans segments takes what is left, and the concrete still wins', () => {

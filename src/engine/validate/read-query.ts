@@ -66,6 +66,10 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
       ? decodeThen(texts[0] as string, (text) => readPrimitive(text, primitives))
       : repeated
   }
+  if (plan.type.kind === 'array' && plan.type.single && texts.length === 1) {
+    const { single } = plan.type
+    return decodeThen(texts[0] as string, (text) => readPrimitive(text, single))
+  }
   if (plan.type.kind === 'array' && plan.explode) return readDecoded(plan, texts.map(plusIsSpace))
   if (texts.length !== 1) return repeated
   return readDecoded(plan, split(plan, texts[0] as string))

@@ -1,3 +1,4 @@
+import { splitSegment } from '../../base/segment.ts'
 import type { ParameterPlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, denyWith, type Fault } from '../decision.ts'
@@ -19,10 +20,10 @@ export interface LinkedParameter {
 }
 
 export interface LinkedPathParameter extends LinkedParameter {
-  /** Index of the template segment and what stands around the value in it. */
+  /** Index of the template segment, the literal text in it, and which of its parameters this is. */
   readonly segment: number
-  readonly prefixLength: number
-  readonly suffixLength: number
+  readonly texts: readonly string[]
+  readonly index: number
 }
 
 export interface LinkedQueryParameter extends LinkedParameter {
@@ -84,7 +85,7 @@ class ParameterCheck {
   path(parameters: readonly LinkedPathParameter[], captured: readonly string[]): void {
     for (const parameter of parameters) {
       const raw = captured[parameter.segment] as string
-      const text = raw.slice(parameter.prefixLength, raw.length - parameter.suffixLength)
+      const text = splitSegment(raw, parameter.texts)?.[parameter.index] ?? ''
       this.#judge(parameter, readSimple(parameter.plan, text, true))
     }
   }

@@ -1,0 +1,295 @@
+import type { Json } from '../base/json.ts'
+import { isJsonObject } from '../base/json.ts'
+import { pointerTo } from '../base/pointer.ts'
+import { compileExpression } from '../expression/compile-expression.ts'
+import { ruleScope } from '../expression/scopes.ts'
+import type { AddressLists, Method, OperationPlan, SegmentPlan } from '../program/program.ts'
+import { createSchemaLowering, type SchemaLowering } from '../schema/lower.ts'
+import { readBody } from './body.ts'
+import { checkReferences } from './check-references.ts'
+import type { Configuration, ContractEntry, IdentityEntry } from './configuration/configuration.ts'
+import type { Documents } from './documents.ts'
+import { defaults, type Extension, readExtension } from './extension.ts'
+import type { LimitTable } from './limit-table.ts'
+import { methods, openApiKeys } from './openapi-keys.ts'
+import { readParameters } from './parameters.ts'
+import { canonicalLiteral, readTemplate } from './paths.ts'
+import type { Report } from './report.ts'
+import { Section } from './section.ts'
+import { SecurityReader } from './security.ts'
+
+/** What is shared by all contracts of one program. */
+export interface CompileContext {
+  readonly configuration: Configuration
+  readonly documents: Documents
+  readonly report: Report
+  readonly limits: LimitTable
+  /** Indexes of the configuration's limits that apply to every operation. */
+  readonly commonLimits: readonly number[]
+  /** Identity entries that are used, by the name the program uses. */
+  readonly usedIdentities: Map<string, IdentityEntry>
+}
+
+/** Operations whose ids may still collide with those of other contracts. */
+export interface CompiledDocument {
+  readonly operations: readonly OperationPlan[]
+  readonly lowering: SchemaLowering | null
+}
+
+/** Compiles one OpenAPI document. */
+export function compileDocument(entry: ContractEntry, context: CompileContext): CompiledDocument {
+  const root = openDocument(entry, context)
+  const dialect = root && dialectOf(root)
+  if (!root || !dialect) return { operations: [], lowering: null }
+  root.expect(openApiKeys.root, 'extensions')
+  checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
+  const lowering = createSchemaLowering({
+    dialect,
+    direction: 'request',
+    definitionPrefix: context.configuration.contracts.length > 1 ? `${entry.name}.` : '',
+    resolver: {
+      resolve: (ref, from) => {
+        const found = context.documents.resolve(ref, from)
+        return found && { schema: found.value, location: found.at }
+      },
+    },
+  })
+  const compiler = new DocumentCompiler(entry, context, root, lowering, dialect)
+  const operations = compiler.compile()
+  for (const problem of lowering.problems) {
+    const { severity, rule, message, fix } = problem
+    context.report.add({
+      severity,
+      rule,
+      position: context.documents.position(problem.location),
+      message,
+      fix,
+    })
+  }
+  return { operations, lowering }
+}
+
+function openDocument(entry: ContractEntry, { documents, report }: CompileContext): Section | null {
+  const source = documents.open(entry.file, entry.position)
+  if (!source) return null
+  if (isJsonObject(source.value)) return new Section(source, '', source.value, report)
+  report.error(
+    'value-invalid',
+    source.position(''),
+    'an OpenAPI document is a mapping',
+    'write openapi: 3.1.1',
+  )
+  return null
+}
+
+function dialectOf(root: Section): '3.0' | '3.1' | undefined {
+  if (root.has('swagger'))
+    return root.problem(
+      'swagger',
+      'openapi-version',
+      'Swagger 2.0 is not read',
+      'convert the document to OpenAPI 3.1',
+    )
+  const version = root.require('openapi', '3.1.1') ? root.text('openapi') : undefined
+  if (version === undefined) return undefined
+  const dialect = /^(3\.[01])\.\d+/.exec(version)?.[1]
+  if (dialect === '3.0' || dialect === '3.1') return dialect
+  return root.problem(
+    'openapi',
+    'openapi-version',
+    `OpenAPI ${version} is not read`,
+    'this version reads OpenAPI 3.0 and 3.1',
+  )
+}
+
+interface PathItem {
+  readonly template: string
+  readonly section: Section
+  readonly segments: readonly SegmentPlan[]
+  readonly extension: Extension
+  readonly limits: readonly number[]
+}
+
+class DocumentCompiler {
+  readonly #entry: ContractEntry
+  readonly #context: CompileContext
+  readonly #root: Section
+  readonly #lowering: SchemaLowering
+  readonly #security: SecurityReader
+  readonly #extension: Extension
+  readonly #limits: readonly number[]
+  readonly #base: readonly SegmentPlan[]
+
+  constructor(
+    entry: ContractEntry,
+    context: CompileContext,
+    root: Section,
+    lowering: SchemaLowering,
+    dialect: '3.0' | '3.1',
+  ) {
+    this.#entry = entry
+    this.#context = context
+    this.#root = root
+    this.#lowering = lowering
+    this.#security = new SecurityReader(
+      root,
+      context.documents,
+      context.configuration,
+      entry,
+      dialect,
+      context.usedIdentities,
+    )
+    this.#extension = readExtension(root, context.configuration.allowWeakening)
+    this.#limits = context.limits.addAll(this.#extension.limits, entry.name)
+    this.#base = basePathOf(entry, root)
+  }
+
+  compile(): readonly OperationPlan[] {
+    const paths = this.#root.has('paths') ? this.#root.child('paths') : undefined
+    if (!paths) {
+      if (!this.#root.has('paths')) this.#root.require('paths', '{ /orders: … }')
+      return []
+    }
+    return Object.keys(paths.value)
+      .filter((template) => !template.startsWith('x-'))
+      .flatMap((template) => this.#compilePath(paths, template))
+  }
+
+  #compilePath(paths: Section, template: string): readonly OperationPlan[] {
+    const segments = readTemplate(template)
+    if (typeof segments === 'string') {
+      paths.problem(
+        template,
+        'path-template-invalid',
+        `${template}: ${segments}`,
+        'write a template such as /orders/{orderId}',
+      )
+      return []
+    }
+    const at = { file: paths.source.file, pointer: pointerTo('/paths', template) }
+    const section = this.#context.documents.section({ value: paths.value[template] as Json, at })
+    if (!section) return []
+    section.expect(openApiKeys.pathItem, 'extensions')
+    const extension = readExtension(section, this.#context.configuration.allowWeakening)
+    const limits = this.#context.limits.addAll(extension.limits, template)
+    const item: PathItem = { template, section, segments, extension, limits }
+    return methods.flatMap((method) => {
+      const operation = section.child(method)
+      return operation ? this.#compileOperation(item, method, operation) : []
+    })
+  }
+
+  #compileOperation(
+    item: PathItem,
+    method: (typeof methods)[number],
+    operation: Section,
+  ): readonly OperationPlan[] {
+    operation.expect(openApiKeys.operation, 'extensions')
+    const { configuration, documents, limits } = this.#context
+    const upper = method.toUpperCase() as Method
+    const id = operation.text('operationId') ?? `${upper} ${item.template}`
+    const context = { documents, lowering: this.#lowering }
+    const security = this.#security.decide(operation, id)
+    const { parameters, segments } = readParameters(item.section, operation, item.segments, context)
+    const body = readBody(operation, context)
+    const own = readExtension(operation, configuration.allowWeakening)
+    const levels = [own, item.extension, this.#extension]
+    const first = <T>(pick: (level: Extension) => T | undefined): T | undefined =>
+      levels.map(pick).find((value) => value !== undefined)
+    if (operation.has('servers')) {
+      operation.report.warn(
+        'servers-ignored',
+        operation.position('servers', 'key'),
+        'servers of an operation are ignored',
+        'route it with an upstream of portcullis.yaml',
+      )
+    }
+    const rules = levels.toReversed().flatMap((level) => level.rules)
+    this.#checkRules(rules, parameters)
+    if (!security) return []
+    return [
+      {
+        id,
+        contract: this.#entry.name,
+        method: upper,
+        route: routeOf(this.#base, item.template),
+        segments: [...this.#base, ...segments],
+        stripSegments: this.#entry.stripBasePath ? this.#base.length : 0,
+        upstream: this.#entry.upstream,
+        security,
+        limits: [
+          ...this.#context.commonLimits,
+          ...this.#limits,
+          ...item.limits,
+          ...limits.addAll(own.limits, id),
+        ],
+        parameters,
+        body,
+        rules: rules.map(({ expression, source }) => ({ expression, source })),
+        validateRequests:
+          first(({ validateRequests }) => validateRequests) ?? configuration.validate.requests,
+        timeoutMs:
+          first(({ timeoutMs }) => timeoutMs) ??
+          configuration.upstreams[this.#entry.upstream]?.timeoutMs ??
+          30_000,
+        maxBodyBytes: first(({ maxBodyBytes }) => maxBodyBytes) ?? defaults.maxBodyBytes,
+        addresses: joinAddresses([this.#entry.addresses, ...levels.map(({ addresses }) => addresses)]),
+        cors: first(({ cors }) => cors) ?? this.#entry.cors ?? configuration.cors,
+        source: operation.position(undefined, 'key'),
+      },
+    ]
+  }
+
+  #checkRules(rules: Extension['rules'], parameters: OperationPlan['parameters']): void {
+    for (const { expression, source } of rules) {
+      const compiled = compileExpression(expression, ruleScope(parameters), 'condition')
+      if (!compiled.ok) {
+        this.#context.report.error(
+          'expression-invalid',
+          source,
+          `authorize: ${compiled.error.message}`,
+          'name what the operation declares: token, client, path, query, headers, body',
+        )
+      }
+    }
+  }
+}
+
+/** Lists of addresses add up on the deny side; on the allow side the innermost that says something stands. */
+function joinAddresses(levels: readonly (AddressLists | null | undefined)[]): AddressLists {
+  const written = levels.filter((level): level is AddressLists => level != null)
+  return {
+    allow: written.toReversed().find(({ allow }) => allow.length > 0)?.allow ?? [],
+    deny: written.flatMap(({ deny }) => deny),
+  }
+}
+
+/** The configuration's base path, else the path of the first server; the host of a server is never used. */
+function basePathOf(entry: ContractEntry, root: Section): readonly SegmentPlan[] {
+  const path = entry.basePath ?? serverPath(root)
+  return path === ''
+    ? []
+    : path
+        .slice(1)
+        .split('/')
+        .map((text) => ({ kind: 'literal', text: canonicalLiteral(text) }))
+}
+
+function serverPath(root: Section): string {
+  const [server] = root.items('servers') ?? []
+  const url = server?.text('url')
+  if (!server || url === undefined) return ''
+  const filled = url.replace(/\{([^{}]+)\}/g, (_, name: string) => {
+    const fallback = server.child('variables')?.child(name)?.get('default')
+    return typeof fallback === 'string' ? fallback : ''
+  })
+  if (!URL.canParse(filled, 'http://localhost')) {
+    server.wrong('url', 'a URL')
+    return ''
+  }
+  return new URL(filled, 'http://localhost').pathname.replace(/\/+$/, '')
+}
+
+function routeOf(base: readonly SegmentPlan[], template: string): string {
+  return base.map((segment) => `/${segment.kind === 'literal' ? segment.text : ''}`).join('') + template
+}

@@ -1,0 +1,123 @@
+import { resolve } from 'node:path'
+import type { JsonSchema } from '../base/json.ts'
+import { deepFreeze, digestOf } from '../program/digest.ts'
+import type { OperationPlan, Program, SchemePlan } from '../program/program.ts'
+import type { Settings } from '../program/settings.ts'
+import { type CompileContext, compileDocument } from './compile-document.ts'
+import type { Configuration, IdentityEntry } from './configuration/configuration.ts'
+import { readConfiguration } from './configuration/read-configuration.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import { Documents } from './documents.ts'
+import { LimitTable } from './limit-table.ts'
+import { Report } from './report.ts'
+import { settleOperations } from './settle-operations.ts'
+
+export interface Compiled {
+  /** Null when there is any error. */
+  readonly program: Program | null
+  readonly settings: Settings | null
+  /** Everything that is wrong, by file, line and column. */
+  readonly diagnostics: readonly Diagnostic[]
+  readonly summary: Summary
+}
+
+/** What a person wants to know of a contract at a glance. */
+export interface Summary {
+  readonly operations: number
+  readonly public: number
+  readonly optional: number
+  readonly decidedByConfiguration: number
+}
+
+/**
+ * Compiles configuration and contracts to the program. Reads files and never the network.
+ * @param configurationFile path of `portcullis.yaml`
+ * @param env where secrets of the configuration are looked up
+ */
+export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Compiled {
+  const report = new Report()
+  const configuration = readConfiguration(resolve(configurationFile), env, report)
+  if (!configuration)
+    return { program: null, settings: null, diagnostics: report.sorted(), summary: summarize([]) }
+  const limits = new LimitTable()
+  const indexes = limits.addAll(configuration.limits, 'portcullis')
+  const atTheDoor = indexes.filter((index) => limits.limits[index]?.by === 'address')
+  const context: CompileContext = {
+    configuration,
+    documents: new Documents(report),
+    report,
+    limits,
+    commonLimits: indexes.filter((index) => !atTheDoor.includes(index)),
+    usedIdentities: new Map(),
+  }
+  const compiled = configuration.contracts.map((entry) => compileDocument(entry, context))
+  const operations = settleOperations(
+    compiled.map((document) => document.operations),
+    report,
+  )
+  reportUnused(configuration, context)
+  const settings = {
+    ...configuration.settings,
+    watched: [...configuration.settings.watched, ...context.documents.files],
+  }
+  const diagnostics = report.sorted()
+  const summary = summarize(operations)
+  if (report.hasErrors) return { program: null, settings: null, diagnostics, summary }
+  const definitions = Object.assign({}, ...compiled.map(({ lowering }) => lowering?.definitions)) as {
+    [name: string]: JsonSchema
+  }
+  const program = {
+    operations,
+    definitions,
+    schemes: schemesOf(context.usedIdentities),
+    limits: limits.limits,
+    upstreams: Object.fromEntries(
+      Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
+    ),
+    admission: {
+      trustedProxies: configuration.trustedProxies,
+      addresses: configuration.addresses,
+      hosts: configuration.hosts,
+      publicUrl: configuration.publicUrl,
+      limits: atTheDoor,
+    },
+  }
+  return {
+    program: deepFreeze({ digest: digestOf(program), ...program }),
+    settings: deepFreeze(settings),
+    diagnostics,
+    summary,
+  }
+}
+
+function schemesOf(used: ReadonlyMap<string, IdentityEntry>): { readonly [name: string]: SchemePlan } {
+  const plans = [...used].map(
+    ([name, { issuers, audiences, algorithms, maxTokenAgeSeconds, clockSkewSeconds }]) => [
+      name,
+      { kind: 'jwt' as const, issuers, audiences, algorithms, maxTokenAgeSeconds, clockSkewSeconds },
+    ],
+  )
+  return Object.fromEntries(plans)
+}
+
+function reportUnused(configuration: Configuration, { usedIdentities, report }: CompileContext): void {
+  for (const [name, { position }] of Object.entries(configuration.identity)) {
+    if (!usedIdentities.has(name))
+      report.warn(
+        'identity-unused',
+        position,
+        `no operation demands ${name}`,
+        'remove it, or name it in security',
+      )
+  }
+}
+
+function summarize(operations: readonly OperationPlan[]): Summary {
+  const count = (holds: (operation: OperationPlan) => boolean) => operations.filter(holds).length
+  return {
+    operations: operations.length,
+    public: count(({ security }) => security.alternatives.length === 0),
+    optional: count(({ security }) => security.alternatives.some((requirement) => requirement.length === 0)),
+    decidedByConfiguration: count(({ security }) => security.decidedBy === 'configuration'),
+  }
+}

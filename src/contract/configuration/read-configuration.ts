@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parseDuration } from '../../base/duration.ts'
+import type { Json } from '../../base/json.ts'
+import { isJsonObject } from '../../base/json.ts'
+import { nearest } from '../../base/nearest.ts'
+import type { Report } from '../report.ts'
+import { Section } from '../section.ts'
+import { readSource } from '../source.ts'
+import type { Configuration, ContractEntry, SecurityDefault } from './configuration.ts'
+import { readNamedFile, readPath } from './files.ts'
+import { readIdentity } from './identity.ts'
+import { keys } from './keys.ts'
+import { notInThisVersion, readListen } from './listen.ts'
+import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
+import { readUpstreams } from './upstreams.ts'
+
+/**
+ * Reads `portcullis.yaml`. Everything that is wrong is reported at once; with any error there is no configuration.
+ * @param file absolute path
+ * @param env where `${NAME}` references are looked up
+ */
+export function readConfiguration(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  report: Report,
+): Configuration | null {
+  const root = openRoot(file, report)
+  if (!root) return null
+  root.expect(keys.root)
+  const upstreams = readUpstreams(root)
+  const listen = readListen(root, env)
+  const settings = {
+    listen,
+    stateDir: readPath(root, 'stateDir') ?? resolve(dirname(file), '.portcullis'),
+    drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
+    stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
+    upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
+    watched: [file],
+  }
+  if (root.has('state') && root.get('state') !== 'memory') {
+    notInThisVersion(root, 'state', 'state lives in memory; shared stores are not built yet')
+  }
+  const configuration: Configuration = {
+    file,
+    contracts: readContracts(root, [...upstreams.keys()]),
+    settings,
+    upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
+    identity: readIdentity(root),
+    limits: readLimits(root) ?? defaultLimits,
+    security: readSecurity(root),
+    securityPosition: root.has('security') ? root.position('security') : null,
+    validate: { requests: readValidate(root) ?? 'enforce' },
+    allowWeakening: root.flag('allowWeakening') ?? false,
+    trustedProxies: readNetworks(root, 'trustedProxies') ?? [],
+    addresses: readAddresses(root) ?? noAddresses,
+    hosts: root.texts('hosts') ?? [],
+    publicUrl: root.parsed('publicUrl', parsePublicUrl, 'an origin such as https://api.example.com') ?? null,
+    cors: readCors(root) ?? null,
+  }
+  return configuration
+}
+
+function openRoot(file: string, report: Report): Section | null {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`
+    report.error(
+      'file-unreadable',
+      { file, line: 1, column: 1 },
+      `${file} ${why}`,
+      'write one with `portcullis init OPENAPI`, or name it with -c FILE',
+    )
+    return null
+  }
+  const { source, diagnostics } = readSource(file, text)
+  for (const diagnostic of diagnostics) report.add(diagnostic)
+  if (!source) return null
+  if (isJsonObject(source.value)) return new Section(source, '', source.value, report)
+  report.error(
+    'value-invalid',
+    source.position(''),
+    'the configuration must be a mapping',
+    'write contract: ./openapi.yaml',
+  )
+  return null
+}
+
+function readContracts(root: Section, upstreams: readonly string[]): readonly ContractEntry[] {
+  if (!root.require('contract', './openapi.yaml')) return []
+  if (typeof root.get('contract') === 'string') {
+    const named = readNamedFile(root, 'contract')
+    if (!named) return []
+    checkUpstream(root, 'contract', 'default', upstreams)
+    const position = root.position('contract')
+    return [
+      {
+        name: 'default',
+        file: named.path,
+        basePath: null,
+        stripBasePath: false,
+        upstream: 'default',
+        cors: null,
+        addresses: null,
+        position,
+      },
+    ]
+  }
+  const names = new Set<string>()
+  return (root.items('contract') ?? []).flatMap((section) => {
+    section.expect(keys.contract)
+    const complete = section.require('name', 'orders') && section.require('file', './openapi.yaml')
+    const name = section.text('name')
+    const named = readNamedFile(section, 'file')
+    const basePath = section.parsed('basePath', parseBasePath, 'a path such as /v1, or /')
+    const upstream = section.text('upstream') ?? 'default'
+    checkUpstream(section, section.has('upstream') ? 'upstream' : 'name', upstream, upstreams)
+    if (!complete || name === undefined || !named) return []
+    if (names.has(name))
+      section.problem(
+        'name',
+        'contract-duplicate',
+        `a contract called ${name} stands above`,
+        'give it another name',
+      )
+    names.add(name)
+    return [
+      {
+        name,
+        file: named.path,
+        basePath: basePath ?? null,
+        stripBasePath: section.flag('stripBasePath') ?? false,
+        upstream,
+        cors: readCors(section) ?? null,
+        addresses: readAddresses(section) ?? null,
+        position: section.position(),
+      },
+    ]
+  })
+}
+
+function checkUpstream(section: Section, key: string, name: string, upstreams: readonly string[]): void {
+  if (upstreams.includes(name)) return
+  const meant = nearest(name, upstreams)
+  section.problem(
+    key,
+    'upstream-unknown',
+    `there is no upstream called ${name}`,
+    meant ? `did you mean ${meant}?` : `write upstreams.${name}.url`,
+  )
+}
+
+/** '' for the root; no trailing slash otherwise. */
+function parseBasePath(text: string): string | null {
+  if (text === '/') return ''
+  return /^(?:\/[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/.test(text) ? text : null
+}
+
+function parsePublicUrl(text: string): string | null {
+  return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text) ? text : null
+}
+
+function readValidate(root: Section): 'enforce' | 'report' | undefined {
+  const section = root.child('validate')?.expect(keys.validate)
+  const requests = section?.choice('requests', ['enforce', 'report'])
+  if (requests === 'report') {
+    section?.report.warn(
+      'weakening',
+      section.position('requests'),
+      'invalid requests are reported, and forwarded all the same',
+      'write requests: enforce once the reports are quiet',
+    )
+  }
+  return requests
+}
+
+/** OpenAPI's own spelling: a list of alternatives, each naming schemes and their scopes. */
+function readSecurity(root: Section): readonly SecurityDefault[] | null {
+  const items = root.items('security')
+  if (!items) return null
+  return items.map((section) => {
+    const entries = Object.entries(section.value).map(([scheme, scopes]): [string, readonly string[]] => {
+      const list = Array.isArray(scopes) && scopes.every((scope: Json) => typeof scope === 'string')
+      if (!list) section.wrong(scheme, 'a list of scopes, [] for none')
+      return [scheme, list ? (scopes as string[]) : []]
+    })
+    return Object.fromEntries(entries)
+  })
+}

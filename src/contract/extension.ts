@@ -1,0 +1,74 @@
+import { parseDuration, parseSize } from '../base/duration.ts'
+import type { AddressLists, CorsPlan, LimitPlan, SourcePosition } from '../program/program.ts'
+import { readAddresses, readCors, readLimits } from './configuration/policy.ts'
+import type { Section } from './section.ts'
+
+/** What `x-portcullis` says at one level: root, path or operation. */
+export interface Extension {
+  readonly limits: readonly LimitPlan[]
+  readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]
+  readonly timeoutMs: number | undefined
+  readonly maxBodyBytes: number | undefined
+  readonly validateRequests: 'enforce' | 'report' | undefined
+  readonly addresses: AddressLists | undefined
+  readonly cors: CorsPlan | undefined
+}
+
+const keys = ['limits', 'authorize', 'validate', 'timeout', 'maxBody', 'addresses', 'cors']
+const defaultMaxBodyBytes = 1024 ** 2
+export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
+const nothing: Extension = {
+  limits: [],
+  rules: [],
+  timeoutMs: undefined,
+  maxBodyBytes: undefined,
+  validateRequests: undefined,
+  addresses: undefined,
+  cors: undefined,
+}
+
+/**
+ * Reads `x-portcullis`. A weakening written in the contract is honored only when the configuration allows it: the
+ * contract may come from other hands than the gate.
+ */
+export function readExtension(parent: Section, allowWeakening: boolean): Extension {
+  const section = parent.child('x-portcullis')?.expect(keys)
+  if (!section) return nothing
+  const validate = section.child('validate')?.expect(['requests'])
+  const validateRequests = validate?.choice('requests', ['enforce', 'report'])
+  const maxBodyBytes = section.parsed('maxBody', parseSize, 'a size such as 64KiB')
+  if (validate && validateRequests === 'report')
+    weakening(validate, 'requests', 'invalid requests pass', allowWeakening)
+  if (maxBodyBytes !== undefined && maxBodyBytes > defaultMaxBodyBytes) {
+    weakening(section, 'maxBody', 'bodies above 1MiB pass', allowWeakening)
+  }
+  return {
+    limits: readLimits(section) ?? [],
+    rules: readRules(section),
+    timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
+    maxBodyBytes,
+    validateRequests,
+    addresses: readAddresses(section),
+    cors: readCors(section),
+  }
+}
+
+function weakening(section: Section, key: string, what: string, allowed: boolean): void {
+  const message = `the contract weakens the gate: ${what}`
+  if (allowed)
+    section.report.warn('weakening', section.position(key), message, 'remove it once it is not needed')
+  else
+    section.problem(
+      key,
+      'weakening-not-allowed',
+      message,
+      'write allowWeakening: true in portcullis.yaml, or remove it',
+    )
+}
+
+function readRules(section: Section): Extension['rules'] {
+  return (section.texts('authorize') ?? []).map((expression) => ({
+    expression,
+    source: section.position('authorize'),
+  }))
+}

@@ -1,0 +1,19 @@
+import type { LimitPlan } from '../program/program.ts'
+
+/** All limits of a program by index. Limits declared in different places are different buckets, so names are made unique. */
+export class LimitTable {
+  readonly limits: LimitPlan[] = []
+  readonly #names = new Set<string>()
+
+  /** @param owner what the limit belongs to, used when its own name is taken */
+  add(limit: LimitPlan, owner: string): number {
+    let name = this.#names.has(limit.name) ? `${owner}.${limit.name}` : limit.name
+    for (let count = 2; this.#names.has(name); count++) name = `${owner}.${limit.name}.${count}`
+    this.#names.add(name)
+    return this.limits.push({ ...limit, name }) - 1
+  }
+
+  addAll(limits: readonly LimitPlan[], owner: string): readonly number[] {
+    return limits.map((limit) => this.add(limit, owner))
+  }
+}

@@ -1,0 +1,144 @@
+import type { Json, JsonObject } from '../base/json.ts'
+import { isJsonObject } from '../base/json.ts'
+import { pointerTo } from '../base/pointer.ts'
+import type { ParameterType, PrimitiveType } from '../program/program.ts'
+import type { Documents, Located } from './documents.ts'
+
+interface Shape {
+  readonly primitives: Set<PrimitiveType>
+  items: Set<PrimitiveType> | null
+  properties: Map<string, Set<PrimitiveType>> | null
+  additional: Set<PrimitiveType> | null
+  /** Why the schema cannot be read from text; null while it can. */
+  refused: string | null
+}
+
+const maxDepth = 32
+
+/**
+ * Finds out how the text of a parameter becomes a typed value, which OpenAPI leaves to the schema.
+ * @returns what cannot be read, as a text, otherwise
+ */
+export function parameterType(schema: Located, documents: Documents): ParameterType | string {
+  const shape = shapeOf(schema, documents, 0)
+  if (shape.refused !== null) return shape.refused
+  if (shape.properties && (shape.items || shape.primitives.size > 0))
+    return 'a schema that allows an object beside other things'
+  if (shape.items) {
+    const single = shape.primitives.size > 0 ? [...shape.primitives] : null
+    return { kind: 'array', items: orString(shape.items), single }
+  }
+  if (shape.properties) {
+    const properties = Object.fromEntries(
+      [...shape.properties].map(([name, types]) => [name, orString(types)]),
+    )
+    return { kind: 'object', properties, additional: shape.additional && orString(shape.additional) }
+  }
+  return { kind: 'primitive', primitives: orString(shape.primitives) }
+}
+
+/** A schema that names no type says nothing about the text, which then is a text. */
+function orString(types: ReadonlySet<PrimitiveType>): readonly PrimitiveType[] {
+  return types.size > 0 ? [...types] : ['string']
+}
+
+function shapeOf(located: Located, documents: Documents, depth: number): Shape {
+  const shape: Shape = {
+    primitives: new Set(),
+    items: null,
+    properties: null,
+    additional: null,
+    refused: null,
+  }
+  const found = depth < maxDepth ? documents.follow(located) : undefined
+  if (!found || !isJsonObject(found.value)) return shape
+  const schema = found.value
+  const child = (value: Json, ...steps: readonly (string | number)[]): Shape => {
+    const pointer = steps.reduce<string>(pointerTo, found.at.pointer)
+    return shapeOf({ value, at: { file: found.at.file, pointer } }, documents, depth + 1)
+  }
+  for (const type of typesOf(schema)) addType(shape, type, schema, child)
+  for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
+    const parts = schema[keyword]
+    if (Array.isArray(parts))
+      for (const [index, part] of parts.entries()) merge(shape, child(part as Json, keyword, index))
+  }
+  return shape
+}
+
+type Child = (value: Json, ...steps: readonly (string | number)[]) => Shape
+
+function typesOf(schema: JsonObject): readonly string[] {
+  const { type } = schema
+  if (typeof type === 'string') return [type]
+  if (Array.isArray(type)) return type.filter((one) => typeof one === 'string')
+  if (Array.isArray(schema.enum)) return [...new Set(schema.enum.map(typeOfValue))]
+  if ('const' in schema) return [typeOfValue(schema.const as Json)]
+  return isJsonObject(schema.properties) ? ['object'] : []
+}
+
+function typeOfValue(value: Json): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'array'
+  return Number.isInteger(value) ? 'integer' : typeof value
+}
+
+function addType(shape: Shape, type: string, schema: JsonObject, child: Child): void {
+  switch (type) {
+    case 'string':
+    case 'integer':
+    case 'number':
+    case 'boolean':
+      shape.primitives.add(type)
+      break
+    case 'array':
+      shape.items ??= new Set()
+      if (schema.items !== undefined)
+        addPrimitives(shape, shape.items, child(schema.items, 'items'), 'a list of lists or objects')
+      break
+    case 'object':
+      addObject(shape, schema, child)
+      break
+    default:
+      // `null` has no spelling in a URL or a header
+      break
+  }
+}
+
+function addObject(shape: Shape, schema: JsonObject, child: Child): void {
+  shape.properties ??= new Map()
+  const properties = isJsonObject(schema.properties) ? schema.properties : {}
+  for (const [name, property] of Object.entries(properties)) {
+    const types = shape.properties.get(name) ?? new Set()
+    addPrimitives(shape, types, child(property, 'properties', name), 'an object of lists or objects')
+    shape.properties.set(name, types)
+  }
+  const additional = schema.additionalProperties
+  if (additional === true) shape.additional ??= new Set()
+  else if (isJsonObject(additional)) {
+    shape.additional ??= new Set()
+    addPrimitives(
+      shape,
+      shape.additional,
+      child(additional, 'additionalProperties'),
+      'an object of lists or objects',
+    )
+  }
+}
+
+function addPrimitives(shape: Shape, into: Set<PrimitiveType>, found: Shape, otherwise: string): void {
+  if (found.items || found.properties) shape.refused ??= otherwise
+  for (const type of found.primitives) into.add(type)
+}
+
+function merge(shape: Shape, part: Shape): void {
+  for (const type of part.primitives) shape.primitives.add(type)
+  if (part.items) shape.items = new Set([...(shape.items ?? []), ...part.items])
+  if (part.additional) shape.additional = new Set([...(shape.additional ?? []), ...part.additional])
+  for (const [name, types] of part.properties ?? []) {
+    shape.properties ??= new Map()
+    shape.properties.set(name, new Set([...(shape.properties.get(name) ?? []), ...types]))
+  }
+  if (part.properties) shape.properties ??= new Map()
+  shape.refused ??= part.refused
+}

@@ -1,0 +1,223 @@
+import type { Json } from '../base/json.ts'
+import { isJsonObject } from '../base/json.ts'
+import { nearest } from '../base/nearest.ts'
+import { pointerTo } from '../base/pointer.ts'
+import type { RequirementPlan, SecurityPlan } from '../program/program.ts'
+import type { Configuration, ContractEntry, IdentityEntry } from './configuration/configuration.ts'
+import type { Documents } from './documents.ts'
+import { openApiKeys } from './openapi-keys.ts'
+import type { Section } from './section.ts'
+
+/** A scheme the contract defines, as far as a verifier needs it. */
+interface DefinedScheme {
+  /** `http bearer`, `oauth2` … as told to people. */
+  readonly kind: string
+  /** Scopes the definition lists; null where any may stand. */
+  readonly scopes: ReadonlySet<string> | null
+}
+
+/** Kinds of OpenAPI security schemes that a JSON Web Token verifier serves. */
+const tokenKinds: ReadonlySet<string> = new Set(['http bearer', 'oauth2', 'openIdConnect'])
+
+/** Decides the security of operations of one contract. */
+export class SecurityReader {
+  readonly #root: Section
+  readonly #configuration: Configuration
+  readonly #entry: ContractEntry
+  readonly #dialect: '3.0' | '3.1'
+  readonly #schemes = new Map<string, DefinedScheme>()
+  /** Identity entries that some operation uses, by the name the program uses. */
+  readonly used: Map<string, IdentityEntry>
+
+  constructor(
+    root: Section,
+    documents: Documents,
+    configuration: Configuration,
+    entry: ContractEntry,
+    dialect: '3.0' | '3.1',
+    used: Map<string, IdentityEntry>,
+  ) {
+    this.#root = root
+    this.#configuration = configuration
+    this.#entry = entry
+    this.#dialect = dialect
+    this.used = used
+    const components = root.child('components')
+    const schemes = components?.child('securitySchemes')
+    for (const name of Object.keys(schemes?.value ?? {})) {
+      const at = { file: root.source.file, pointer: pointerTo('/components/securitySchemes', name) }
+      const section = documents.section({ value: schemes?.value[name] as Json, at })
+      const scheme = section && readScheme(section.expect(openApiKeys.securityScheme, 'extensions'))
+      if (scheme) this.#schemes.set(name, scheme)
+    }
+  }
+
+  /** The operation's own `security`, else the document's, else the configuration's; undecided is an error. */
+  decide(operation: Section, id: string): SecurityPlan | undefined {
+    if (operation.has('security')) return this.#read(operation, 'operation')
+    if (this.#root.has('security')) return this.#read(this.#root, 'document')
+    const { security, securityPosition } = this.#configuration
+    if (security && securityPosition) {
+      const alternatives = security.map((alternative) =>
+        Object.entries(alternative).map(([scheme, scopes]) => ({
+          scheme: this.#bindDefault(scheme),
+          scopes,
+        })),
+      )
+      return { alternatives, decidedBy: 'configuration', source: securityPosition }
+    }
+    operation.report.error(
+      'security-undecided',
+      operation.position(undefined, 'key'),
+      `nothing says who may call ${id}`,
+      'write security on the operation or the document ([] for public), or a default in portcullis.yaml',
+    )
+    return undefined
+  }
+
+  #read(section: Section, decidedBy: 'operation' | 'document'): SecurityPlan | undefined {
+    const value = section.get('security')
+    if (!Array.isArray(value)) return section.wrong('security', 'a list of requirements, [] for public')
+    const alternatives = value.map((alternative: Json, index) =>
+      this.#readAlternative(section, alternative, index),
+    )
+    if (alternatives.some((alternative) => alternative === undefined)) return undefined
+    const source = section.position('security', 'key')
+    if (alternatives.some((alternative) => alternative?.length === 0)) {
+      section.report.warn(
+        'authentication-optional',
+        source,
+        'an empty requirement lets anonymous callers in',
+        'remove {} unless that is meant',
+      )
+    }
+    return { alternatives: alternatives as RequirementPlan[], decidedBy, source }
+  }
+
+  #readAlternative(section: Section, alternative: Json, index: number): RequirementPlan | undefined {
+    if (!isJsonObject(alternative))
+      return section.wrong('security', 'a list of mappings from schemes to scopes')
+    const requirement: { scheme: string; scopes: readonly string[] }[] = []
+    for (const [name, scopes] of Object.entries(alternative)) {
+      const at = section.source.position(
+        `${pointerTo(pointerTo(section.pointer, 'security'), index)}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+        'key',
+      )
+      const scheme = this.#schemes.get(name)
+      if (!scheme) {
+        const meant = nearest(name, this.#schemes.keys())
+        section.report.error(
+          'security-scheme-unknown',
+          at,
+          `the contract defines no security scheme ${name}`,
+          meant ? `did you mean ${meant}?` : 'define it in components.securitySchemes',
+        )
+        continue
+      }
+      if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === 'string')) {
+        section.report.error(
+          'value-invalid',
+          at,
+          `the scopes of ${name} must be a list of texts`,
+          'write [] for none',
+        )
+        continue
+      }
+      this.#checkScopes(section, name, scheme, scopes as readonly string[], at)
+      requirement.push({ scheme: this.#bind(section, name, scheme, at), scopes: scopes as readonly string[] })
+    }
+    return requirement.length === Object.keys(alternative).length ? requirement : undefined
+  }
+
+  #checkScopes(
+    section: Section,
+    name: string,
+    { kind, scopes: known }: DefinedScheme,
+    scopes: readonly string[],
+    at: ReturnType<Section['position']>,
+  ): void {
+    if (kind === 'http bearer' && this.#dialect === '3.0' && scopes.length > 0) {
+      section.report.error(
+        'scope-unknown',
+        at,
+        `OpenAPI 3.0 knows no scopes for ${name}, which is http bearer`,
+        'make it an oauth2 scheme, or write []',
+      )
+    }
+    for (const scope of known ? scopes.filter((one) => !known.has(one)) : []) {
+      const meant = nearest(scope, known ?? [])
+      section.report.error(
+        'scope-unknown',
+        at,
+        `${name} lists no scope ${scope}`,
+        meant ? `did you mean ${meant}?` : 'list it in a flow of the scheme',
+      )
+    }
+  }
+
+  /** INVARIANT: a scheme that an operation demands has a verifier, or the gate does not open (attack A23). */
+  #bind(
+    section: Section,
+    name: string,
+    { kind }: DefinedScheme,
+    at: ReturnType<Section['position']>,
+  ): string {
+    if (!tokenKinds.has(kind)) {
+      section.report.error(
+        'scheme-without-verifier',
+        at,
+        `${name} is ${kind}, which this version cannot verify`,
+        'use http bearer, oauth2 or openIdConnect',
+      )
+      return name
+    }
+    const bound = this.#identityFor(name)
+    if (!bound) {
+      const meant = nearest(name, Object.keys(this.#configuration.identity))
+      const fix = meant
+        ? `did you mean ${meant} in identity?`
+        : `write identity.${name}: { type: jwt, issuer: …, audience: … } in portcullis.yaml`
+      section.report.error('scheme-without-verifier', at, `nothing verifies ${name}`, fix)
+      return name
+    }
+    return bound
+  }
+
+  #bindDefault(name: string): string {
+    const bound = this.#identityFor(name)
+    const position = this.#configuration.securityPosition
+    if (!bound && position) {
+      this.#root.report.error(
+        'scheme-without-verifier',
+        position,
+        `nothing verifies ${name}`,
+        `write identity.${name}: { type: jwt, issuer: …, audience: … }`,
+      )
+    }
+    return bound ?? name
+  }
+
+  #identityFor(name: string): string | null {
+    const { identity } = this.#configuration
+    for (const key of [`${this.#entry.name}.${name}`, name]) {
+      const entry = Object.hasOwn(identity, key) ? identity[key] : undefined
+      if (!entry) continue
+      this.used.set(key, entry)
+      return key
+    }
+    return null
+  }
+}
+
+function readScheme(section: Section): DefinedScheme | undefined {
+  const type = section.require('type', 'oauth2')
+    ? section.choice('type', ['apiKey', 'http', 'oauth2', 'openIdConnect', 'mutualTLS'])
+    : undefined
+  if (type === undefined) return undefined
+  if (type === 'http') return { kind: `http ${(section.text('scheme') ?? '').toLowerCase()}`, scopes: null }
+  if (type !== 'oauth2') return { kind: type, scopes: null }
+  const scopes = new Set<string>()
+  for (const [, flow] of section.members('flows'))
+    for (const scope of Object.keys(flow.child('scopes')?.value ?? {})) scopes.add(scope)
+  return { kind: type, scopes }
+}
