@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
+import type { Program, SchemePlan } from '../program/program.ts'
+import { algorithms } from './algorithms.ts'
+import { type FoundKeys, IssuerKeys, type IssuerStatus, type KeyEvent } from './issuer-keys.ts'
+import { type ReadJws, readJws } from './read-jws.ts'
+
+type Schemes = Program['schemes']
+type SignedToken = Extract<SeenToken, { kind: 'signed' }>
+
+interface CachedToken {
+  readonly seen: SignedToken
+  /** Keys it was verified with; another generation verifies anew, so that a removed key stops working (A11). */
+  readonly generation: number
+  readonly expiresMs: number
+}
+
+const maxCached = 10_000
+
+/** The verifier of access tokens, with the lifecycle of the key sets behind it. */
+export interface RunningTokenVerifier extends TokenVerifier {
+  /** Resolves when every issuer was asked once, whatever came of it. */
+  start(): Promise<void>
+  stop(): void
+  status(): readonly IssuerStatus[]
+  /** Takes over the schemes of a new program; keys of issuers that remain are kept. */
+  update(schemes: Schemes): Promise<void>
+}
+
+export function createTokenVerifier(
+  schemes: Schemes,
+  onEvent: (event: KeyEvent) => void,
+): RunningTokenVerifier {
+  return new JwtVerifier(schemes, onEvent)
+}
+
+/**
+ * Verifies JSON Web Tokens on the platform's own cryptography.
+ *
+ * Verified tokens are remembered by the SHA-256 of their one canonical spelling together with their scheme
+ * (attack A15); the engine repeats every check of the claims on each hit.
+ * @see RFC 7515 5.2, RFC 8725 3
+ */
+class JwtVerifier implements RunningTokenVerifier {
+  #schemes: Schemes
+  #issuers = new Map<string, IssuerKeys>()
+  readonly #onEvent: (event: KeyEvent) => void
+  readonly #cache = new Map<string, CachedToken>()
+
+  constructor(schemes: Schemes, onEvent: (event: KeyEvent) => void) {
+    this.#schemes = schemes
+    this.#onEvent = onEvent
+    for (const issuer of issuersOf(schemes)) this.#issuers.set(issuer, new IssuerKeys(issuer, onEvent))
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([...this.#issuers.values()].map((keys) => keys.start()))
+  }
+
+  stop(): void {
+    for (const keys of this.#issuers.values()) keys.stop()
+  }
+
+  status(): readonly IssuerStatus[] {
+    return [...this.#issuers.values()].map((keys) => keys.status())
+  }
+
+  async update(schemes: Schemes): Promise<void> {
+    const next = new Map<string, IssuerKeys>()
+    const added: IssuerKeys[] = []
+    for (const issuer of issuersOf(schemes)) {
+      const keys = this.#issuers.get(issuer) ?? new IssuerKeys(issuer, this.#onEvent)
+      if (!this.#issuers.has(issuer)) added.push(keys)
+      next.set(issuer, keys)
+    }
+    const removed = [...this.#issuers].filter(([issuer]) => !next.has(issuer))
+    this.#schemes = schemes
+    this.#issuers = next
+    this.#cache.clear()
+    for (const [, keys] of removed) keys.stop()
+    await Promise.all(added.map((keys) => keys.start()))
+  }
+
+  verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {
+    const plan = this.#schemes[scheme]
+    if (!plan) return invalid('the scheme has no verifier')
+    const cacheKey = `${createHash('sha256').update(token).digest('base64')} ${scheme}`
+    const cached = this.#cache.get(cacheKey)
+    if (cached) {
+      const found = this.#issuers.get(cached.seen.issuer)?.find(cached.seen.keyId, nowMs)
+      const current = found && !(found instanceof Promise) && found.kind === 'keys'
+      if (current && found.generation === cached.generation && nowMs < cached.expiresMs) return cached.seen
+      this.#cache.delete(cacheKey)
+    }
+    const jws = readJws(token)
+    if (typeof jws === 'string') return invalid(jws)
+    const keys = this.#keysFor(plan, jws)
+    if (typeof keys === 'string') return invalid(keys)
+    const found = keys.find(jws.keyId, nowMs)
+    if (found instanceof Promise)
+      return found.then((later) => this.#conclude(jws, keys.issuer, later, cacheKey))
+    return this.#conclude(jws, keys.issuer, found, cacheKey)
+  }
+
+  /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
+  #keysFor(plan: SchemePlan, { algorithm, claims }: ReadJws): IssuerKeys | string {
+    if (!plan.algorithms.includes(algorithm) || !algorithms[algorithm]) return 'alg is not configured'
+    const { iss: issuer } = claims
+    if (typeof issuer !== 'string' || !plan.issuers.includes(issuer))
+      return 'iss is not configured for this scheme'
+    return this.#issuers.get(issuer) ?? 'iss has no key set'
+  }
+
+  #conclude(jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
+    if (found.kind === 'fault') return found
+    if (found.kind === 'unknown') return invalid('kid is not a key of the issuer')
+    const fitting = found.keys.filter((key) => key.algorithms.has(jws.algorithm))
+    // Without a kid the key must be beyond doubt (RFC 7515 6 leaves the choice to the application).
+    if (fitting.length === 0) return invalid('no key of the issuer fits alg')
+    if (jws.keyId === null && fitting.length > 1) return invalid('kid is missing and several keys fit')
+    const algorithm = algorithms[jws.algorithm]
+    if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
+      return invalid('the signature is wrong')
+    const { keyId, type, claims } = jws
+    const seen: SignedToken = { kind: 'signed', issuer, keyId, algorithm: jws.algorithm, type, claims }
+    this.#remember(cacheKey, seen, found.generation)
+    return seen
+  }
+
+  #remember(cacheKey: string, seen: SignedToken, generation: number): void {
+    const { exp } = seen.claims
+    if (typeof exp !== 'number') return
+    if (this.#cache.size >= maxCached) {
+      const [oldest] = this.#cache.keys()
+      if (oldest !== undefined) this.#cache.delete(oldest)
+    }
+    this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + 60_000 })
+  }
+}
+
+function issuersOf(schemes: Schemes): ReadonlySet<string> {
+  return new Set(Object.values(schemes).flatMap(({ issuers }) => issuers))
+}
+
+function invalid(detail: string): SeenToken {
+  return { kind: 'invalid', detail }
+}
