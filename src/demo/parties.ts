@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto'
+
+/** The audience of access tokens for the orders API; an identifier, never fetched. */
+export const ordersAudience = 'https://orders.example.com'
+/** Another API that trusts the same issuer. Its tokens must not open this gate. */
+export const billingAudience = 'https://billing.example.com'
+
+/** The APIs the authorization server issues tokens for, and their scopes. */
+export const resources: ReadonlyMap<string, { readonly scopes: string }> = new Map([
+  [ordersAudience, { scopes: 'orders:read orders:write' }],
+  [billingAudience, { scopes: 'orders:read orders:write' }],
+])
+
+/** A service that gets tokens for itself (RFC 6749 4.4). */
+export interface ServiceClient {
+  readonly id: string
+  readonly secret: string
+  readonly scope: string
+}
+
+/** An application that gets tokens for the person in front of it (RFC 6749 4.1, RFC 7636). It has no secret. */
+export interface AppClient {
+  readonly id: string
+  readonly redirectUri: string
+}
+
+export interface Parties {
+  readonly services: {
+    /** Reads and writes orders. */
+    readonly shop: ServiceClient
+    /** Reads only. */
+    readonly report: ServiceClient
+    /** Reads and writes, too fast. */
+    readonly importer: ServiceClient
+  }
+  readonly app: AppClient
+}
+
+/** Makes the clients of one demo; their secrets are random and live as long as it does. */
+export function createParties(): Parties {
+  const service = (id: string, scope: string) => ({
+    id,
+    scope,
+    secret: randomBytes(18).toString('base64url'),
+  })
+  return {
+    services: {
+      shop: service('shop', 'orders:read orders:write'),
+      report: service('report', 'orders:read'),
+      importer: service('importer', 'orders:read orders:write'),
+    },
+    // RFC 8252 7.3: loopback redirect of a native application; nothing listens there, the code is read off the redirect
+    app: { id: 'shop-app', redirectUri: 'http://127.0.0.1/callback' },
+  }
+}

@@ -1,0 +1,138 @@
+import type { Ending, RecordSink } from './record.ts'
+
+/** Gauges read at each scrape. */
+export interface Gauges {
+  readonly issuers: () => readonly {
+    readonly issuer: string
+    readonly ready: boolean
+    readonly keys: number
+  }[]
+  readonly buckets: () => { readonly size: number; readonly overflowed: number }
+  readonly inFlight: () => number
+  readonly programDigest: () => string
+}
+
+export interface Metrics extends RecordSink {
+  /** Prometheus text format 0.0.4. */
+  expose(gauges: Gauges): string
+}
+
+/** Bounds in seconds, as OpenTelemetry advises for HTTP servers. */
+const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+interface Histogram {
+  readonly labels: string
+  readonly counts: Float64Array
+  sum: number
+}
+
+/**
+ * Counters and histograms in Prometheus' text. Label values come from the contract and from tables of ours, never
+ * from a client (attack G4): unknown methods are `_OTHER`, unknown routes have no operation.
+ * @see OpenTelemetry semantic conventions for HTTP metrics
+ */
+export function createMetrics(): Metrics {
+  const durations = new Map<string, Histogram>()
+  const decisions = new Map<string, number>()
+  let forwardingIgnored = 0
+  return { write, expose }
+
+  function write({ journal, denial, status, durationMs }: Ending): void {
+    const operation = journal.operation?.id ?? ''
+    const labels = `operation="${escape(operation)}",http_request_method="${methodLabel(journal.method)}",http_response_status_code="${status ?? 0}"`
+    let histogram = durations.get(labels)
+    if (!histogram) {
+      histogram = { labels, counts: new Float64Array(bounds.length + 1), sum: 0 }
+      durations.set(labels, histogram)
+    }
+    const seconds = durationMs / 1000
+    let bucket = 0
+    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++
+    histogram.counts[bucket] = (histogram.counts[bucket] as number) + 1
+    histogram.sum += seconds
+    const decision = `operation="${escape(operation)}",stage="${denial?.stage ?? 'record'}",reason="${denial?.reason ?? 'allowed'}"`
+    decisions.set(decision, (decisions.get(decision) ?? 0) + 1)
+    for (const found of journal.reported) {
+      const shadow = `operation="${escape(operation)}",stage="report",reason="${found.reason}"`
+      decisions.set(shadow, (decisions.get(shadow) ?? 0) + 1)
+    }
+    if (journal.forwardingIgnored) forwardingIgnored++
+  }
+
+  function expose(gauges: Gauges): string {
+    const lines: string[] = []
+    describe(
+      lines,
+      'http_server_request_duration_seconds',
+      'histogram',
+      'Duration of requests, denied ones included.',
+    )
+    for (const { labels, counts, sum } of durations.values()) exposeHistogram(lines, labels, counts, sum)
+    describe(lines, 'portcullis_decisions_total', 'counter', 'Decisions by operation, stage and reason.')
+    for (const [labels, count] of decisions) lines.push(`portcullis_decisions_total{${labels}} ${count}`)
+    describe(
+      lines,
+      'portcullis_forwarding_ignored_total',
+      'counter',
+      'Requests whose forwarding fields came from no trusted proxy.',
+    )
+    lines.push(`portcullis_forwarding_ignored_total ${forwardingIgnored}`)
+    describe(lines, 'portcullis_issuer_ready', 'gauge', 'Whether the keys of an issuer are at hand.')
+    for (const { issuer, ready } of gauges.issuers())
+      lines.push(`portcullis_issuer_ready{issuer="${escape(issuer)}"} ${Number(ready)}`)
+    describe(lines, 'portcullis_issuer_keys', 'gauge', 'Usable keys of an issuer.')
+    for (const { issuer, keys } of gauges.issuers())
+      lines.push(`portcullis_issuer_keys{issuer="${escape(issuer)}"} ${keys}`)
+    const { size, overflowed } = gauges.buckets()
+    describe(lines, 'portcullis_limit_buckets', 'gauge', 'Token buckets in memory.')
+    lines.push(`portcullis_limit_buckets ${size}`)
+    describe(lines, 'portcullis_limit_overflow_total', 'counter', 'Takes from a shared overflow bucket.')
+    lines.push(`portcullis_limit_overflow_total ${overflowed}`)
+    describe(lines, 'http_server_active_requests', 'gauge', 'Requests in flight.')
+    lines.push(`http_server_active_requests ${gauges.inFlight()}`)
+    describe(lines, 'portcullis_program_info', 'gauge', 'The program in force.')
+    lines.push(`portcullis_program_info{digest="${gauges.programDigest()}"} 1`)
+    describe(lines, 'process_cpu_seconds_total', 'counter', 'CPU time, user and system.')
+    const { user, system } = process.cpuUsage()
+    lines.push(`process_cpu_seconds_total ${(user + system) / 1e6}`)
+    describe(lines, 'process_resident_memory_bytes', 'gauge', 'Resident memory.')
+    lines.push(`process_resident_memory_bytes ${process.memoryUsage.rss()}`)
+    return `${lines.join('\n')}\n`
+  }
+}
+
+function exposeHistogram(lines: string[], labels: string, counts: Float64Array, sum: number): void {
+  let cumulative = 0
+  for (const [index, bound] of bounds.entries()) {
+    cumulative += counts[index] as number
+    lines.push(`http_server_request_duration_seconds_bucket{${labels},le="${bound}"} ${cumulative}`)
+  }
+  cumulative += counts[bounds.length] as number
+  lines.push(`http_server_request_duration_seconds_bucket{${labels},le="+Inf"} ${cumulative}`)
+  lines.push(`http_server_request_duration_seconds_sum{${labels}} ${sum}`)
+  lines.push(`http_server_request_duration_seconds_count{${labels}} ${cumulative}`)
+}
+
+const knownMethods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+])
+
+function methodLabel(method: string): string {
+  return knownMethods.has(method) ? method : '_OTHER'
+}
+
+function describe(lines: string[], name: string, type: string, help: string): void {
+  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+}
+
+function escape(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
