@@ -117,7 +117,7 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
     cookies: { keys: [randomBytes(24).toString('base64url')] },
     ttl: lifetimesSeconds,
     pkce: { required: () => true },
-    scopes: ['openid'],
+    scopes: ['openid', ...new Set([...resources.values()].flatMap(({ scopes }) => scopes.split(' ')))],
     findAccount: (_: RequestContext, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
     interactions: { url: (_: RequestContext, { uid }: { uid: string }) => `/interaction/${uid}` },
     loadExistingGrant: grantWhatIsAsked,

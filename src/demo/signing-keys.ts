@@ -1,7 +1,7 @@
-import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { generateKeyPairSync, type webcrypto } from 'node:crypto'
 
 /** A private signing key as oidc-provider takes it. */
-export interface SigningKey extends JsonWebKey {
+export interface SigningKey extends webcrypto.JsonWebKey {
   readonly kid: string
   readonly use: 'sig'
   readonly alg: 'ES256'

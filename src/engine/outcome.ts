@@ -1,4 +1,4 @@
-import type { RawHeaders } from '../base/message.ts'
+import type { RawHeaders, RawRequest } from '../base/message.ts'
 import type { LimitPlan, OperationPlan } from '../program/program.ts'
 import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
@@ -38,7 +38,24 @@ export interface Quota {
   readonly state: BucketState
 }
 
-export interface Judged {
-  readonly outcome: Outcome
-  readonly journal: Journal
+/** What is known of a request before any stage has looked at it. */
+export function openJournal({
+  id,
+  trace,
+  peer,
+  method,
+}: Pick<RawRequest, 'id' | 'trace' | 'peer' | 'method'>): Journal {
+  return {
+    requestId: id,
+    traceId: trace.traceId,
+    clientAddress: peer.address,
+    method,
+    userAgent: null,
+    operation: null,
+    principal: null,
+    quotas: [],
+    crossOrigin: null,
+    reported: [],
+    forwardingIgnored: false,
+  }
 }

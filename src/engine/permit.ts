@@ -18,7 +18,7 @@ export type ForwardedBody =
   /** The very bytes that were validated. */
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   /** Opaque: passed on as it comes, cut off past the limit. */
-  | { readonly kind: 'stream'; readonly maxBytes: number }
+  | { readonly kind: 'stream'; readonly maxBytes: number; readonly contentLength: number | null }
 
 /**
  * Proof that the pipeline let a request through, and the only thing `forward` accepts.

@@ -10,7 +10,7 @@ import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
-import type { Journal, Judged, Outcome } from './outcome.ts'
+import type { Journal, Outcome } from './outcome.ts'
 import type { Head } from './parse/head.ts'
 import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
@@ -29,16 +29,11 @@ import { type ParameterValues, validateParameters } from './validate/validate-pa
 /**
  * The way of a request. Each stage decides; the first denial is the answer; only the last line mints a permit.
  *
- * @returns the outcome and what became known on the way; never rejects for anything a client sent, so a
- * rejection is a defect and the caller answers 500 without forwarding
+ * @param journal opened for this request; what becomes known on the way is noted in it, whatever the end
+ * @returns the outcome; never rejects for anything a client sent, so a rejection is a defect and the caller answers
+ * 500 without forwarding
  */
-export async function pipeline(linked: LinkedProgram, ports: Ports, request: RawRequest): Promise<Judged> {
-  const journal = openJournal(request)
-  const outcome = await decide(linked, ports, request, journal)
-  return { outcome, journal }
-}
-
-async function decide(
+export async function pipeline(
   linked: LinkedProgram,
   ports: Ports,
   request: RawRequest,
@@ -178,10 +173,10 @@ async function judgeBody(
   const expected = expectBody(operation.body, head, maxBytes)
   if (!expected.allow) {
     if (!tolerated(operation, journal, expected)) return expected
-    return head.hasBody ? streamed(maxBytes) : noBody
+    return head.hasBody ? streamed(head, maxBytes) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  if (expected.value.kind === 'opaque') return streamed(maxBytes)
+  if (expected.value.kind === 'opaque') return streamed(head, maxBytes)
   const bytes = await readBody(request.body, maxBytes)
   if (!bytes.allow) return bytes
   const valid = validateJson(expected.value.validator, bytes.value)
@@ -192,8 +187,8 @@ async function judgeBody(
   })
 }
 
-function streamed(maxBytes: number): Decision<JudgedBody> {
-  return allow({ forwarded: { kind: 'stream', maxBytes }, content: null })
+function streamed({ contentLength }: Head, maxBytes: number): Decision<JudgedBody> {
+  return allow({ forwarded: { kind: 'stream', maxBytes, contentLength }, content: null })
 }
 
 /** `validate: report` lets faults of the input pass, noted. Sizes, and all other stages, are always enforced. */
@@ -227,20 +222,4 @@ function noteClient(
 
 function denial(found: Denial): Outcome {
   return { kind: 'denial', denial: found }
-}
-
-function openJournal(request: RawRequest): Journal {
-  return {
-    requestId: request.id,
-    traceId: request.trace.traceId,
-    clientAddress: request.peer.address,
-    method: request.method,
-    userAgent: null,
-    operation: null,
-    principal: null,
-    quotas: [],
-    crossOrigin: null,
-    reported: [],
-    forwardingIgnored: false,
-  }
 }

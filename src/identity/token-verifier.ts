@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { Program, SchemePlan } from '../program/program.ts'
 import { algorithms } from './algorithms.ts'
-import { type FoundKeys, IssuerKeys, type IssuerStatus, type KeyEvent } from './issuer-keys.ts'
+import type { FoundKeys, IssuerKeys } from './issuer-keys.ts'
+import type { IssuerRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
 
 type Schemes = Program['schemes']
@@ -17,21 +18,16 @@ interface CachedToken {
 
 const maxCached = 10_000
 
-/** The verifier of access tokens, with the lifecycle of the key sets behind it. */
+/** The verifier of access tokens for the schemes of one program. */
 export interface RunningTokenVerifier extends TokenVerifier {
   /** Resolves when every issuer was asked once, whatever came of it. */
-  start(): Promise<void>
+  readonly started: Promise<void>
+  /** Lets go of the key sets. */
   stop(): void
-  status(): readonly IssuerStatus[]
-  /** Takes over the schemes of a new program; keys of issuers that remain are kept. */
-  update(schemes: Schemes): Promise<void>
 }
 
-export function createTokenVerifier(
-  schemes: Schemes,
-  onEvent: (event: KeyEvent) => void,
-): RunningTokenVerifier {
-  return new JwtVerifier(schemes, onEvent)
+export function createTokenVerifier(schemes: Schemes, registry: IssuerRegistry): RunningTokenVerifier {
+  return new JwtVerifier(schemes, registry)
 }
 
 /**
@@ -42,43 +38,26 @@ export function createTokenVerifier(
  * @see RFC 7515 5.2, RFC 8725 3
  */
 class JwtVerifier implements RunningTokenVerifier {
-  #schemes: Schemes
-  #issuers = new Map<string, IssuerKeys>()
-  readonly #onEvent: (event: KeyEvent) => void
+  readonly started: Promise<void>
+  readonly #schemes: Schemes
+  readonly #registry: IssuerRegistry
+  readonly #issuers = new Map<string, IssuerKeys>()
   readonly #cache = new Map<string, CachedToken>()
 
-  constructor(schemes: Schemes, onEvent: (event: KeyEvent) => void) {
+  constructor(schemes: Schemes, registry: IssuerRegistry) {
     this.#schemes = schemes
-    this.#onEvent = onEvent
-    for (const issuer of issuersOf(schemes)) this.#issuers.set(issuer, new IssuerKeys(issuer, onEvent))
-  }
-
-  async start(): Promise<void> {
-    await Promise.all([...this.#issuers.values()].map((keys) => keys.start()))
+    this.#registry = registry
+    const starting: Promise<void>[] = []
+    for (const issuer of issuersOf(schemes)) {
+      const { keys, started } = registry.acquire(issuer)
+      this.#issuers.set(issuer, keys)
+      starting.push(started)
+    }
+    this.started = Promise.all(starting).then(() => {})
   }
 
   stop(): void {
-    for (const keys of this.#issuers.values()) keys.stop()
-  }
-
-  status(): readonly IssuerStatus[] {
-    return [...this.#issuers.values()].map((keys) => keys.status())
-  }
-
-  async update(schemes: Schemes): Promise<void> {
-    const next = new Map<string, IssuerKeys>()
-    const added: IssuerKeys[] = []
-    for (const issuer of issuersOf(schemes)) {
-      const keys = this.#issuers.get(issuer) ?? new IssuerKeys(issuer, this.#onEvent)
-      if (!this.#issuers.has(issuer)) added.push(keys)
-      next.set(issuer, keys)
-    }
-    const removed = [...this.#issuers].filter(([issuer]) => !next.has(issuer))
-    this.#schemes = schemes
-    this.#issuers = next
-    this.#cache.clear()
-    for (const [, keys] of removed) keys.stop()
-    await Promise.all(added.map((keys) => keys.start()))
+    for (const issuer of this.#issuers.keys()) this.#registry.release(issuer)
   }
 
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {

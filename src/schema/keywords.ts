@@ -57,7 +57,6 @@ export const keywords = {
   oneOf: 'special',
   not: 'special',
   if: 'special',
-  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
   then: 'special',
   else: 'special',
   dependentSchemas: 'special',

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import type { Ending, RecordSink } from './record.ts'
+import type { Ending, RecordSink } from '../engine/record/ending.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`. Never a secret. */
 export interface EventFields {
@@ -75,7 +75,7 @@ function eventLine(event: string, fields: EventFields = {}): string {
   const escaped = JSON.stringify({ time: timestamp(), event, ...fields }, (_, value: unknown) =>
     typeof value === 'string' ? value.slice(0, maxText * 4) : value,
   )
-  return `${escaped.replace(unsafe, escape)}\n`
+  return `${escaped.replace(unsafe, escapeCharacter)}\n`
 }
 
 // Control characters and bidirectional overrides, which could write over a terminal or a viewer (attack G3).
@@ -84,14 +84,14 @@ const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u206
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const needsCare = /["\\\u0000-\u001f\u007f-\uffff]/
 
-function escape(character: string): string {
+function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** A JSON string, bounded, safe for any terminal. */
 function text(value: string): string {
   const cut = value.length > maxText ? `${value.slice(0, maxText)}…` : value
-  return needsCare.test(cut) ? JSON.stringify(cut).replace(unsafe, escape) : `"${cut}"`
+  return needsCare.test(cut) ? JSON.stringify(cut).replace(unsafe, escapeCharacter) : `"${cut}"`
 }
 
 let stampedMs = 0

@@ -1,4 +1,4 @@
-import type { Ending, RecordSink } from './record.ts'
+import type { Ending, RecordSink } from '../engine/record/ending.ts'
 
 /** Gauges read at each scrape. */
 export interface Gauges {
@@ -39,7 +39,7 @@ export function createMetrics(): Metrics {
 
   function write({ journal, denial, status, durationMs }: Ending): void {
     const operation = journal.operation?.id ?? ''
-    const labels = `operation="${escape(operation)}",http_request_method="${methodLabel(journal.method)}",http_response_status_code="${status ?? 0}"`
+    const labels = `operation="${escapeLabel(operation)}",http_request_method="${methodLabel(journal.method)}",http_response_status_code="${status ?? 0}"`
     let histogram = durations.get(labels)
     if (!histogram) {
       histogram = { labels, counts: new Float64Array(bounds.length + 1), sum: 0 }
@@ -50,10 +50,10 @@ export function createMetrics(): Metrics {
     while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++
     histogram.counts[bucket] = (histogram.counts[bucket] as number) + 1
     histogram.sum += seconds
-    const decision = `operation="${escape(operation)}",stage="${denial?.stage ?? 'record'}",reason="${denial?.reason ?? 'allowed'}"`
+    const decision = `operation="${escapeLabel(operation)}",stage="${denial?.stage ?? 'record'}",reason="${denial?.reason ?? 'allowed'}"`
     decisions.set(decision, (decisions.get(decision) ?? 0) + 1)
     for (const found of journal.reported) {
-      const shadow = `operation="${escape(operation)}",stage="report",reason="${found.reason}"`
+      const shadow = `operation="${escapeLabel(operation)}",stage="report",reason="${found.reason}"`
       decisions.set(shadow, (decisions.get(shadow) ?? 0) + 1)
     }
     if (journal.forwardingIgnored) forwardingIgnored++
@@ -79,10 +79,10 @@ export function createMetrics(): Metrics {
     lines.push(`portcullis_forwarding_ignored_total ${forwardingIgnored}`)
     describe(lines, 'portcullis_issuer_ready', 'gauge', 'Whether the keys of an issuer are at hand.')
     for (const { issuer, ready } of gauges.issuers())
-      lines.push(`portcullis_issuer_ready{issuer="${escape(issuer)}"} ${Number(ready)}`)
+      lines.push(`portcullis_issuer_ready{issuer="${escapeLabel(issuer)}"} ${Number(ready)}`)
     describe(lines, 'portcullis_issuer_keys', 'gauge', 'Usable keys of an issuer.')
     for (const { issuer, keys } of gauges.issuers())
-      lines.push(`portcullis_issuer_keys{issuer="${escape(issuer)}"} ${keys}`)
+      lines.push(`portcullis_issuer_keys{issuer="${escapeLabel(issuer)}"} ${keys}`)
     const { size, overflowed } = gauges.buckets()
     describe(lines, 'portcullis_limit_buckets', 'gauge', 'Token buckets in memory.')
     lines.push(`portcullis_limit_buckets ${size}`)
@@ -133,6 +133,6 @@ function describe(lines: string[], name: string, type: string, help: string): vo
   lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
 }
 
-function escape(value: string): string {
+function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

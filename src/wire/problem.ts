@@ -14,9 +14,16 @@ export interface Answer {
 /**
  * Turns a denial into what the client sees. This is the only place where a client-visible error is written:
  * reason, title, request id, and for the client's own input where it is wrong. No value the client sent, no claim.
+ *
+ * @param explanation words of ours for the client, where title and reason are not enough
  * @see RFC 9457 3, RFC 9110 11.6.1 (WWW-Authenticate), 10.2.1 (Allow), 10.2.3 (Retry-After)
  */
-export function problemAnswer(denial: Denial, journal: Journal, style: AnswerStyle): Answer {
+export function problemAnswer(
+  denial: Denial,
+  journal: Journal,
+  style: AnswerStyle,
+  explanation?: string,
+): Answer {
   const { status, title } = reasons[denial.reason]
   const document: Record<string, unknown> = {
     type: `urn:portcullis:problem:${denial.reason}`,
@@ -24,6 +31,7 @@ export function problemAnswer(denial: Denial, journal: Journal, style: AnswerSty
     status,
     instance: journal.requestId,
   }
+  if (explanation !== undefined) document.detail = explanation
   const fields = answerFields(journal, style, false)
   if (denial.client !== null) {
     if ('faults' in denial.client) {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { BodyRead, BodySource, RawRequest } from '../base/message.ts'
+import type { BodyRead, BodySource, Peer, RawRequest } from '../base/message.ts'
 import { newRequestId, newTrace } from './random-ids.ts'
 
 export interface Arrival {
@@ -9,39 +11,43 @@ export interface Arrival {
   readonly bodyTimeoutMs: number
 }
 
-/** Hands a message of Node's server to the engine, as it stood on the wire. */
-export function readRequest(
-  message: IncomingMessage,
-  response: ServerResponse,
-  arrival: Arrival,
-): RawRequest {
-  const { socket } = message
-  const encrypted = 'encrypted' in socket
-  const serverName = encrypted ? (socket as TLSSocket).servername : undefined
-  return {
+/** What came in: the request for the engine, and its body for whoever forwards it unread. */
+export interface Arrived {
+  readonly request: RawRequest
+  readonly body: MessageBody
+}
+
+/** Takes a message of Node's server as it stood on the wire. */
+export function readRequest(message: IncomingMessage, response: ServerResponse, arrival: Arrival): Arrived {
+  const body = new MessageBody(message, response, arrival)
+  const request = {
     id: newRequestId(),
     receivedAtMs: Date.now(),
-    peer: {
-      address: socket.remoteAddress ?? '',
-      encrypted,
-      ...(typeof serverName === 'string' && serverName !== ''
-        ? { serverName: serverName.toLowerCase() }
-        : {}),
-    },
+    peer: peerOf(message.socket),
     method: message.method ?? '',
     target: message.url ?? '',
     httpVersion: message.httpVersion,
     headers: message.rawHeaders,
-    body: new MessageBody(message, response, arrival),
+    body,
     trace: newTrace(),
   }
+  return { request, body }
 }
 
-/** The body of one message; read whole at most once. */
-class MessageBody implements BodySource {
+export function peerOf(socket: Socket): Peer {
+  const address = socket.remoteAddress ?? ''
+  if (!('encrypted' in socket)) return { address, encrypted: false }
+  const { servername } = socket as TLSSocket
+  if (typeof servername !== 'string' || servername === '') return { address, encrypted: true }
+  return { address, encrypted: true, serverName: servername.toLowerCase() }
+}
+
+/** The body of one message: read whole, or streamed, at most once. */
+export class MessageBody implements BodySource {
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #arrival: Arrival
+  #onBroken: (() => void) | null = null
 
   constructor(message: IncomingMessage, response: ServerResponse, arrival: Arrival) {
     this.#message = message
@@ -49,9 +55,20 @@ class MessageBody implements BodySource {
     this.#arrival = arrival
   }
 
+  /** Every octet has come, or none was announced. */
+  get complete(): boolean {
+    return this.#message.complete
+  }
+
+  /** Tells whoever reads that nothing more will come. */
+  breakOff(): void {
+    this.#onBroken?.()
+  }
+
   read(maxBytes: number): Promise<BodyRead> {
-    if (this.#arrival.expectsContinue) this.#response.writeContinue()
+    this.#invite()
     const message = this.#message
+    if (message.destroyed) return Promise.resolve({ kind: 'aborted' })
     return new Promise((resolve) => {
       const chunks: Buffer[] = []
       let size = 0
@@ -71,6 +88,7 @@ class MessageBody implements BodySource {
       function onBroken(): void {
         finish({ kind: 'aborted' })
       }
+      this.#onBroken = onBroken
       function finish(read: BodyRead): void {
         clearTimeout(timer)
         message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
@@ -79,5 +97,52 @@ class MessageBody implements BodySource {
       }
       message.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
     })
+  }
+
+  /**
+   * The body as it comes, with back-pressure. The stream fails with `BodyCut` when there is more of it than
+   * `maxBytes`, when the client goes away, and when its framing turns out bad; it never destroys the client's socket.
+   */
+  stream(maxBytes: number): Readable {
+    this.#invite()
+    const message = this.#message
+    let size = 0
+    const stream = new Readable({
+      read: () => message.resume(),
+      destroy(error, done) {
+        message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+        message.pause()
+        done(error)
+      },
+    })
+    function onData(chunk: Buffer): void {
+      size += chunk.length
+      if (size > maxBytes) stream.destroy(new BodyCut('too_large'))
+      else if (!stream.push(chunk)) message.pause()
+    }
+    function onEnd(): void {
+      stream.push(null)
+    }
+    function onBroken(): void {
+      if (!message.complete) stream.destroy(new BodyCut('aborted'))
+    }
+    this.#onBroken = onBroken
+    if (message.destroyed) onBroken()
+    else message.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+    return stream
+  }
+
+  #invite(): void {
+    if (this.#arrival.expectsContinue) this.#response.writeContinue()
+  }
+}
+
+/** Why a streamed body ended before its end. */
+export class BodyCut extends Error {
+  readonly kind: 'too_large' | 'aborted'
+
+  constructor(kind: 'too_large' | 'aborted') {
+    super(`the body was cut: ${kind}`)
+    this.kind = kind
   }
 }

@@ -41,6 +41,6 @@ export function clientAddress(
   return allow({ address, viaTrustedProxy, forwardingIgnored: false })
 }
 
-function isTrusted(address: IpAddress, trustedProxies: readonly Cidr[]): boolean {
+export function isTrusted(address: IpAddress, trustedProxies: readonly Cidr[]): boolean {
   return trustedProxies.length > 0 && trustedProxies.some((cidr) => contains(cidr, address))
 }

@@ -42,6 +42,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
+const maxFields = 128
 // RFC 9110 5.5: visible ASCII, space and tab. obs-text is read differently by different parsers (attack H3).
 const illegalValue = /[^\t\x20-\x7e]/
 
@@ -52,6 +53,8 @@ const illegalValue = /[^\t\x20-\x7e]/
  * @see RFC 9110 5, RFC 9112 5
  */
 export function parseFields(headers: RawHeaders): Decision<FieldTable> {
+  if (headers.length > 2 * maxFields)
+    return deny('parse', 'header_too_large', `over ${maxFields} header fields`)
   const values = new Map<string, string[]>()
   const ordered: string[] = []
   for (let i = 0; i + 1 < headers.length; i += 2) {

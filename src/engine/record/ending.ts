@@ -1,7 +1,7 @@
-import type { Denial } from '../engine/decision.ts'
-import type { Journal } from '../engine/outcome.ts'
+import type { Denial } from '../decision.ts'
+import type { Journal } from '../outcome.ts'
 
-/** How one exchange ended; exactly one is made for every request, whatever happened to it. */
+/** How one exchange ended. Exactly one is made for every request, whatever happened to it. */
 export interface Ending {
   readonly journal: Journal
   /** Null when the request passed, or was answered by the gateway itself. */
@@ -13,6 +13,7 @@ export interface Ending {
   readonly responseBytes: number
 }
 
+/** Takes note of endings: a log, metrics. Never throws. */
 export interface RecordSink {
   write(ending: Ending): void
 }

@@ -1,0 +1,66 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+
+/** What the admin listener tells about; asked anew for each request. */
+export interface AdminView {
+  /** Why the gateway takes no traffic yet, or no more; empty when it is ready. */
+  readonly unready: () => readonly string[]
+  /** Prometheus text format 0.0.4. */
+  readonly metrics: () => string
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+/**
+ * Health and metrics, on a listener of their own, so that no path of the data plane is an exception (attack B6).
+ * @param token demanded as bearer token on `/metrics` and `/readyz` when set; `/livez` tells nothing and needs none
+ */
+export function createAdminServer(view: AdminView, token: string | null) {
+  const server = createServer((request, response) => send(response, answer(request, view, token)))
+  server.headersTimeout = 5000
+  server.requestTimeout = 10_000
+  return server
+}
+
+function answer(request: IncomingMessage, view: AdminView, token: string | null): Answer {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD\n')
+  if (request.url === '/livez') return text(200, 'alive\n')
+  if (token !== null && !carries(request, token)) return text(401, 'a bearer token is needed\n')
+  if (request.url === '/readyz') {
+    const unready = view.unready()
+    return unready.length === 0 ? text(200, 'ready\n') : text(503, `${unready.join('\n')}\n`)
+  }
+  if (request.url === '/metrics')
+    return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: view.metrics() }
+  return text(404, 'here are /livez, /readyz and /metrics\n')
+}
+
+function text(status: number, body: string): Answer {
+  return { status, type: 'text/plain; charset=utf-8', body }
+}
+
+function carries(request: IncomingMessage, token: string): boolean {
+  const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  // Equal lengths, so that the comparison takes one time for all.
+  return given !== undefined && timingSafeEqual(sha256(given), sha256(token))
+}
+
+function sha256(value: string): Buffer {
+  return createHash('sha256').update(value).digest()
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer): void {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
+    ...(status === 405 && { Allow: 'GET, HEAD' }),
+  })
+  response.end(body)
+}

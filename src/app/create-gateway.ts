@@ -1,0 +1,231 @@
+import type { Server } from 'node:http'
+import { createAdminServer } from '../admin/admin.ts'
+import type { Compiled } from '../contract/compile.ts'
+import { link } from '../engine/link.ts'
+import type { Ending } from '../engine/record/ending.ts'
+import type { InForce } from '../gateway/data-plane.ts'
+import { type Addresses, openGateway } from '../gateway/gateway.ts'
+import { ListenError, open, originOf } from '../gateway/open-server.ts'
+import { createUpstreams } from '../gateway/upstreams.ts'
+import { IssuerRegistry } from '../identity/issuer-registry.ts'
+import { createTokenVerifier } from '../identity/token-verifier.ts'
+import type { Program } from '../program/program.ts'
+import type { Settings } from '../program/settings.ts'
+import { createLog } from '../sinks/log.ts'
+import { createMetrics } from '../sinks/metrics.ts'
+import { createMemoryCounters } from '../stores/memory-counters.ts'
+import { compileAside } from './compile-aside.ts'
+import { StartError } from './start-error.ts'
+import { type FileWatch, watchFiles } from './watch-files.ts'
+
+export interface GatewayOptions {
+  /** Path of `portcullis.yaml`. */
+  readonly configurationFile: string
+  /** Where `${NAME}` in the configuration is looked up; the process environment by default. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Takes complete JSON lines; stdout by default. */
+  readonly log?: (lines: string) => void
+}
+
+/** A gateway that listens. */
+export interface RunningGateway {
+  /** Origins as bound, e.g. `https://127.0.0.1:8443`; null for listeners that are not configured. */
+  readonly addresses: Addresses & { readonly admin: string | null }
+  /** Resolves when every issuer's keys are at hand for the first time. */
+  readonly ready: Promise<void>
+  /**
+   * Compiles the files anew and swaps the whole program; the one in force stays when anything is wrong.
+   * Resolves with whether the new one is in force; the log says why not.
+   */
+  reload(): Promise<boolean>
+  /** Unready first, `drainDelay`, then finishes what is in flight within `stopTimeout`. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a gateway from its configuration.
+ * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
+ */
+export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const log = createLog(options.log)
+  const metrics = createMetrics()
+  const counters = createMemoryCounters()
+  const issuers = new IssuerRegistry(({ event, ...fields }) => {
+    log.event(event, fields)
+    announceReady()
+  })
+  const env = options.env ?? process.env
+  const compiled = soundOrThrow(await compileAside(options.configurationFile, env))
+  let settings = compiled.settings
+  let stopping = false
+  let listening = false
+  let announced = false
+  let warnedOfForwarding = false
+  let reloading: Promise<boolean> = Promise.resolve(true)
+  let resolveReady: () => void
+  const ready = new Promise<void>((resolve) => {
+    resolveReady = resolve
+  })
+
+  const first = enforce(compiled.program, settings)
+  const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
+    first.release()
+    throw startErrorFrom(error)
+  })
+  const admin = await openAdmin().catch(async (error: unknown) => {
+    await gateway.stop(0)
+    throw startErrorFrom(error)
+  })
+  const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
+  log.event('listening', { ...addresses, digest: compiled.program.digest })
+  listening = true
+  announceReady()
+  const files = watchFiles(() => void reload())
+  watchAll(files, settings)
+
+  return { addresses, ready, reload, stop }
+
+  function enforce(program: Program, current: Settings): InForce & { readonly started: Promise<void> } {
+    const linked = link(program)
+    const upstreams = createUpstreams(program, current)
+    const tokens = createTokenVerifier(program.schemes, issuers)
+    return {
+      linked,
+      upstreams,
+      ports: { tokens, counters },
+      started: tokens.started,
+      release() {
+        tokens.stop()
+        upstreams.destroy()
+      },
+    }
+  }
+
+  function record(ending: Ending): void {
+    log.write(ending)
+    metrics.write(ending)
+    if (!ending.journal.forwardingIgnored || warnedOfForwarding) return
+    warnedOfForwarding = true
+    log.event('forwarding_ignored', {
+      'client.address': ending.journal.clientAddress,
+      detail: 'X-Forwarded-For or Forwarded came from a peer that is not in trustedProxies; said once',
+    })
+  }
+
+  function onDefect(error: unknown, requestId: string): void {
+    log.event('defect', {
+      request_id: requestId,
+      detail: error instanceof Error ? error.stack : String(error),
+    })
+  }
+
+  function unready(): readonly string[] {
+    if (stopping) return ['stopping']
+    return issuers
+      .status()
+      .filter((status) => !status.ready)
+      .map(({ issuer }) => `waiting for the keys of ${issuer}`)
+  }
+
+  function announceReady(): void {
+    if (announced || !listening || unready().length > 0) return
+    announced = true
+    log.event('ready', { ...addresses })
+    resolveReady()
+  }
+
+  async function openAdmin(): Promise<{ readonly server: Server; readonly url: string } | null> {
+    const wanted = settings.listen.admin
+    if (!wanted) return null
+    const gauges = {
+      issuers: () => issuers.status(),
+      buckets: () => counters,
+      inFlight: () => gateway.inFlight,
+      programDigest: () => gateway.inForce.linked.program.digest,
+    }
+    const view = { unready, metrics: () => metrics.expose(gauges) }
+    const opened = await open(createAdminServer(view, wanted.token), wanted, 'listen.admin')
+    return { server: opened.server, url: originOf('http', opened) }
+  }
+
+  function reload(): Promise<boolean> {
+    reloading = reloading.then(reloadOnce)
+    return reloading
+  }
+
+  async function reloadOnce(): Promise<boolean> {
+    if (stopping) return false
+    try {
+      const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
+      const fresh = enforce(program, next)
+      await fresh.started
+      gateway.swap(fresh, next)
+      const restartNeeded = needsRestart(settings, next)
+      settings = next
+      watchAll(files, next)
+      log.event('reload', {
+        digest: program.digest,
+        operations: program.operations.length,
+        ...(restartNeeded && { detail: 'addresses of listeners changed; they apply after a restart' }),
+      })
+      return true
+    } catch (error) {
+      log.event('reload_failed', {
+        problems: problemsOf(error),
+        detail: 'the program in force stays in force',
+      })
+      return false
+    }
+  }
+
+  async function stop(): Promise<void> {
+    if (stopping) return
+    stopping = true
+    files.stop()
+    log.event('stopping', { in_flight: gateway.inFlight })
+    if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
+    await gateway.stop(settings.stopTimeoutMs)
+    admin?.server.close()
+    admin?.server.closeAllConnections()
+    log.event('stopped')
+    log.flush()
+  }
+}
+
+interface Sound {
+  readonly program: Program
+  readonly settings: Settings
+}
+
+function soundOrThrow({ program, settings, diagnostics }: Compiled): Sound {
+  if (program && settings) return { program, settings }
+  const errors = diagnostics.filter(({ severity }) => severity === 'error')
+  throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)
+}
+
+function startErrorFrom(error: unknown): unknown {
+  return error instanceof ListenError ? new StartError(error.message) : error
+}
+
+function problemsOf(error: unknown): readonly string[] {
+  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [(error as Error).message]
+  return error.diagnostics
+    .filter(({ severity }) => severity === 'error')
+    .slice(0, 20)
+    .map(
+      ({ position: { file, line, column }, message, fix }) => `${file}:${line}:${column}: ${message}; ${fix}`,
+    )
+}
+
+function watchAll(files: FileWatch, { watched, listen: { https }, upstreams }: Settings): void {
+  const certificates = [https, ...Object.values(upstreams).map(({ tls }) => tls)].flatMap((pair) =>
+    pair ? [pair.cert, pair.key] : [],
+  )
+  files.watch([...new Set([...watched, ...certificates.filter((file) => file !== null)])])
+}
+
+function needsRestart(before: Settings, after: Settings): boolean {
+  const addresses = ({ listen: { https, http, admin } }: Settings) =>
+    JSON.stringify([https && [https.host, https.port], http, admin])
+  return addresses(before) !== addresses(after)
+}

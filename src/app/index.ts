@@ -1,0 +1,3 @@
+export type { Diagnostic } from '../contract/diagnostic.ts'
+export { createGateway, type GatewayOptions, type RunningGateway } from './create-gateway.ts'
+export { StartError } from './start-error.ts'

@@ -1,0 +1,122 @@
+import { isJsonObject, type JsonSchema } from '../base/json.ts'
+import type {
+  LimitPlan,
+  OperationPlan,
+  ParameterPlan,
+  Program,
+  SecurityPlan,
+  SourcePosition,
+} from '../program/program.ts'
+import { shownPath } from './terminal.ts'
+
+/** The effective policy of one operation, in words; each line says where it was decided. */
+export function explainOperation(operation: OperationPlan, program: Program): string {
+  const rows: (readonly [label: string, lines: readonly string[]])[] = [
+    ['declared', [place(operation.source)]],
+    ['who', whoLines(operation.security, program)],
+    ['rules', operation.rules.map(({ expression, source }) => `${expression}  (${place(source)})`)],
+    ['addresses', addressLines(operation, program)],
+    ['limits', limitLines(operation, program)],
+    [
+      'parameters',
+      [...operation.parameters.map(describeParameter), 'no other query parameter or cookie passes'],
+    ],
+    ['body', bodyLines(operation)],
+    ['forwarded', forwardLines(operation, program)],
+  ]
+  const width = Math.max(...rows.map(([label]) => label.length))
+  const text = rows
+    .filter(([, lines]) => lines.length > 0)
+    .flatMap(([label, lines]) =>
+      lines.map((line, index) => `  ${(index === 0 ? label : '').padEnd(width)}  ${line}`),
+    )
+  return [`${operation.id}  ${operation.method} ${operation.route}`, ...text].join('\n')
+}
+
+const deciders = {
+  operation: 'the operation',
+  document: 'the document',
+  configuration: 'security in the configuration',
+} as const satisfies { readonly [D in SecurityPlan['decidedBy']]: string }
+
+function whoLines({ alternatives, decidedBy, source }: SecurityPlan, program: Program): readonly string[] {
+  const decided = `decided by ${deciders[decidedBy]}, ${place(source)}`
+  if (alternatives.length === 0) return ['anyone, without a credential', decided]
+  const lines = alternatives.map((requirement, index) => {
+    const needs = requirement.map(
+      ({ scheme, scopes }) => scheme + (scopes.length > 0 ? ` with scope ${scopes.join(' and ')}` : ''),
+    )
+    return `${index === 0 ? '' : 'or '}${needs.length === 0 ? 'anyone, without a credential' : needs.join(', and ')}`
+  })
+  const schemes = new Set(alternatives.flatMap((requirement) => requirement.map(({ scheme }) => scheme)))
+  for (const name of schemes) {
+    const scheme = program.schemes[name]
+    if (!scheme) continue
+    const age = scheme.maxTokenAgeSeconds === null ? '' : `, at most ${scheme.maxTokenAgeSeconds} s old`
+    lines.push(
+      `${name}: JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${age}`,
+    )
+  }
+  return [...lines, decided]
+}
+
+function addressLines(operation: OperationPlan, program: Program): readonly string[] {
+  const lists = [program.admission.addresses, operation.addresses]
+  return lists.flatMap(({ allow, deny }) => [
+    ...(allow.length > 0 ? [`only ${allow.join(', ')}`] : []),
+    ...(deny.length > 0 ? [`not ${deny.join(', ')}`] : []),
+  ])
+}
+
+function limitLines(operation: OperationPlan, program: Program): readonly string[] {
+  const describe = (index: number, when: string) => {
+    const { name, by, rate, windowSeconds, burst } = program.limits[index] as LimitPlan
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by}, ${when}`
+  }
+  return [
+    ...program.admission.limits.map((index) => describe(index, 'before authentication')),
+    ...operation.limits.map((index) => describe(index, 'after authentication')),
+  ]
+}
+
+function describeParameter({ in: where, name, required, schema, json }: ParameterPlan): string {
+  return `${where} ${name}: ${required ? 'required' : 'optional'}, ${json ? 'JSON, ' : ''}${shape(schema)}`
+}
+
+function shape(schema: JsonSchema): string {
+  if (!isJsonObject(schema)) return schema ? 'anything' : 'nothing'
+  if (typeof schema.$ref === 'string') return schema.$ref.replace('#/$defs/', '')
+  const { type, format } = schema
+  const types =
+    typeof type === 'string' ? type : Array.isArray(type) ? type.join(' or ') : 'described by its schema'
+  return typeof format === 'string' ? `${types} (${format})` : types
+}
+
+function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
+  if (!body) return ['none; one that comes is refused']
+  const lines = body.content.map(({ mediaType, reading, schema }) =>
+    reading === 'json'
+      ? `${mediaType}: ${shape(schema)}, read whole and validated; unknown fields are refused`
+      : `${mediaType}: streamed, content not looked at`,
+  )
+  const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
+  const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
+  return [...lines, bounds, ...report]
+}
+
+function forwardLines(operation: OperationPlan, program: Program): readonly string[] {
+  const upstream = program.upstreams[operation.upstream]
+  if (!upstream) return []
+  const credential = upstream.forwardCredential ? 'with the bearer token' : 'without the credential'
+  const identity = Object.entries(upstream.identityHeaders).map(
+    ([name, expression]) => `${name}: ${expression}`,
+  )
+  return [
+    `to ${upstream.origin}${upstream.basePath} as ${upstream.host}, ${credential}, ${operation.timeoutMs} ms to answer`,
+    ...identity,
+  ]
+}
+
+function place({ file, line, column }: SourcePosition): string {
+  return `${shownPath(file)}:${line}:${column}`
+}

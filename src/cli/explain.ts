@@ -1,0 +1,38 @@
+import { findOperation } from '../app/find-operation.ts'
+import { compile } from '../contract/compile.ts'
+import { type Command, configurationOf, configurationOption } from './command.ts'
+import { tally, tellAll } from './diagnostics.ts'
+import { explainOperation } from './explain-operation.ts'
+import { print, tell } from './terminal.ts'
+
+export const explain: Command = {
+  usage: 'explain [-c FILE] [--json] OPERATION',
+  summary: 'print who may call an operation, what is checked, which limits apply, and why',
+  options: {
+    config: configurationOption,
+    json: { type: 'boolean', help: 'print the plan of the operation as JSON' },
+  },
+  operands: [1, 2],
+  async run(call) {
+    const { program, diagnostics } = compile(configurationOf(call), process.env)
+    if (!program) {
+      tellAll(diagnostics)
+      tell(`portcullis: ${tally(diagnostics)}`)
+      return 1
+    }
+    // `GET /orders` may be written with or without quotes.
+    const name = call.operands.join(' ')
+    const found = findOperation(program, name)
+    if (!found.found) {
+      const hint = found.meant === null ? 'check lists none by that name' : `did you mean ${found.meant}?`
+      tell(`portcullis: no operation is called ${name}; ${hint}`)
+      return 1
+    }
+    print(
+      call.flag('json')
+        ? JSON.stringify(found.operation, null, 2)
+        : explainOperation(found.operation, program),
+    )
+    return 0
+  },
+}

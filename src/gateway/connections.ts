@@ -1,0 +1,43 @@
+import type { Server, Socket } from 'node:net'
+
+const maxConnections = 20_000
+const maxPerPeer = 1000
+
+/** Open connections of one listener. */
+export interface Connections {
+  /** Closes those on which no request is under way. */
+  closeUnused(isBusy: (end: string) => boolean): void
+}
+
+/** The other end of a connection: the same for a TLS socket and the TCP socket under it. */
+export function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
+/**
+ * Bounds open connections, in all and for each socket peer; what is over is closed before a byte of it is read.
+ * @param exempt whether a peer (a load balancer) may hold as many as it likes
+ */
+export function boundConnections(server: Server, exempt: (address: string) => boolean): Connections {
+  const held = new Map<string, number>()
+  const sockets = new Set<Socket>()
+  server.maxConnections = maxConnections
+  server.prependListener('connection', (socket) => {
+    const address = socket.remoteAddress
+    const count = (held.get(address ?? '') ?? 0) + 1
+    if (address === undefined || (count > maxPerPeer && !exempt(address))) return void socket.destroy()
+    held.set(address, count)
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      const left = (held.get(address) ?? 1) - 1
+      if (left === 0) held.delete(address)
+      else held.set(address, left)
+    })
+  })
+  return {
+    closeUnused(isBusy) {
+      for (const socket of sockets) if (!isBusy(endOf(socket))) socket.destroy()
+    },
+  }
+}

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { parseIp } from '../base/ip.ts'
+import { isTrusted } from '../engine/admit/client-address.ts'
+import { deny } from '../engine/decision.ts'
+import type { LinkedProgram } from '../engine/link.ts'
+import { openJournal } from '../engine/outcome.ts'
+import { pipeline } from '../engine/pipeline.ts'
+import type { Ports } from '../engine/ports.ts'
+import type { Ending } from '../engine/record/ending.ts'
+import { peerOf, readRequest } from '../wire/read-request.ts'
+import { endOf } from './connections.ts'
+import { Exchange } from './exchange.ts'
+import { denialForClientError, refuse } from './refusal.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** Everything that is swapped at once on reload. A request keeps what was in force when it came. */
+export interface InForce {
+  readonly linked: LinkedProgram
+  readonly ports: Ports
+  readonly upstreams: Upstreams
+  /** Lets go of what it holds, once nothing is under way in it any more. */
+  release(): void
+}
+
+export interface DataPlaneParts {
+  readonly record: (end: Ending) => void
+  /** A defect of ours; the request it met was answered 500. */
+  readonly onDefect: (error: unknown, requestId: string) => void
+}
+
+interface Generation {
+  readonly inForce: InForce
+  inFlight: number
+  retired: boolean
+}
+
+const bodyTimeoutMs = 60_000
+
+/** Takes requests from listeners, has them judged, and sends the permitted ones on. */
+export class DataPlane {
+  readonly #parts: DataPlaneParts
+  /** The latest exchange of each connection, while it lasts. */
+  readonly #exchanges = new Map<Duplex, Exchange>()
+  #generation: Generation
+  #inFlight = 0
+  #closing = false
+
+  constructor(inForce: InForce, parts: DataPlaneParts) {
+    this.#generation = { inForce, inFlight: 0, retired: false }
+    this.#parts = parts
+  }
+
+  get inForce(): InForce {
+    return this.#generation.inForce
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Requests under way keep what was in force when they came; it is released after the last of them. */
+  swap(next: InForce): void {
+    const before = this.#generation
+    this.#generation = { inForce: next, inFlight: 0, retired: false }
+    before.retired = true
+    closeWhenIdle(before)
+  }
+
+  isBusy(end: string): boolean {
+    for (const socket of this.#exchanges.keys()) if (endOf(socket as Socket) === end) return true
+    return false
+  }
+
+  /** From now on every answer is the last on its connection. */
+  close(): void {
+    this.#closing = true
+  }
+
+  isTrustedPeer(address: string): boolean {
+    const parsed = parseIp(address)
+    return parsed !== null && isTrusted(parsed, this.inForce.linked.admission.trustedProxies)
+  }
+
+  /** @param expectsContinue the client waits for 100 before it sends its body */
+  serve(message: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
+    const generation = this.#generation
+    const { inForce } = generation
+    const { socket } = message
+    const { request, body } = readRequest(message, response, { expectsContinue, bodyTimeoutMs })
+    const journal = openJournal(request)
+    const style = { encrypted: request.peer.encrypted, closing: () => this.#closing }
+    this.#inFlight++
+    generation.inFlight++
+    const exchange = new Exchange(message, response, body, journal, style, (end) => {
+      this.#inFlight--
+      generation.inFlight--
+      if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket)
+      if (generation.retired) closeWhenIdle(generation)
+      this.#parts.record(end)
+    })
+    this.#exchanges.set(socket, exchange)
+    pipeline(inForce.linked, inForce.ports, request, journal)
+      .then((outcome) => {
+        if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
+        else if (outcome.kind === 'denial') exchange.deny(outcome.denial)
+        else exchange.reply(outcome.status, outcome.headers)
+      })
+      .catch((error: unknown) => {
+        // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.
+        this.#parts.onDefect(error, journal.requestId)
+        exchange.deny(deny('forward', 'internal', error instanceof Error ? error.message : 'a defect'))
+      })
+  }
+
+  /** The HTTP library could not read what came. */
+  refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const exchange = this.#exchanges.get(socket)
+    if (exchange && !exchange.received) return exchange.breakOff()
+    const denial = denialForClientError(error)
+    if (!denial) return void socket.destroy()
+    // An earlier request of this connection is still being answered: its answer is not written into.
+    exchange?.breakOff()
+    this.#parts.record(refuse(exchange ? null : socket, peerOf(socket as Socket), '_OTHER', denial))
+  }
+
+  /** CONNECT is for proxies (RFC 9110 9.3.6). */
+  refuseConnect(message: IncomingMessage, socket: Duplex): void {
+    const denial = deny('parse', 'malformed_request', 'CONNECT is not served')
+    this.#parts.record(refuse(socket, peerOf(message.socket), 'CONNECT', denial))
+  }
+}
+
+function closeWhenIdle({ inForce, inFlight }: Generation): void {
+  if (inFlight === 0) inForce.release()
+}

@@ -1,0 +1,165 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Denial } from '../engine/decision.ts'
+import type { Journal } from '../engine/outcome.ts'
+import type { Permit } from '../engine/permit.ts'
+import type { Ending } from '../engine/record/ending.ts'
+import type { AnswerStyle } from '../wire/answer-fields.ts'
+import { answerFields } from '../wire/answer-fields.ts'
+import { problemAnswer } from '../wire/problem.ts'
+import type { MessageBody } from '../wire/read-request.ts'
+import { responseFields } from '../wire/response-fields.ts'
+import { forward, type Receiver, type UpstreamHead } from './forward.ts'
+import { drainOnce, fateOfBody } from './unread-body.ts'
+import type { Upstreams } from './upstreams.ts'
+
+export interface ExchangeStyle extends AnswerStyle {
+  /** The gateway is stopping: every answer is the last on its connection. */
+  readonly closing: () => boolean
+}
+
+/**
+ * One request and its answer on the client's side.
+ * INVARIANT: `onEnd` is called exactly once, when the fate of the request is settled and its connection is done with it.
+ */
+export class Exchange implements Receiver {
+  readonly #message: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #body: MessageBody
+  readonly #journal: Journal
+  readonly #style: ExchangeStyle
+  readonly #onEnd: (end: Ending) => void
+  readonly #startedMs = performance.now()
+  #cancel: (() => void) | null = null
+  #denial: Denial | null = null
+  #settled = false
+  #closed = false
+  #last = false
+  #endedMs = 0
+  #responseBytes = 0
+  #announcedBytes = -1
+
+  constructor(
+    message: IncomingMessage,
+    response: ServerResponse,
+    body: MessageBody,
+    journal: Journal,
+    style: ExchangeStyle,
+    onEnd: (end: Ending) => void,
+  ) {
+    this.#message = message
+    this.#response = response
+    this.#body = body
+    this.#journal = journal
+    this.#style = style
+    this.#onEnd = onEnd
+    response.once('close', () => this.#onClose())
+  }
+
+  deny(denial: Denial): void {
+    if (this.#settled && this.#denial) return
+    this.#denial = denial
+    this.#settle()
+    if (this.#closed) return this.#record()
+    // The head is out: all that is left is to break off visibly, so that nobody takes half an answer for a whole one.
+    if (this.#response.headersSent) {
+      this.#response.destroy()
+      return
+    }
+    const answer = problemAnswer(denial, this.#journal, this.#style)
+    this.#write(answer.status, answer.fields, answer.body)
+  }
+
+  /** An answer the gateway itself owes, without a body. */
+  reply(status: number, headers: readonly string[]): void {
+    this.#settle()
+    if (this.#closed) return this.#record()
+    this.#write(status, [...answerFields(this.#journal, this.#style, false), ...headers], '')
+  }
+
+  pass(permit: Permit, upstreams: Upstreams): void {
+    this.#settle()
+    if (this.#closed) return this.#record()
+    this.#cancel = forward(permit, upstreams, this.#body, this)
+  }
+
+  /** Every octet of the request has come. */
+  get received(): boolean {
+    return this.#body.complete
+  }
+
+  /** What followed on the connection was no HTTP: a body still on its way ends here, and so does the connection (H4). */
+  breakOff(): void {
+    this.#last = true
+    this.#body.breakOff()
+  }
+
+  head(status: number, headers: UpstreamHead): void {
+    const fields = responseFields(headers, this.#journal, this.#style)
+    // An upstream that answers before it has read everything leaves octets that nobody will read (attack E2).
+    if (this.#isLast() || !this.#body.complete) fields.push('Connection', 'close')
+    this.#response.writeHead(status, fields)
+    const length = headers['content-length']
+    if (typeof length === 'string') this.#announcedBytes = Number(length)
+    else if (this.#message.method !== 'HEAD') this.#response.flushHeaders()
+  }
+
+  data(chunk: Buffer): boolean {
+    this.#responseBytes += chunk.length
+    if (chunk.length === this.#announcedBytes) {
+      this.#response.end(chunk)
+      return true
+    }
+    return this.#response.write(chunk)
+  }
+
+  whenDrained(resume: () => void): void {
+    this.#response.once('drain', resume)
+  }
+
+  end(): void {
+    this.#endedMs = performance.now()
+    if (!this.#response.writableEnded) this.#response.end()
+  }
+
+  fail(denial: Denial): void {
+    this.deny(denial)
+  }
+
+  #write(status: number, fields: string[], body: string): void {
+    this.#endedMs = performance.now()
+    this.#responseBytes = Buffer.byteLength(body)
+    const fate = fateOfBody(this.#message, this.#denial)
+    if (this.#isLast() || fate !== 'keep') fields.push('Connection', 'close')
+    this.#response.writeHead(status, fields)
+    if (fate !== 'drain') this.#response.end(body)
+    else {
+      this.#response.write(body)
+      drainOnce(this.#message, () => this.#response.end())
+    }
+  }
+
+  #isLast(): boolean {
+    return this.#last || this.#style.closing()
+  }
+
+  #settle(): void {
+    this.#settled = true
+  }
+
+  #onClose(): void {
+    this.#closed = true
+    if (!this.#response.writableFinished) this.#cancel?.()
+    if (this.#settled) this.#record()
+  }
+
+  #record(): void {
+    const endedMs = this.#endedMs === 0 ? performance.now() : this.#endedMs
+    this.#onEnd({
+      journal: this.#journal,
+      denial: this.#denial,
+      status: this.#response.headersSent ? this.#response.statusCode : null,
+      durationMs: endedMs - this.#startedMs,
+      responseBytes: this.#responseBytes,
+    })
+  }
+}

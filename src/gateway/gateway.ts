@@ -1,0 +1,91 @@
+import type { Settings } from '../program/settings.ts'
+import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
+import { type Listener, listenHttps, listenPlaintext, listenRedirect, renewCertificate } from './listen.ts'
+import { originOf } from './open-server.ts'
+import { redirectTo } from './redirect.ts'
+
+export interface Addresses {
+  readonly https: string | null
+  readonly http: string | null
+}
+
+/** The listeners and what stands behind them. */
+export interface Gateway {
+  readonly addresses: Addresses
+  readonly inFlight: number
+  readonly inForce: InForce
+  /** Swaps program and upstreams whole, and the certificate for new connections. */
+  swap(next: InForce, settings: Settings): void
+  /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+/** @throws ListenError when a listener cannot be opened; those already open are closed again */
+export async function openGateway(
+  settings: Settings,
+  inForce: InForce,
+  parts: DataPlaneParts,
+): Promise<Gateway> {
+  const plane = new DataPlane(inForce, parts)
+  const open: Listener[] = []
+  let https: Listener | null = null
+  let http: Listener | null = null
+  try {
+    if (settings.listen.https) https = await listenHttps(settings.listen.https, plane)
+    if (https) open.push(https)
+    if (settings.listen.http) http = await listenHttp()
+    if (http) open.push(http)
+  } catch (error) {
+    await Promise.all(open.map((listener) => closed(listener, plane)))
+    throw error
+  }
+
+  async function listenHttp(): Promise<Listener> {
+    const { http: wanted } = settings.listen
+    if (!wanted) throw new Error('no plain listener is configured')
+    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, plane)
+    return listenRedirect(
+      wanted,
+      plane,
+      redirectTo((host) => httpsOrigin(host), parts.record),
+    )
+  }
+
+  function httpsOrigin(host: string): string {
+    const { publicUrl } = plane.inForce.linked.admission.plan
+    if (publicUrl !== null) return publicUrl
+    const name = host.replace(/:\d+$/, '') || 'localhost'
+    const port = https?.address.port ?? 443
+    return `https://${name}${port === 443 ? '' : `:${port}`}`
+  }
+
+  return {
+    addresses: { https: https && originOf('https', https), http: http && originOf('http', http) },
+    get inFlight() {
+      return plane.inFlight
+    },
+    get inForce() {
+      return plane.inForce
+    },
+    swap(next, nextSettings) {
+      if (https && nextSettings.listen.https) renewCertificate(https.server, nextSettings.listen.https)
+      plane.swap(next)
+    },
+    async stop(timeoutMs) {
+      plane.close()
+      const timer = setTimeout(() => {
+        for (const { connections } of open) connections.closeUnused(() => false)
+      }, timeoutMs)
+      await Promise.all(open.map((listener) => closed(listener, plane)))
+      clearTimeout(timer)
+      plane.inForce.release()
+    },
+  }
+}
+
+function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    connections.closeUnused((end) => plane.isBusy(end))
+  })
+}

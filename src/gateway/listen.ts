@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { HttpListen, HttpsListen } from '../program/settings.ts'
+import { boundConnections, type Connections } from './connections.ts'
+import type { DataPlane } from './data-plane.ts'
+import { type OpenServer, open } from './open-server.ts'
+
+/** Small bounds for slow and large heads (attack E3); the engine has tighter ones for what it understands. */
+const options: ServerOptions = {
+  insecureHTTPParser: false,
+  // The engine answers a missing Host itself, with a record.
+  requireHostHeader: false,
+  maxHeaderSize: 32 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 300_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2000,
+  noDelay: true,
+}
+
+export interface Listener extends OpenServer {
+  readonly connections: Connections
+}
+
+export async function listenHttps(settings: HttpsListen, plane: DataPlane): Promise<Listener> {
+  const server = createTlsServer({ ...options, ...readCertificate(settings), minVersion: 'TLSv1.2' })
+  const connections = attach(server, plane)
+  return { ...(await open(server, settings, 'listen.https')), connections }
+}
+
+export async function listenPlaintext(settings: HttpListen, plane: DataPlane): Promise<Listener> {
+  const server = createServer(options)
+  const connections = attach(server, plane)
+  return { ...(await open(server, settings, 'listen.http')), connections }
+}
+
+/** A listener that serves nothing but where to go instead. */
+export async function listenRedirect(
+  settings: HttpListen,
+  plane: DataPlane,
+  redirect: RequestListener,
+): Promise<Listener> {
+  const server = createServer(options)
+  const connections = attach(server, plane, redirect)
+  return { ...(await open(server, settings, 'listen.http')), connections }
+}
+
+/** New connections get the new certificate; those that stand keep theirs. */
+export function renewCertificate(server: Server | TlsServer, settings: HttpsListen): void {
+  if ('setSecureContext' in server)
+    server.setSecureContext({ ...readCertificate(settings), minVersion: 'TLSv1.2' })
+}
+
+export function readCertificate({ cert, key }: HttpsListen): { readonly cert: Buffer; readonly key: Buffer } {
+  return { cert: readFileSync(cert), key: readFileSync(key) }
+}
+
+function attach(server: Server | TlsServer, plane: DataPlane, redirect?: RequestListener): Connections {
+  // INVARIANT: 0 means all. With a bound, Node drops further fields silently, and the engine would judge half a head.
+  server.maxHeadersCount = 0
+  server.on('request', redirect ?? ((message, response) => plane.serve(message, response)))
+  server.on('checkContinue', redirect ?? ((message, response) => plane.serve(message, response, true)))
+  server.on('checkExpectation', redirect ?? ((message, response) => plane.serve(message, response)))
+  server.on('clientError', (error, socket) => plane.refuseUnreadable(error, socket))
+  server.on('connect', (message, socket) => plane.refuseConnect(message, socket))
+  return boundConnections(server, (address) => plane.isTrustedPeer(address))
+}

@@ -1,0 +1,67 @@
+import type { RequestListener } from 'node:http'
+import { deny } from '../engine/decision.ts'
+import { openJournal } from '../engine/outcome.ts'
+import { parseHead } from '../engine/parse/parse-head.ts'
+import type { Ending } from '../engine/record/ending.ts'
+import { problemAnswer } from '../wire/problem.ts'
+import { readRequest } from '../wire/read-request.ts'
+
+const leaked =
+  'This request carried a credential over plain HTTP: consider it leaked, revoke it, and use https.'
+const notSafe = 'Only GET and HEAD are redirected; send this request to the https address.'
+
+/**
+ * Sends clients of plain HTTP to https: GET and HEAD without credentials. A request that carries a credential is
+ * refused and told so, because a redirect would hide that its secret has leaked.
+ *
+ * @param origin the https origin for the `Host` a client named
+ * @see RFC 9110 15.4.9
+ */
+export function redirectTo(origin: (host: string) => string, record: (end: Ending) => void): RequestListener {
+  return (message, response) => {
+    const startedMs = performance.now()
+    const { request } = readRequest(message, response, { expectsContinue: false, bodyTimeoutMs: 0 })
+    const journal = openJournal(request)
+    const parsed = parseHead(request)
+    const refusal = judge()
+    const answer =
+      refusal && problemAnswer(refusal.denial, journal, { encrypted: false }, refusal.explanation)
+    const location = parsed.allow ? origin(parsed.value.host) + request.target : ''
+    const fields = answer?.fields ?? [
+      'Location',
+      location,
+      'X-Request-Id',
+      journal.requestId,
+      'Content-Length',
+      '0',
+    ]
+    response.writeHead(answer?.status ?? 308, [...fields, 'Connection', 'close'])
+    response.end(answer?.body)
+    response.once('close', () =>
+      record({
+        journal,
+        denial: refusal?.denial ?? null,
+        status: response.statusCode,
+        durationMs: performance.now() - startedMs,
+        responseBytes: answer ? Buffer.byteLength(answer.body) : 0,
+      }),
+    )
+
+    function judge() {
+      if (!parsed.allow) return { denial: parsed, explanation: undefined }
+      const { fields } = parsed.value
+      const credential = ['authorization', 'proxy-authorization', 'cookie'].find(
+        (name) => fields.get(name) !== null,
+      )
+      if (credential !== undefined || /[?&]access_token=/.test(request.target))
+        return refused('a credential came over plain HTTP', leaked)
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return refused('only GET and HEAD are redirected to https', notSafe)
+      return null
+    }
+  }
+}
+
+function refused(detail: string, explanation: string) {
+  return { denial: deny('parse', 'malformed_request', detail), explanation }
+}
