@@ -60,6 +60,7 @@ export class Exchange implements Receiver {
     this.#denial = denial
     this.#settle()
     if (this.#closed) return this.#record()
+    if (this.#message.socket.destroyed) return
     // The head is out: all that is left is to break off visibly, so that nobody takes half an answer for a whole one.
     if (this.#response.headersSent) {
       this.#response.destroy()

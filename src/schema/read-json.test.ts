@@ -58,3 +58,13 @@ test('a view into a larger buffer is read by its own bounds', () => {
   const whole = bytes('xx{"a":1}yy')
   assert.deepEqual(readJson(whole.subarray(2, 9), { maxDepth: 8 }), { ok: true, value: { a: 1 } })
 })
+
+test('a whole number whose digits are lost in reading is refused where it stands (D11)', () => {
+  const read = (text: string) => readJson(Buffer.from(text), { maxDepth: 8 })
+  assert.deepEqual(read('{"a":[1,9007199254740993]}'), {
+    ok: false,
+    fault: { pointer: '/a/1', message: 'must be a number that a double holds exactly' },
+  })
+  for (const text of ['9007199254740992', '1e20', '[0.12345678901234567]', '{"a":"9007199254740993"}'])
+    assert.equal(read(text).ok, true, text)
+})

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { findDuplicate } from './find-duplicate.ts'
+import { isInexact } from './inexact-number.ts'
 import { toPointer } from './pointer.ts'
 
 export type JsonReading =
@@ -36,7 +37,7 @@ export function readJson(bytes: Uint8Array, bounds: { readonly maxDepth: number 
   } catch {
     return fault('', 'must be JSON')
   }
-  const survey: Survey = { members: 0, wrong: null }
+  const survey: Survey = { text, members: 0, wrong: null }
   surveyValue(value, survey)
   if (survey.wrong !== null) return { ok: false, fault: survey.wrong([]) }
   if (survey.members !== members) return fault(findDuplicate(text), 'must not stand twice')
@@ -65,6 +66,7 @@ function countMembers(bytes: Uint8Array, maxDepth: number): number {
 }
 
 interface Survey {
+  readonly text: string
   members: number
   wrong: ((path: readonly string[]) => JsonFault) | null
 }
@@ -76,6 +78,11 @@ function surveyValue(value: unknown, survey: Survey): void {
   if (typeof value === 'number') {
     if (!Number.isFinite(value))
       survey.wrong ??= (path) => ({ pointer: toPointer(path), message: 'must be a finite number' })
+    else if (Number.isInteger(value) && !Number.isSafeInteger(value) && isInexact(survey.text, value))
+      survey.wrong ??= (path) => ({
+        pointer: toPointer(path),
+        message: 'must be a number that a double holds exactly',
+      })
     return
   }
   if (typeof value !== 'object' || value === null) return

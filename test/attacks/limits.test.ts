@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseDictionary, parseList } from 'structured-headers'
+import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+
+async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
+  const gate = await startGate(options)
+  try {
+    await run(gate)
+  } finally {
+    await gate.stop()
+  }
+}
+
+test('F2 of a parallel burst exactly as many pass as the bucket holds', () =>
+  withGate({ limits: '[{ name: s, by: subject, rate: 1/day, burst: 20 }]' }, async (gate) => {
+    const token = await gate.issuer.token()
+    const replies = await Promise.all(Array.from({ length: 60 }, () => ask(gate, '/things', { token })))
+    assert.equal(replies.filter(({ status }) => status === 200).length, 20)
+    assert.equal(replies.filter(({ status }) => status === 429).length, 40)
+    assert.equal(gate.upstream.heads, 20)
+  }))
+
+test('F3 a limit by subject is one over all operations and tokens of that subject, and no one else', () =>
+  withGate({ limits: '[{ name: s, by: subject, rate: 1/day, burst: 3 }]' }, async (gate) => {
+    const alice = await gate.issuer.token()
+    assert.equal((await ask(gate, '/things', { token: alice })).status, 200)
+    assert.equal((await ask(gate, '/things/x', { token: alice })).status, 200)
+    assert.equal((await ask(gate, '/things', { token: await gate.issuer.token() })).status, 200)
+    await assertNotForwarded(gate, ask(gate, '/files/a', { token: alice }), 429, 'quota_exceeded')
+    const bob = await gate.issuer.token({ sub: 'bob' })
+    assert.equal((await ask(gate, '/things', { token: bob })).status, 200)
+  }))
+
+test('F4 who has no subject is counted by address, not let through and not thrown together', () =>
+  withGate({ limits: '[{ name: s, by: subject, rate: 1/day, burst: 2 }]' }, async (gate) => {
+    assert.equal((await ask(gate, '/public')).status, 200)
+    assert.equal((await ask(gate, '/public')).status, 200)
+    await assertNotForwarded(gate, ask(gate, '/public'), 429, 'quota_exceeded')
+    assert.equal((await ask(gate, '/things', { token: await gate.issuer.token() })).status, 200)
+  }))
+
+test('F6 bad tokens draw from the address bucket before any cryptography', () =>
+  withGate({ limits: '[{ name: a, by: address, rate: 1/day, burst: 5 }]' }, async (gate) => {
+    for (let i = 0; i < 5; i++) assert.equal((await ask(gate, '/things', { token: `a.b.${i}` })).status, 401)
+    await assertNotForwarded(gate, ask(gate, '/things', { token: 'a.b.c' }), 429, 'quota_exceeded')
+    await assertNotForwarded(
+      gate,
+      ask(gate, '/things', { token: await gate.issuer.token() }),
+      429,
+      'quota_exceeded',
+    )
+  }))
+
+test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>
+  withGate(
+    {
+      limits:
+        '[{ name: addr, by: address, rate: 600/min, burst: 100 }, { name: subj, by: subject, rate: 2/h, burst: 2 }, { name: op, by: operation, rate: 100/h, burst: 50 }]',
+    },
+    async (gate) => {
+      const token = await gate.issuer.token()
+      const first = await ask(gate, '/things', { token })
+      const policy = parseList(first.fields.get('ratelimit-policy') ?? '')
+      assert.deepEqual(
+        policy.map(([name, parameters]) => [name, parameters.get('q'), parameters.get('w')]),
+        [
+          ['addr', 600, 60],
+          ['subj', 2, 3600],
+          ['op', 100, 3600],
+        ],
+      )
+      const remaining = (fields: ReadonlyMap<string, string>) =>
+        Object.fromEntries(
+          parseList(fields.get('ratelimit') ?? '').map(([name, parameters]) => [name, parameters.get('r')]),
+        )
+      assert.deepEqual(remaining(first.fields), { addr: 99, subj: 1, op: 49 })
+      await ask(gate, '/things', { token })
+      const denied = await assertNotForwarded(gate, ask(gate, '/things', { token }), 429, 'quota_exceeded')
+      assert.equal(remaining(denied.fields).subj, 0)
+      assert.equal(remaining(denied.fields).op, 48, 'a denied request does not draw from the others')
+      const retryAfter = Number(denied.fields.get('retry-after'))
+      assert.ok(retryAfter > 1700 && retryAfter <= 1800, `Retry-After: ${retryAfter}`)
+      assert.throws(() => parseDictionary('"subj"'), 'the parser is a strict one')
+    },
+  ))
+
+test('with nothing written the defaults hold: 100 at once by address, 60 by subject', async () => {
+  const gate = await startGate({ limits: '[]' })
+  try {
+    gate.configure(
+      (await import('node:fs')).readFileSync(gate.configurationFile, 'utf8').replace('limits: []', ''),
+    )
+    assert.equal(await gate.gateway.reload(), true)
+    const token = await gate.issuer.token()
+    const reply = await ask(gate, '/things', { token })
+    assert.equal(reply.fields.get('ratelimit-policy'), '"per-address";q=600;w=60, "per-subject";q=300;w=60')
+    assert.match(reply.fields.get('ratelimit') ?? '', /^"per-address";r=99;t=\d+, "per-subject";r=59;t=\d+$/)
+  } finally {
+    await gate.stop()
+  }
+})
