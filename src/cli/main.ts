@@ -12,6 +12,12 @@ import { print, tell } from './terminal.ts'
 
 const commands: { readonly [name: string]: Command } = { init, check, explain, run, demo }
 
+// A reader that has seen enough, as in `check | head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code

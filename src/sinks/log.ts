@@ -14,7 +14,7 @@ export interface Log extends RecordSink {
 
 const maxText = 512
 const maxHeldBytes = 64 * 1024
-const flushAfterMs = 50
+const flushAfterMs = 10
 
 /**
  * JSON lines, one an event, with OpenTelemetry's attribute names. Lines are built from the typed fields named here

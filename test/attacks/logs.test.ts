@@ -39,7 +39,10 @@ test('G1 canary secrets appear in no log line, metric or answer', async () => {
   await gate.logged((line) => line['http.response.status_code'] === 500)
   gate.upstream.answer = (response) => response.end('{}')
   const text = gate.log.map((line) => JSON.stringify(line)).join('\n')
-  assert.deepEqual(text.split('\n').filter((line) => line.includes(canary)), [])
+  assert.deepEqual(
+    text.split('\n').filter((line) => line.includes(canary)),
+    [],
+  )
   assert.ok(!metrics.includes(canary))
   // A pointer may name the client's own field; no value comes back.
   for (const [index, answer] of answers.entries()) {
@@ -49,12 +52,7 @@ test('G1 canary secrets appear in no log line, metric or answer', async () => {
 })
 
 test('G2 an error body tells neither claims nor issuers nor stacks', async () => {
-  for (const changes of [
-    { exp: 1 },
-    { aud: 'x' },
-    { iss: 'https://other.example.com' },
-    { exp: 'x' },
-  ]) {
+  for (const changes of [{ exp: 1 }, { aud: 'x' }, { iss: 'https://other.example.com' }, { exp: 'x' }]) {
     const { body } = await ask(gate, '/things', { token: await gate.issuer.token(changes) })
     assert.deepEqual(Object.keys(JSON.parse(body) as object).sort(), ['instance', 'status', 'title', 'type'])
   }

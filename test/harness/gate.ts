@@ -22,7 +22,7 @@ export interface TestGate {
   readonly certificateFile: string
   /** Lines so far; those of a request come after its answer. */
   readonly log: readonly LogLine[]
-  /** The first line that fits, once it is there; fails after two seconds. */
+  /** The latest line that fits, once it is there; fails after two seconds. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>
   /** Writes the configuration anew, e.g. before a reload. */
   configure(yaml: string): void
@@ -105,11 +105,11 @@ ${options.more ?? ''}
 async function firstOf(log: readonly LogLine[], fits: (line: LogLine) => boolean): Promise<LogLine> {
   const untilMs = Date.now() + 2000
   for (;;) {
-    const found = log.find(fits)
+    const found = log.findLast(fits)
     if (found) return found
     if (Date.now() > untilMs)
       throw new Error(`no such line among ${log.length}: ${JSON.stringify(log.at(-1))}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
 

@@ -25,11 +25,17 @@ export interface Routable {
   readonly plan: Pick<OperationPlan, 'method' | 'segments'>
 }
 
-export interface RouteMatch<Operation> {
-  readonly methods: ReadonlyMap<string, Operation>
-  /** Index of the request segment at which each template segment starts. */
-  readonly starts: readonly number[]
-}
+/** Where a path and a method lead. */
+export type RouteMatch<Operation> =
+  | {
+      readonly kind: 'operation'
+      readonly operation: Operation
+      /** Index of the request segment at which each template segment starts. */
+      readonly starts: readonly number[]
+    }
+  /** A template matches the path and has no such method. */
+  | { readonly kind: 'method'; readonly methods: readonly ReadonlyMap<string, Operation>[] }
+  | { readonly kind: 'none' }
 
 export function buildRoutes<Operation extends Routable>(
   operations: readonly Operation[],
@@ -47,18 +53,32 @@ export function buildRoutes<Operation extends Routable>(
 /** Bound on the work for one request; only contracts with nested spanning parameters come near it. */
 const maxSteps = 4096
 
+/**
+ * Finds the operation for a path and a method. The more concrete template decides alone: where it lacks the method,
+ * no less concrete one steps in. A parameter of one segment and one of several are equally templated.
+ */
 export function matchRoute<Operation>(
   root: RouteNode<Operation>,
   segments: readonly string[],
-): RouteMatch<Operation> | null {
-  const search: Search = { segments, starts: [], steps: 0 }
-  const node = descendMatching(root, 0, 0, search)
-  return node && { methods: node.methods, starts: search.starts }
+  method: string,
+): RouteMatch<Operation> {
+  const search: Search<Operation> = { segments, method, starts: [], lacking: [], steps: 0 }
+  const operation = descendMatching(root, 0, 0, search)
+  if (operation) return { kind: 'operation', operation, starts: search.starts }
+  return search.lacking.length > 0 ? { kind: 'method', methods: search.lacking } : { kind: 'none' }
 }
 
-interface Search {
+/** The operation that answers a method on a matched path; null when none does. RFC 9110 9.3.2: HEAD follows GET. */
+function operationFor<Operation>(methods: ReadonlyMap<string, Operation>, method: string): Operation | null {
+  return methods.get(method) ?? (method === 'HEAD' ? (methods.get('GET') ?? null) : null)
+}
+
+interface Search<Operation> {
   readonly segments: readonly string[]
+  readonly method: string
   readonly starts: number[]
+  /** Methods of templates that match the path and lack the method. */
+  readonly lacking: ReadonlyMap<string, Operation>[]
   steps: number
 }
 
@@ -66,19 +86,23 @@ function descendMatching<Operation>(
   node: RouteNode<Operation>,
   depth: number,
   at: number,
-  search: Search,
-): RouteNode<Operation> | null {
+  search: Search<Operation>,
+): Operation | null {
   if (++search.steps > maxSteps) return null
   if (at === search.segments.length) {
     search.starts.length = depth
-    return node.methods.size > 0 ? node : null
+    if (node.methods.size === 0) return null
+    const operation = operationFor(node.methods, search.method)
+    if (operation === null) search.lacking.push(node.methods)
+    return operation
   }
   search.starts[depth] = at
   const segment = search.segments[at] as string
+  const matched = search.lacking.length
   const literal = node.literals.get(segment)
   if (literal) {
     const found = descendMatching(literal, depth + 1, at + 1, search)
-    if (found) return found
+    if (found !== null || search.lacking.length > matched) return found
   }
   // RFC 6570 and OpenAPI: a path parameter is never empty, so a trailing slash stays significant.
   if (segment === '') return null
@@ -86,12 +110,12 @@ function descendMatching<Operation>(
     if (!splitSegment(segment, branch.texts)) continue
     search.starts[depth] = at
     const found = descendMatching(branch.node, depth + 1, at + 1, search)
-    if (found) return found
+    if (found !== null || search.lacking.length > matched) return found
   }
   if (node.parameter) {
     search.starts[depth] = at
     const found = descendMatching(node.parameter, depth + 1, at + 1, search)
-    if (found) return found
+    if (found !== null) return found
   }
   return node.spanning && matchSpanning(node.spanning, depth, at, search)
 }
@@ -100,13 +124,13 @@ function matchSpanning<Operation>(
   node: RouteNode<Operation>,
   depth: number,
   at: number,
-  search: Search,
-): RouteNode<Operation> | null {
+  search: Search<Operation>,
+): Operation | null {
   for (let end = at + 1; end <= search.segments.length; end++) {
     if (search.segments[end - 1] === '') return null
     search.starts[depth] = at
     const found = descendMatching(node, depth + 1, end, search)
-    if (found) return found
+    if (found !== null) return found
   }
   return null
 }

@@ -123,3 +123,17 @@ test('hostile paths against nested spanning parameters end in bounded time', () 
   assert.deepEqual(find(`GET ${'/x/y'.repeat(1500)}`), ['route_unknown'])
   assert.ok(performance.now() - started < 1000)
 })
+
+test('a concrete template that lacks the method is not replaced by a templated one', () => {
+  const find = table('GET /users/me', 'DELETE /users/{id}')
+  assert.deepEqual(find('DELETE /users/me'), ['method_not_allowed'])
+  assert.deepEqual(find('GET /users/7'), ['method_not_allowed'])
+})
+
+test('a parameter of one segment and one of several share a path by method', () => {
+  const find = table('DELETE /refs/{id}', 'GET /refs/{...ref}')
+  assert.deepEqual(find('GET /refs/heads'), ['GET /refs/{...ref}', 'refs', 'heads'])
+  assert.deepEqual(find('GET /refs/heads/main'), ['GET /refs/{...ref}', 'refs', 'heads/main'])
+  assert.deepEqual(find('DELETE /refs/heads'), ['DELETE /refs/{id}', 'refs', 'heads'])
+  assert.deepEqual(find('PUT /refs/heads'), ['method_not_allowed'])
+})

@@ -19,35 +19,27 @@ export function route<Operation extends Routable>(
   method: string,
   target: Target,
 ): Decision<Routed<Operation>> {
-  const match = matchRoute(routes, target.segments)
-  if (!match) {
+  const match = matchRoute(routes, target.segments, method)
+  if (match.kind === 'none') {
     if (target.encodedDelimiters.length > 0) return ambiguous()
     return deny('route', 'route_unknown', 'no template of the contract matches the path')
   }
-  const operation = operationFor(match.methods, method)
-  if (!operation) {
+  if (match.kind === 'method') {
     return denyWith('route', 'method_not_allowed', 'the path has no such method', {
       allow: allowedMethods(match.methods),
     })
   }
+  const { operation } = match
   for (const { segment, octet } of target.encodedDelimiters) {
     if (!delimiterAllowed(operation, match.starts, segment, octet)) return ambiguous()
   }
   return allow({ operation, captured: capture(match.starts, target.segments) })
 }
 
-/** The operation that would answer this method on a matched path; null when none does. */
-export function operationFor<Operation>(
-  methods: ReadonlyMap<string, Operation>,
-  method: string,
-): Operation | null {
-  return methods.get(method) ?? (method === 'HEAD' ? (methods.get('GET') ?? null) : null)
-}
-
-export function allowedMethods(methods: ReadonlyMap<string, unknown>): readonly string[] {
-  const names = [...methods.keys()]
-  if (methods.has('GET') && !methods.has('HEAD')) names.push('HEAD')
-  return names.sort()
+function allowedMethods(templates: readonly ReadonlyMap<string, unknown>[]): readonly string[] {
+  const names = new Set(templates.flatMap((methods) => [...methods.keys()]))
+  if (names.has('GET')) names.add('HEAD')
+  return [...names].sort()
 }
 
 function delimiterAllowed(
