@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { connect } from 'node:tls'
+import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
+import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { startRun } from '../harness/command.ts'
+import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
+import { startIssuer } from '../harness/issuer.ts'
+import { openSocket } from '../harness/raw-client.ts'
+import { startUpstream } from '../harness/upstream.ts'
+
+async function withGate(run: (gate: TestGate) => Promise<void>, options = {}): Promise<void> {
+  const gate = await startGate(options)
+  try {
+    await run(gate)
+  } finally {
+    await gate.stop()
+  }
+}
+
+test('a contract that changes on disk is compiled aside and swapped in, without a request lost', () =>
+  withGate(async (gate) => {
+    const contract = join(gate.folder, 'contract.yaml')
+    writeFileSync(contract, readFileSync(things))
+    gate.configure(configurationFor({ contract }, gate.upstream, gate.issuer))
+    assert.equal(await gate.gateway.reload(), true)
+    const token = await gate.issuer.token()
+    await assertNotForwarded(gate, ask(gate, '/added', { token }), 404, 'route_unknown')
+    let asking = true
+    const statuses = new Set<number>()
+    const load = (async () => {
+      while (asking) statuses.add((await ask(gate, '/things', { token })).status)
+    })()
+    const lines = gate.log.length
+    writeFileSync(
+      contract,
+      readFileSync(things, 'utf8').replace(
+        '  /things:\n',
+        '  /added:\n    get: { operationId: getAdded, responses: { "200": { description: ok } } }\n  /things:\n',
+      ),
+    )
+    const untilMs = Date.now() + 5000
+    while (!gate.log.slice(lines).some(({ event }) => event === 'reload') && Date.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal((await ask(gate, '/added', { token })).status, 200)
+    asking = false
+    await load
+    assert.deepEqual(statuses, new Set([200]))
+  }))
+
+test('a bad contract or configuration leaves the last good one in force, and says where and why', () =>
+  withGate(async (gate) => {
+    const token = await gate.issuer.token()
+    const contract = join(gate.folder, 'contract.yaml')
+    gate.configure(configurationFor({ contract }, gate.upstream, gate.issuer))
+    for (const text of [
+      'openapi: [',
+      readFileSync(things, 'utf8').replace("security: [{ bearerAuth: ['things:read'] }]", ''),
+      '',
+    ]) {
+      writeFileSync(contract, text)
+      assert.equal(await gate.gateway.reload(), false)
+      const line = gate.log.findLast(({ event }) => event === 'reload_failed')
+      assert.match(String(line?.problems), /contract\.yaml:\d+:\d+: .+; .+/)
+      assert.equal((await ask(gate, '/things', { token })).status, 200)
+    }
+    rmSync(contract)
+    assert.equal(await gate.gateway.reload(), false)
+    rmSync(gate.configurationFile)
+    assert.equal(await gate.gateway.reload(), false)
+    assert.equal((await ask(gate, '/things', { token })).status, 200)
+  }))
+
+test('a certificate that changes is served to new connections; the old one stays when the new one is bad', () =>
+  withGate(async (gate) => {
+    const port = Number(new URL(gate.gateway.addresses.https ?? '').port)
+    const served = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+          resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
+          socket.destroy()
+        })
+        socket.on('error', reject)
+      })
+    const first = await served()
+    const { cert, key } = await ensureDevelopmentCertificate(join(gate.folder, 'next'))
+    writeFileSync(gate.certificateFile, readFileSync(cert))
+    assert.equal(await gate.gateway.reload(), false, 'the key is still the old one')
+    assert.equal(await served(), first)
+    writeFileSync(gate.certificateFile.replace(/crt$/, 'key'), readFileSync(key))
+    assert.equal(await gate.gateway.reload(), true)
+    assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
+  }))
+
+test('limits and keys outlive a reload', () =>
+  withGate(
+    async (gate) => {
+      const token = await gate.issuer.token()
+      const fetches = gate.issuer.fetches
+      await ask(gate, '/things', { token })
+      assert.equal(await gate.gateway.reload(), true)
+      await ask(gate, '/things', { token })
+      await assertNotForwarded(gate, ask(gate, '/things', { token }), 429, 'quota_exceeded')
+      assert.equal(gate.issuer.fetches, fetches)
+    },
+    { limits: '[{ name: s, by: subject, rate: 1/day, burst: 2 }]' },
+  ))
+
+test('a request under way at a reload is finished by what was in force when it came', () =>
+  withGate(async (gate) => {
+    const held: ServerResponse[] = []
+    gate.upstream.answer = (response) => void held.push(response)
+    const token = await gate.issuer.token()
+    const answer = ask(gate, '/things', { token })
+    while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const other = await startUpstream()
+    gate.configure(configurationFor({}, other, gate.issuer))
+    assert.equal(await gate.gateway.reload(), true)
+    assert.equal((await ask(gate, '/things', { token })).status, 200)
+    assert.equal(other.heads, 1)
+    held[0]?.end('{"late":true}')
+    assert.equal((await answer).body.includes('late'), true)
+    await other.stop()
+  }))
+
+test('a graceful stop: unready first, what is in flight is finished, then no connection is taken', async () => {
+  const gate = await startGate({ more: 'drainDelay: 300ms' })
+  const held: ServerResponse[] = []
+  gate.upstream.answer = (response) => void held.push(response)
+  const answer = ask(gate, '/things', { token: await gate.issuer.token() })
+  const idle = openSocket(gate.gateway.addresses.http ?? '')
+  const idleClosed = new Promise<void>((resolve) => idle.once('close', () => resolve()))
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const stopped = gate.gateway.stop()
+  const health = await fetch(`${gate.gateway.addresses.admin}/readyz`)
+  assert.equal(health.status, 503)
+  assert.equal(await health.text(), 'stopping\n')
+  await assertNotForwarded(gate, ask(gate, '/nothing'), 404, 'route_unknown')
+  await idleClosed
+  await assert.rejects(ask(gate, '/nothing'), 'no new connection once the delay is over')
+  held[0]?.end('{"done":true}')
+  const { status, body, fields } = await answer
+  assert.equal(status, 200)
+  assert.match(body, /done/)
+  assert.equal(fields.get('connection'), 'close')
+  await stopped
+  await gate.stop()
+})
+
+test('what outlasts stopTimeout is broken off', async () => {
+  const gate = await startGate({ more: 'stopTimeout: 200ms' })
+  gate.upstream.answer = () => {}
+  const answer = ask(gate, '/things', { token: await gate.issuer.token() }).catch(() => null)
+  while (gate.upstream.heads === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const startedMs = Date.now()
+  await gate.gateway.stop()
+  assert.ok(Date.now() - startedMs < 1500)
+  assert.equal(await answer, null)
+  await gate.stop()
+})
+
+test('the command: ready, reload on SIGHUP, exit code 0 on SIGTERM', async () => {
+  const gate = await startGate()
+  const command = startRun(gate.configurationFile)
+  try {
+    const ready = await command.logged('ready')
+    assert.match(String(ready.https), /^https:\/\/127\.0\.0\.1:\d+$/)
+    command.child.kill('SIGHUP')
+    await command.logged('reload')
+    const reply = await fetch(`${String(ready.http)}/public`)
+    assert.equal(reply.status, 200)
+    command.child.kill('SIGTERM')
+    assert.equal(await command.ended, 0)
+    assert.equal(command.log.at(-1)?.event, 'stopped')
+    assert.equal(command.log.filter(({ event }) => event === 'request').length, 1)
+  } finally {
+    command.child.kill('SIGKILL')
+    await gate.stop()
+  }
+})
+
+test('an issuer unreachable at start: not ready, 503, and it recovers by itself', async () => {
+  const issuer = await startIssuer()
+  const { port } = new URL(issuer.issuer)
+  const key = issuer.key
+  await issuer.stop()
+  const gate = await startGate({ issuer, unready: true })
+  try {
+    assert.ok(gate.log.some(({ event }) => event === 'listening'))
+    assert.ok(!gate.log.some(({ event }) => event === 'ready'))
+    await assertNotForwarded(
+      gate,
+      ask(gate, '/things', { token: await issuer.token() }),
+      503,
+      'verifier_unavailable',
+    )
+    assert.equal((await fetch(`${gate.gateway.addresses.admin}/readyz`)).status, 503)
+    assert.equal((await fetch(`${gate.gateway.addresses.admin}/livez`)).status, 200)
+    const back = await startIssuer({ port: Number(port), key })
+    await gate.gateway.ready
+    assert.equal((await ask(gate, '/things', { token: await back.token() })).status, 200)
+    await back.stop()
+  } finally {
+    await gate.gateway.stop()
+    await gate.upstream.stop()
+    rmSync(gate.folder, { recursive: true })
+  }
+})
