@@ -135,7 +135,8 @@ function denialFor(error: Error): Denial {
   const { code = '' } = error as NodeJS.ErrnoException
   const detail = code === '' ? error.message : `${code}: ${error.message}`
   if (timeouts.has(code)) return deny('forward', 'upstream_timeout', detail)
-  if (code.startsWith('HPE_') || invalidAnswers.has(code)) return deny('forward', 'response_invalid', detail)
+  // undici gives no code when the very first octets are wrong.
+  if (error.name === 'HTTPParserError' || invalidAnswers.has(code)) return deny('forward', 'response_invalid', detail)
   if (code === 'UND_ERR_SOCKET' && error.message.startsWith('bad '))
     return deny('forward', 'response_invalid', detail)
   if (code === 'UND_ERR_INVALID_ARG') return deny('forward', 'internal', detail)

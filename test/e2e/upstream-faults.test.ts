@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { after, before, test } from 'node:test'
+import { request } from 'undici'
+import { ask, assertDenied } from '../harness/ask.ts'
+import { startGate, type TestGate } from '../harness/gate.ts'
+import { openSocket } from '../harness/raw-client.ts'
+import type { TestUpstream } from '../harness/upstream.ts'
+
+let gate: TestGate
+let token: string
+/** What a raw upstream does with a connection once a head has come. */
+let misbehave: (socket: Socket) => void
+let server: Server
+let connections = 0
+
+before(async () => {
+  server = createServer((socket) => {
+    connections++
+    socket.on('error', () => {})
+    socket.on('data', () => misbehave(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  gate = await startGate({ upstream: 'timeout: 400ms' })
+  const { configurationFor } = await import('../harness/gate.ts')
+  gate.configure(configurationFor({ upstream: 'timeout: 400ms' }, { url } as TestUpstream, gate.issuer))
+  assert.equal(await gate.gateway.reload(), true)
+  token = await gate.issuer.token()
+})
+after(async () => {
+  await gate.stop()
+  server.close()
+})
+
+const faults: readonly (readonly [
+  name: string,
+  misbehave: (socket: Socket) => void,
+  status: number,
+  reason: string,
+])[] = [
+  ['never answers', () => {}, 504, 'upstream_timeout'],
+  ['closes without a word', (socket) => socket.destroy(), 502, 'upstream_unreachable'],
+  ['answers garbage', (socket) => socket.end('hello\r\n\r\n'), 502, 'response_invalid'],
+  [
+    'answers with two lengths',
+    (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'),
+    502,
+    'response_invalid',
+  ],
+  [
+    'answers with length and coding',
+    (socket) =>
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
+    502,
+    'response_invalid',
+  ],
+  [
+    'answers with an endless head',
+    (socket) => socket.end(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`),
+    502,
+    'response_invalid',
+  ],
+  [
+    'switches protocols',
+    (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    502,
+    'response_invalid',
+  ],
+]
+for (const [name, fault, status, reason] of faults) {
+  test(`an upstream that ${name} is ${status} ${reason}`, async () => {
+    misbehave = fault
+    await assertDenied(
+      gate,
+      await ask(gate, '/things', { method: 'POST', token, body: '{"name":"x"}' }),
+      status,
+      reason,
+    )
+  })
+}
+
+test('an upstream that nobody listens at is 502 upstream_unreachable', async () => {
+  const alone = await startGate()
+  await alone.upstream.stop()
+  await assertDenied(alone, await ask(alone, '/public'), 502, 'upstream_unreachable')
+  await alone.gateway.stop()
+  await alone.issuer.stop()
+})
+
+test('an answer that breaks off in the middle is broken off towards the client too, never ended', async () => {
+  misbehave = (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
+    setTimeout(() => socket.destroy(), 50)
+  }
+  await assert.rejects(
+    request(`${gate.gateway.addresses.http}/things`, { headers: { authorization: `Bearer ${token}` } }).then(
+      ({ body }) => body.text(),
+    ),
+  )
+  await gate.logged(
+    ({ reason, 'http.response.status_code': status }) => reason === 'upstream_unreachable' && status === 200,
+  )
+})
+
+test('a GET that met a connection just closing is sent once more; a POST is not (RFC 9110 9.2.2)', async () => {
+  let turns = 0
+  misbehave = (socket) => {
+    turns++
+    if (turns % 2 === 1)
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}')
+    else socket.destroy()
+  }
+  turns = 1
+  assert.equal((await ask(gate, '/things', { token })).status, 200)
+  assert.equal(turns, 3, 'refused once, answered the second time')
+  turns = 1
+  const denied = await ask(gate, '/things', { method: 'POST', token, body: '{"name":"x"}' })
+  await assertDenied(gate, denied, 502, 'upstream_unreachable')
+  assert.equal(turns, 2)
+})
+
+test('a client that goes away takes its upstream request with it', async () => {
+  let closed = false
+  misbehave = (socket) => {
+    socket.on('close', () => {
+      closed = true
+    })
+  }
+  const socket = openSocket(gate.gateway.addresses.http ?? '')
+  const before = connections
+  socket.write(`GET /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`)
+  while (connections === before) await new Promise((resolve) => setTimeout(resolve, 5))
+  socket.destroy()
+  for (let waited = 0; !closed && waited < 300; waited += 10)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  assert.ok(closed, 'before the timeout of 400 ms')
+})
+
+test('hints before the answer (1xx) are passed over', async () => {
+  misbehave = (socket) =>
+    socket.end('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
+  const reply = await ask(gate, '/things', { token })
+  assert.equal(reply.status, 200)
+  assert.equal(reply.fields.get('link'), undefined)
+})
