@@ -136,7 +136,8 @@ function denialFor(error: Error): Denial {
   const detail = code === '' ? error.message : `${code}: ${error.message}`
   if (timeouts.has(code)) return deny('forward', 'upstream_timeout', detail)
   // undici gives no code when the very first octets are wrong.
-  if (error.name === 'HTTPParserError' || invalidAnswers.has(code)) return deny('forward', 'response_invalid', detail)
+  if (error.name === 'HTTPParserError' || invalidAnswers.has(code))
+    return deny('forward', 'response_invalid', detail)
   if (code === 'UND_ERR_SOCKET' && error.message.startsWith('bad '))
     return deny('forward', 'response_invalid', detail)
   if (code === 'UND_ERR_INVALID_ARG') return deny('forward', 'internal', detail)

@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { isJsonObject } from '../base/json.ts'
-import { readJson } from '../schema/read-json.ts'
+import { readJson } from '../base/read-json.ts'
 import { type KeySet, readKeySet } from './read-key-set.ts'
 
 export interface FetchedKeySet {

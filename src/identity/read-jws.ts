@@ -1,6 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
-import { readJson } from '../schema/read-json.ts'
+import { readJson } from '../base/read-json.ts'
 
 /** A compact JWS taken apart; nothing in it has been verified. */
 export interface ReadJws {

@@ -1,8 +1,8 @@
 import { Format } from 'typebox/format'
+import { pointerStep } from '../base/fault-pointer.ts'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { compilePattern } from './pattern.ts'
-import { pointerStep } from './pointer.ts'
 import { codePoints, isMultipleOf, jsonEqual, typeFits } from './value.ts'
 
 /** One thing wrong with an instance: where, and what it must be. Never holds a value of the instance. */

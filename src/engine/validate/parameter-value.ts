@@ -1,5 +1,5 @@
+import { readJson } from '../../base/read-json.ts'
 import type { ParameterType, PrimitiveType } from '../../program/program.ts'
-import { readJson } from '../../schema/read-json.ts'
 
 /** A parameter's typed value, or what is wrong with its text. */
 export type Reading =

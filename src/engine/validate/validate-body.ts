@@ -1,5 +1,5 @@
+import { readJson } from '../../base/read-json.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
-import { readJson } from '../../schema/read-json.ts'
 import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, deny, denyWith, type Fault } from '../decision.ts'
 import type { Head } from '../parse/head.ts'

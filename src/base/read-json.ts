@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { toPointer } from './fault-pointer.ts'
 import { findDuplicate } from './find-duplicate.ts'
 import { isInexact } from './inexact-number.ts'
-import { toPointer } from './pointer.ts'
 
 export type JsonReading =
   | { readonly ok: true; readonly value: unknown }

@@ -6,6 +6,7 @@ export function pointerStep(name: string): string {
   return cut.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
+/** A JSON Pointer into input of a client, for telling it where. */
 export function toPointer(path: readonly string[]): string {
   return path.map((step) => `/${pointerStep(step)}`).join('')
 }

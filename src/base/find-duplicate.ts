@@ -1,4 +1,4 @@
-import { toPointer } from './pointer.ts'
+import { toPointer } from './fault-pointer.ts'
 
 const token = /\s*(?:("(?:[^"\\]|\\.)*")|([{}[\],:])|([^\s{}[\],:"]+))/y
 
