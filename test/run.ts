@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { delimiter } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Suite, suites } from './suites.ts'
+
+// Runs every suite whose needs are met, or those named as arguments. Installs nothing.
+// Under CI=true a suite that cannot run is a failure.
+
+const project = fileURLToPath(new URL('..', import.meta.url))
+const named = process.argv.slice(2)
+const unknown = named.filter((name) => !suites.some((suite) => suite.name === name))
+if (unknown.length > 0) {
+  console.error(
+    `no such suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`,
+  )
+  process.exit(2)
+}
+
+const wanted = named.length > 0 ? suites.filter(({ name }) => named.includes(name)) : suites
+const failed: string[] = []
+const leftOut: string[] = []
+for (const suite of wanted) {
+  const missing = suite.needs.filter(({ present }) => !present()).map(({ name }) => name)
+  if (missing.length > 0) {
+    leftOut.push(`${suite.name} (${missing.join(', ')} not installed)`)
+    continue
+  }
+  const startedMs = performance.now()
+  const code = runSuite(suite)
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${code === 0 ? 'passed' : 'FAILED'}  ${suite.name}  ${seconds} s`)
+  if (code !== 0) failed.push(suite.name)
+}
+
+if (leftOut.length > 0)
+  console.log(`left out: ${leftOut.join('; ')}. npm run test:setup installs what is missing.`)
+console.log(failed.length === 0 ? 'all suites that ran passed' : `failed: ${failed.join(', ')}`)
+process.exitCode = failed.length > 0 || (process.env.CI === 'true' && leftOut.length > 0) ? 1 : 0
+
+function runSuite({ files, command }: Suite): number | null {
+  const [program = process.execPath, ...args] = command ?? [
+    process.execPath,
+    '--test',
+    '--test-timeout=120000',
+    '--test-reporter=dot',
+    ...(files ?? []),
+  ]
+  const path = [`${project}node_modules/.bin`, process.env.PATH, '/usr/sbin'].join(delimiter)
+  const { status } = spawnSync(program, args, {
+    cwd: project,
+    stdio: 'inherit',
+    env: { ...process.env, PATH: path },
+  })
+  return status
+}

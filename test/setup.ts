@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { suites } from './suites.ts'
+
+// Installs what the suites need and the machine lacks: Debian's packages where it may, and the private test packages.
+
+const missing = [
+  ...new Set(
+    suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
+  ),
+]
+const debian = ['nginx', 'curl', 'openssl'].filter((name) => missing.includes(name))
+const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))
+const packages = fileURLToPath(new URL('packages', import.meta.url))
+
+if (debianPackages.length > 0) installDebian()
+console.log(
+  "test packages: GitHub's OpenAPI document (385 MB) and Node.js 24, into test/packages/node_modules",
+)
+run('npm', ['ci', '--prefix', packages, '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'])
+
+function installDebian(): void {
+  const root = process.getuid?.() === 0
+  const sudo = !root && spawnSync('sudo', ['-n', 'true']).status === 0
+  const words = ['apt-get', 'install', '-y', '--no-install-recommends', ...debianPackages]
+  if (spawnSync('apt-get', ['--version']).status !== 0 || (!root && !sudo)) {
+    console.log(`not installed: ${debian.join(', ')}. As root, on Debian: ${words.join(' ')}`)
+    return
+  }
+  console.log(`Debian packages: ${debianPackages.join(', ')}`)
+  const asRoot = sudo ? ['sudo', '-n'] : []
+  run([...asRoot, 'apt-get', 'update', '-q'])
+  run([...asRoot, ...words])
+}
+
+function run(program: string | readonly string[], args: readonly string[] = []): void {
+  const [file = '', ...words] = typeof program === 'string' ? [program, ...args] : program
+  const { status } = spawnSync(file, words, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+  if (status === 0) return
+  console.error(`failed: ${file} ${words.join(' ')}`)
+  process.exitCode = 1
+}

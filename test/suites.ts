@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { node24 } from './package/node-24.ts'
+
+/** One suite: how it runs, and what must be on the machine for it. */
+export interface Suite {
+  readonly name: string
+  /** Patterns of test files, or a program and its arguments. */
+  readonly files?: readonly string[]
+  readonly command?: readonly string[]
+  readonly needs: readonly Need[]
+}
+
+export interface Need {
+  readonly name: string
+  readonly present: () => boolean
+}
+
+const packages = fileURLToPath(new URL('packages/node_modules/', import.meta.url))
+
+const program = (name: string): Need => ({
+  name,
+  present: () =>
+    (process.env.PATH ?? '')
+      .split(delimiter)
+      .concat('/usr/sbin')
+      .some((folder) => existsSync(join(folder, name))),
+})
+const github: Need = {
+  name: "GitHub's document",
+  present: () => existsSync(join(packages, '@octokit/openapi')),
+}
+const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
+
+export const suites: readonly Suite[] = [
+  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'], needs: [] },
+  { name: 'laws', files: ['test/laws/*.test.ts'], needs: [] },
+  { name: 'unit', files: ['src/**/*.test.ts'], needs: [] },
+  { name: 'docs', files: ['test/docs/*.test.ts'], needs: [] },
+  { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
+  { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
+  { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
+  { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
+  { name: 'github', files: ['test/github/*.test.ts'], needs: [github] },
+  { name: 'package', files: ['test/package/*.test.ts'], needs: [oldest, program('npm')] },
+]
