@@ -17,6 +17,8 @@ export interface ExchangeStyle extends AnswerStyle {
   readonly closing: () => boolean
 }
 
+const maxOneWriteBytes = 16 * 1024
+
 /**
  * One request and its answer on the client's side.
  * INVARIANT: `onEnd` is called exactly once, when the fate of the request is settled and its connection is done with it.
@@ -107,7 +109,9 @@ export class Exchange implements Receiver {
   data(chunk: Buffer): boolean {
     this.#responseBytes += chunk.length
     if (chunk.length === this.#announcedBytes) {
-      this.#response.end(chunk)
+      // As one string with the head it is one write; latin1 keeps every octet.
+      if (chunk.length <= maxOneWriteBytes) this.#response.end(chunk.toString('latin1'), 'latin1')
+      else this.#response.end(chunk)
       return true
     }
     return this.#response.write(chunk)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { Program, SchemePlan } from '../program/program.ts'
 import { algorithms } from './algorithms.ts'
@@ -17,6 +17,8 @@ interface CachedToken {
 }
 
 const maxCached = 10_000
+/** No clock skew is wider; what expired before needs no cryptography to be refused. */
+const longExpiredMs = 60_000
 
 /** The verifier of access tokens for the schemes of one program. */
 export interface RunningTokenVerifier extends TokenVerifier {
@@ -43,6 +45,8 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly #registry: IssuerRegistry
   readonly #issuers = new Map<string, IssuerKeys>()
   readonly #cache = new Map<string, CachedToken>()
+  /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
+  readonly #refused = new Map<string, number>()
 
   constructor(schemes: Schemes, registry: IssuerRegistry) {
     this.#schemes = schemes
@@ -63,7 +67,7 @@ class JwtVerifier implements RunningTokenVerifier {
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {
     const plan = this.#schemes[scheme]
     if (!plan) return invalid('the scheme has no verifier')
-    const cacheKey = `${createHash('sha256').update(token).digest('base64')} ${scheme}`
+    const cacheKey = `${hash('sha256', token, 'base64')} ${scheme}`
     const cached = this.#cache.get(cacheKey)
     if (cached) {
       const found = this.#issuers.get(cached.seen.issuer)?.find(cached.seen.keyId, nowMs)
@@ -75,6 +79,8 @@ class JwtVerifier implements RunningTokenVerifier {
     if (typeof jws === 'string') return invalid(jws)
     const keys = this.#keysFor(plan, jws)
     if (typeof keys === 'string') return invalid(keys)
+    const { exp } = jws.claims
+    if (typeof exp === 'number' && exp * 1000 + longExpiredMs < nowMs) return invalid('expired')
     const found = keys.find(jws.keyId, nowMs)
     if (found instanceof Promise)
       return found.then((later) => this.#conclude(jws, keys.issuer, later, cacheKey))
@@ -97,9 +103,10 @@ class JwtVerifier implements RunningTokenVerifier {
     // Without a kid the key must be beyond doubt (RFC 7515 6 leaves the choice to the application).
     if (fitting.length === 0) return invalid('no key of the issuer fits alg')
     if (jws.keyId === null && fitting.length > 1) return invalid('kid is missing and several keys fit')
+    if (this.#refused.get(cacheKey) === found.generation) return invalid(wrongSignature)
     const algorithm = algorithms[jws.algorithm]
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
-      return invalid('the signature is wrong')
+      return this.#refuse(cacheKey, found.generation)
     const { keyId, type, claims } = jws
     const seen: SignedToken = { kind: 'signed', issuer, keyId, algorithm: jws.algorithm, type, claims }
     this.#remember(cacheKey, seen, found.generation)
@@ -109,12 +116,23 @@ class JwtVerifier implements RunningTokenVerifier {
   #remember(cacheKey: string, seen: SignedToken, generation: number): void {
     const { exp } = seen.claims
     if (typeof exp !== 'number') return
-    if (this.#cache.size >= maxCached) {
-      const [oldest] = this.#cache.keys()
-      if (oldest !== undefined) this.#cache.delete(oldest)
-    }
-    this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + 60_000 })
+    makeRoom(this.#cache)
+    this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + longExpiredMs })
   }
+
+  #refuse(cacheKey: string, generation: number): SeenToken {
+    makeRoom(this.#refused)
+    this.#refused.set(cacheKey, generation)
+    return invalid(wrongSignature)
+  }
+}
+
+const wrongSignature = 'the signature is wrong'
+
+function makeRoom(cache: Map<string, unknown>): void {
+  if (cache.size < maxCached) return
+  const [oldest] = cache.keys()
+  if (oldest !== undefined) cache.delete(oldest)
 }
 
 function issuersOf(schemes: Schemes): ReadonlySet<string> {

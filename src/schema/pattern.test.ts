@@ -98,3 +98,19 @@ test('the linear engine answers as ECMA-262 does', () => {
     { seed: 11, numRuns: 3000 },
   )
 })
+
+test('optional parts, alternatives and widths that multiply do not reach the backtracking engine (D10)', () => {
+  const bombs = [
+    '^(a?){30}a{30}$',
+    `^${'a?'.repeat(30)}${'a'.repeat(30)}$`,
+    `^${'(a|a)'.repeat(30)}$`,
+    `^${'a{0,9}'.repeat(9)}$`,
+  ]
+  for (const source of bombs) {
+    const matcher = compilePattern(source)
+    if (!matcher.ok) continue
+    const startedMs = performance.now()
+    matcher.value.test(`${'a'.repeat(60)}!`)
+    assert.ok(performance.now() - startedMs < 500, source)
+  }
+})

@@ -70,21 +70,27 @@ function repairHyphens(source: string): string {
 }
 
 /**
- * True when backtracking is bounded by a constant: one unbounded repetition at most, of a single character or
- * class, anchored at the start. Conservative: false only means that the argument does not apply.
+ * True when the work of backtracking is bounded by a small constant for each character. What multiplies that work is
+ * counted: every optional part and every alternative doubles it, every `{m,n}` multiplies it by its width, and an
+ * unbounded repetition by the length of the text, so that only one is let in, anchored at the start.
+ * Conservative: false only means that the argument does not apply.
  */
 function isPlainlyLinear(source: string): boolean {
   if (/\\[1-9k]|\(\?/.test(source.replaceAll('(?:', '('))) return false
-  const unbounded =
-    source
-      .replace(/\\./gs, 'x')
-      .replace(/\[[^\]]*\]/g, 'c')
-      .match(/[*+]|\{\d+,\}/g) ?? []
-  const bounded = source.match(/\{\d+(?:,\d+)?\}/g) ?? []
-  if (unbounded.length === 0 && bounded.length === 0) return true
-  const flat = source.replace(/\\./gs, 'x').replace(/\[[^\]]*\]/g, 'c')
-  if (!flat.startsWith('^') || flat.includes('|') || /\)[*+?{]/.test(flat)) return false
-  return unbounded.length + bounded.length <= 1
+  const flat = source
+    .replace(/\\./gs, 'x')
+    .replace(/\[[^\]]*\]/g, 'c')
+    .replaceAll('(?:', '(')
+  if (/\)(?:[*+]|\{)/.test(flat)) return false
+  const unbounded = flat.match(/[*+]|\{\d+,\}/g)?.length ?? 0
+  const doubling = flat.match(/[?|]/g)?.length ?? 0
+  const widths = [...flat.matchAll(/\{(\d+),(\d+)\}/g)].map(
+    ([, least, most]) => Number(most) - Number(least) + 1,
+  )
+  const choices = widths.reduce((product, width) => product * width, 2 ** doubling)
+  const anchored = flat.startsWith('^') && !flat.includes('|')
+  if (unbounded > 0) return unbounded === 1 && anchored && choices <= 32
+  return choices <= (anchored ? 1024 : 16)
 }
 
 /** Constructs whose meaning differs between ECMA-262 and RE2, or which RE2 lacks. */

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import type { OperationPlan } from '../program/program.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`. Never a secret. */
 export interface EventFields {
@@ -57,7 +58,7 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   const { operation, principal } = journal
   let line = `{"time":"${timestamp()}","event":"${denial ? 'denied' : 'request'}","request_id":${text(journal.requestId)},"trace_id":"${journal.traceId}"`
   line += `,"http.request.method":${text(journal.method)},"http.response.status_code":${status ?? 'null'},"client.address":${text(journal.clientAddress)}`
-  if (operation) line += `,"operation":${text(operation.id)},"http.route":${text(operation.route)}`
+  if (operation) line += operationText(operation)
   if (journal.userAgent !== null) line += `,"user_agent.original":${text(journal.userAgent)}`
   if (principal && principal.schemes.length > 0) {
     if (principal.subject !== null) line += `,"enduser.id":${text(principal.subject)}`
@@ -68,7 +69,18 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   if (denial) line += `,"stage":"${denial.stage}","reason":"${denial.reason}","detail":${text(denial.detail)}`
   for (const found of journal.reported)
     line += `,"reported":"${found.reason}","reported_detail":${text(found.detail)}`
-  return `${line},"http.response.body.size":${responseBytes},"duration_ms":${durationMs.toFixed(3)}}\n`
+  return `${line},"http.response.body.size":${responseBytes},"duration_ms":${Math.round(durationMs * 1000) / 1000}}\n`
+}
+
+const operationTexts = new WeakMap<OperationPlan, string>()
+
+/** The same for every request of an operation, so it is written once. */
+function operationText(operation: OperationPlan): string {
+  const known = operationTexts.get(operation)
+  if (known !== undefined) return known
+  const written = `,"operation":${text(operation.id)},"http.route":${text(operation.route)}`
+  operationTexts.set(operation, written)
+  return written
 }
 
 function eventLine(event: string, fields: EventFields = {}): string {

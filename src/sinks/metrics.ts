@@ -21,9 +21,68 @@ export interface Metrics extends RecordSink {
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 interface Histogram {
-  readonly labels: string
   readonly counts: Float64Array
   sum: number
+}
+
+/** Nested maps, because to put label texts together for each request would cost more than the counting. */
+interface OperationFigures {
+  readonly id: string
+  /** By method, then status. */
+  readonly durations: Map<string, Map<number, Histogram>>
+  /** By stage, then reason. */
+  readonly decisions: Map<string, Map<string, number>>
+}
+
+function newFigures(id: string): OperationFigures {
+  return { id, durations: new Map(), decisions: new Map() }
+}
+
+function observe(
+  durations: OperationFigures['durations'],
+  method: string,
+  status: number,
+  seconds: number,
+): void {
+  const byStatus = inner(durations, method)
+  let histogram = byStatus.get(status)
+  if (!histogram) {
+    histogram = { counts: new Float64Array(bounds.length + 1), sum: 0 }
+    byStatus.set(status, histogram)
+  }
+  let bucket = 0
+  while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++
+  histogram.counts[bucket] = (histogram.counts[bucket] as number) + 1
+  histogram.sum += seconds
+}
+
+function count(decisions: OperationFigures['decisions'], stage: string, reason: string): void {
+  const byReason = inner(decisions, stage)
+  byReason.set(reason, (byReason.get(reason) ?? 0) + 1)
+}
+
+function inner<K, V>(outer: Map<string, Map<K, V>>, key: string): Map<K, V> {
+  const known = outer.get(key)
+  if (known) return known
+  const created = new Map<K, V>()
+  outer.set(key, created)
+  return created
+}
+
+function exposeDurations(lines: string[], id: string, durations: OperationFigures['durations']): void {
+  for (const [method, byStatus] of durations)
+    for (const [status, { counts, sum }] of byStatus) {
+      const labels = `operation="${escapeLabel(id)}",http_request_method="${method}",http_response_status_code="${status}"`
+      exposeHistogram(lines, labels, counts, sum)
+    }
+}
+
+function exposeDecisions(lines: string[], id: string, decisions: OperationFigures['decisions']): void {
+  for (const [stage, byReason] of decisions)
+    for (const [reason, times] of byReason)
+      lines.push(
+        `portcullis_decisions_total{operation="${escapeLabel(id)}",stage="${stage}",reason="${reason}"} ${times}`,
+      )
 }
 
 /**
@@ -32,30 +91,20 @@ interface Histogram {
  * @see OpenTelemetry semantic conventions for HTTP metrics
  */
 export function createMetrics(): Metrics {
-  const durations = new Map<string, Histogram>()
-  const decisions = new Map<string, number>()
+  const operations = new Map<string, OperationFigures>()
   let forwardingIgnored = 0
   return { write, expose }
 
   function write({ journal, denial, status, durationMs }: Ending): void {
-    const operation = journal.operation?.id ?? ''
-    const labels = `operation="${escapeLabel(operation)}",http_request_method="${methodLabel(journal.method)}",http_response_status_code="${status ?? 0}"`
-    let histogram = durations.get(labels)
-    if (!histogram) {
-      histogram = { labels, counts: new Float64Array(bounds.length + 1), sum: 0 }
-      durations.set(labels, histogram)
+    const id = journal.operation?.id ?? ''
+    let figures = operations.get(id)
+    if (!figures) {
+      figures = newFigures(id)
+      operations.set(id, figures)
     }
-    const seconds = durationMs / 1000
-    let bucket = 0
-    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++
-    histogram.counts[bucket] = (histogram.counts[bucket] as number) + 1
-    histogram.sum += seconds
-    const decision = `operation="${escapeLabel(operation)}",stage="${denial?.stage ?? 'record'}",reason="${denial?.reason ?? 'allowed'}"`
-    decisions.set(decision, (decisions.get(decision) ?? 0) + 1)
-    for (const found of journal.reported) {
-      const shadow = `operation="${escapeLabel(operation)}",stage="report",reason="${found.reason}"`
-      decisions.set(shadow, (decisions.get(shadow) ?? 0) + 1)
-    }
+    observe(figures.durations, methodLabel(journal.method), status ?? 0, durationMs / 1000)
+    count(figures.decisions, denial?.stage ?? 'record', denial?.reason ?? 'allowed')
+    for (const found of journal.reported) count(figures.decisions, 'report', found.reason)
     if (journal.forwardingIgnored) forwardingIgnored++
   }
 
@@ -67,9 +116,9 @@ export function createMetrics(): Metrics {
       'histogram',
       'Duration of requests, denied ones included.',
     )
-    for (const { labels, counts, sum } of durations.values()) exposeHistogram(lines, labels, counts, sum)
+    for (const { id, durations } of operations.values()) exposeDurations(lines, id, durations)
     describe(lines, 'portcullis_decisions_total', 'counter', 'Decisions by operation, stage and reason.')
-    for (const [labels, count] of decisions) lines.push(`portcullis_decisions_total{${labels}} ${count}`)
+    for (const { id, decisions } of operations.values()) exposeDecisions(lines, id, decisions)
     describe(
       lines,
       'portcullis_forwarding_ignored_total',

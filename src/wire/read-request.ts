@@ -47,6 +47,7 @@ export class MessageBody implements BodySource {
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #arrival: Arrival
+  #broken = false
   #onBroken: (() => void) | null = null
 
   constructor(message: IncomingMessage, response: ServerResponse, arrival: Arrival) {
@@ -62,13 +63,25 @@ export class MessageBody implements BodySource {
 
   /** Tells whoever reads that nothing more will come. */
   breakOff(): void {
+    this.#broken = true
     this.#onBroken?.()
   }
 
-  read(maxBytes: number): Promise<BodyRead> {
+  async read(maxBytes: number): Promise<BodyRead> {
     this.#invite()
+    // A body that came in one piece with its head is complete after this turn of the parser, and needs no listeners.
+    if (!this.#message.complete) await null
     const message = this.#message
-    if (message.destroyed) return Promise.resolve({ kind: 'aborted' })
+    if (message.complete) {
+      const bytes = (message.read() as Buffer | null) ?? noBytes
+      return bytes.length > maxBytes ? { kind: 'too_large' } : { kind: 'bytes', bytes }
+    }
+    return this.#receive(maxBytes)
+  }
+
+  #receive(maxBytes: number): Promise<BodyRead> {
+    const message = this.#message
+    if (this.#broken || message.destroyed) return Promise.resolve({ kind: 'aborted' })
     return new Promise((resolve) => {
       const chunks: Buffer[] = []
       let size = 0
@@ -127,7 +140,7 @@ export class MessageBody implements BodySource {
       if (!message.complete) stream.destroy(new BodyCut('aborted'))
     }
     this.#onBroken = onBroken
-    if (message.destroyed) onBroken()
+    if (this.#broken || message.destroyed) onBroken()
     else message.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
     return stream
   }
@@ -136,6 +149,8 @@ export class MessageBody implements BodySource {
     if (this.#arrival.expectsContinue) this.#response.writeContinue()
   }
 }
+
+const noBytes = Buffer.alloc(0)
 
 /** Why a streamed body ended before its end. */
 export class BodyCut extends Error {

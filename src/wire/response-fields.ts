@@ -40,7 +40,7 @@ export function responseFields(
   const html = typeof contentType === 'string' && contentType.startsWith('text/html')
   const ownPolicy = html && headers['content-security-policy'] !== undefined
   const fields = answerFields(journal, style, ownPolicy)
-  const nominated = headers.connection === undefined ? null : nominatedBy(headers.connection)
+  const nominated = nominatedBy(headers.connection)
   const crossOriginIsOurs = journal.operation?.cors != null
   for (const name in headers) {
     const value = headers[name]
@@ -71,7 +71,9 @@ function hardenCookie(cookie: string): string {
   return hardened
 }
 
-function nominatedBy(connection: string | readonly string[]): ReadonlySet<string> {
+/** Names of fields that are for this hop only; null for the usual connection options, which name none. */
+function nominatedBy(connection: string | readonly string[] | undefined): ReadonlySet<string> | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
   return new Set(
     listOf(connection).flatMap((value) => value.split(',').map((name) => name.trim().toLowerCase())),
   )

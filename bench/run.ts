@@ -1,0 +1,136 @@
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { measureGitHub } from './github.ts'
+import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
+import { measureEngine } from './micro.ts'
+import { type Spread, shown, spreadOf, table } from './statistics.ts'
+import { type Started, subjects } from './subjects.ts'
+import { startWorld, type World } from './world.ts'
+
+// Portcullis beside its peers: same upstream, same token, same cores, in one run, rounds interleaved.
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '2' },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds)
+const seconds = Number(values.seconds)
+const wants = (part: string) => values.only === undefined || values.only === part
+
+interface Figures {
+  readonly subject: string
+  readonly scenario: string
+  readonly cpuUs: Spread
+  readonly rps: Spread
+  readonly p50Us: Spread
+  readonly p99Us: Spread
+}
+
+const report: Record<string, unknown> = {
+  node: process.version,
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  rounds,
+  seconds,
+}
+const absent = subjects.flatMap(({ name, missing }) => (missing() === null ? [] : [`${name}: ${missing()}`]))
+if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
+report.leftOut = absent
+if (wants('engine')) report.engine = await measureEngine(rounds)
+if (wants('github')) report.github = await measureGitHub()
+if (wants('http') || wants('denials')) await measureHttp()
+const text = JSON.stringify(report, null, 2)
+if (values.json === undefined) console.log(`\n${text}`)
+else writeFileSync(values.json, `${text}\n`)
+
+async function measureHttp(): Promise<void> {
+  const world = await startWorld()
+  const started = new Map<string, Started>()
+  try {
+    for (const { name, missing, start } of subjects)
+      if (missing() === null) started.set(name, await start(world))
+    if (wants('http')) report.http = await measureSubjects(world, started)
+    const portcullis = started.get('portcullis')
+    if (wants('denials') && portcullis) report.denials = await measureDenials(world, portcullis)
+  } finally {
+    for (const subject of started.values()) subject.stop()
+    await world.stop()
+  }
+}
+
+async function measureSubjects(
+  world: World,
+  started: ReadonlyMap<string, Started>,
+): Promise<readonly Figures[]> {
+  const all: Figures[] = []
+  for (const scenario of scenarios) {
+    const figures = await interleaved(
+      [...started].map(([name, subject]) => ({ name, subject, scenario })),
+      world,
+    )
+    all.push(...figures)
+    const nginx = figures.find(({ subject }) => subject === 'nginx')?.cpuUs.median ?? Number.NaN
+    const ours = figures.find(({ subject }) => subject === 'portcullis')?.cpuUs.median ?? Number.NaN
+    const rows = figures.map(({ subject, cpuUs, rps, p50Us, p99Us }) => [
+      subject,
+      shown(cpuUs, 1),
+      (cpuUs.median / nginx).toFixed(2),
+      (ours / cpuUs.median).toFixed(2),
+      shown(rps),
+      (p50Us.median / 1000).toFixed(2),
+      (p99Us.median / 1000).toFixed(2),
+    ])
+    console.log(
+      `${scenario.name}\n${table([['', 'CPU µs/request', '× nginx', 'portcullis ÷ it', 'requests/s', 'p50 ms', 'p99 ms'], ...rows])}\n`,
+    )
+  }
+  return all
+}
+
+async function measureDenials(world: World, subject: Started): Promise<readonly Figures[]> {
+  const passes = scenarios.filter(({ status }) => status === 200)
+  const figures = await interleaved(
+    [...passes, ...denials].map((scenario) => ({ name: 'portcullis', subject, scenario })),
+    world,
+  )
+  const cost = (name: string) => figures.find(({ scenario }) => scenario === name)?.cpuUs.median ?? Number.NaN
+  const rows = denials.map((scenario) => {
+    const pass =
+      passes.find((one) => one.request(world).method === scenario.request(world).method) ?? passes[0]
+    const own = figures.find((one) => one.scenario === scenario.name)
+    const spread = own?.cpuUs ?? spreadOf([])
+    return [scenario.name, shown(spread, 1), (spread.median / cost(pass?.name ?? '')).toFixed(2)]
+  })
+  console.log(`denials of portcullis\n${table([['', 'CPU µs/request', '× a pass'], ...rows])}\n`)
+  return figures
+}
+
+async function interleaved(
+  pairs: readonly { readonly name: string; readonly subject: Started; readonly scenario: Scenario }[],
+  world: World,
+): Promise<readonly Figures[]> {
+  const runs = pairs.map((): Run[] => [])
+  for (const { subject, scenario } of pairs) await load(subject, scenario, world, seconds)
+  for (let round = 0; round < rounds; round++) {
+    process.stderr.write(`\r${pairs[0]?.scenario.name ?? ''}: round ${round + 1} of ${rounds} `)
+    for (const [index, { subject, scenario }] of pairs.entries())
+      runs[index]?.push(await load(subject, scenario, world, seconds))
+  }
+  process.stderr.write('\r\u001b[K')
+  return pairs.map(({ name, scenario }, index) => {
+    const own = runs[index] ?? []
+    return {
+      subject: name,
+      scenario: scenario.name,
+      cpuUs: spreadOf(own.map(({ cpuUs }) => cpuUs)),
+      rps: spreadOf(own.map(({ rps }) => rps)),
+      p50Us: spreadOf(own.map(({ p50Us }) => p50Us)),
+      p99Us: spreadOf(own.map(({ p99Us }) => p99Us)),
+    }
+  })
+}
