@@ -31,8 +31,10 @@ export interface BodySource {
   /**
    * Reads the whole body. Resolves, never rejects; may be called once.
    * Answers `Expect: 100-continue` first, when the client waits for it (RFC 9110 10.1.1).
+   *
+   * @param announcedBytes what `Content-Length` said; null when the body is chunked
    */
-  read(maxBytes: number): Promise<BodyRead>
+  read(maxBytes: number, announcedBytes: number | null): Promise<BodyRead>
 }
 
 export type BodyRead =

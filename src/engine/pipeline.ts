@@ -177,7 +177,7 @@ async function judgeBody(
   }
   if (expected.value.kind === 'none') return noBody
   if (expected.value.kind === 'opaque') return streamed(head, maxBytes)
-  const bytes = await readBody(request.body, maxBytes)
+  const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
   const valid = validateJson(expected.value.validator, bytes.value)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid

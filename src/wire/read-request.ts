@@ -67,16 +67,15 @@ export class MessageBody implements BodySource {
     this.#onBroken?.()
   }
 
-  async read(maxBytes: number): Promise<BodyRead> {
+  async read(maxBytes: number, announcedBytes: number | null): Promise<BodyRead> {
     this.#invite()
-    // A body that came in one piece with its head is complete after this turn of the parser, and needs no listeners.
-    if (!this.#message.complete) await null
     const message = this.#message
-    if (message.complete) {
-      const bytes = (message.read() as Buffer | null) ?? noBytes
-      return bytes.length > maxBytes ? { kind: 'too_large' } : { kind: 'bytes', bytes }
-    }
-    return this.#receive(maxBytes)
+    // A small body that came in one packet with its head is there after this turn of the parser, and needs no listeners.
+    await null
+    if (announcedBytes === null || message.readableLength !== announcedBytes) return this.#receive(maxBytes)
+    const bytes = message.read() as Buffer
+    message.resume()
+    return bytes.length > maxBytes ? { kind: 'too_large' } : { kind: 'bytes', bytes }
   }
 
   #receive(maxBytes: number): Promise<BodyRead> {
@@ -149,8 +148,6 @@ export class MessageBody implements BodySource {
     if (this.#arrival.expectsContinue) this.#response.writeContinue()
   }
 }
-
-const noBytes = Buffer.alloc(0)
 
 /** Why a streamed body ended before its end. */
 export class BodyCut extends Error {

@@ -3,8 +3,12 @@ import { unreachable } from '../../base/unreachable.ts'
 import { allow, type Decision, deny } from '../decision.ts'
 
 /** Reads a body whole, or says why it could not be. */
-export async function readBody(source: BodySource, maxBodyBytes: number): Promise<Decision<Uint8Array>> {
-  const read = await source.read(maxBodyBytes)
+export async function readBody(
+  source: BodySource,
+  maxBodyBytes: number,
+  announcedBytes: number | null,
+): Promise<Decision<Uint8Array>> {
+  const read = await source.read(maxBodyBytes, announcedBytes)
   switch (read.kind) {
     case 'bytes':
       return allow(read.bytes)
