@@ -9,6 +9,8 @@ export interface Subject {
   readonly name: string
   /** What it does on each request. */
   readonly checks: string
+  /** It answers 401 where no token came; else it has no denial to measure. */
+  readonly denies: boolean
   /** Null when it can run here, else what is missing. */
   readonly missing: () => string | null
   readonly start: (world: World) => Promise<Started>
@@ -28,36 +30,42 @@ export const subjects: readonly Subject[] = [
   {
     name: 'portcullis',
     checks: 'everything on: token, scopes, limits, closed-world validation, log, metrics',
+    denies: true,
     missing: () => null,
     start: startPortcullis,
   },
   {
     name: 'nginx',
     checks: 'proxy_pass, limit_req, access log; no token, no validation',
+    denies: true,
     missing: () => program('nginx'),
     start: startNginx,
   },
   {
     name: 'haproxy',
     checks: 'jwt_verify RS256, issuer, audience, expiry, scope, stick-table, log; no validation',
+    denies: true,
     missing: () => program('haproxy'),
     start: startHaproxy,
   },
   {
     name: 'bare node',
     checks: 'node:http and undici, nothing checked',
+    denies: false,
     missing: () => null,
     start: (world) => startNode(world, 'bare'),
   },
   {
     name: 'fastify',
     checks: '@fastify/jwt with its cache, rate-limit, schemas, reply-from, pino',
+    denies: true,
     missing: () => packaged('fastify'),
     start: (world) => startNode(world, 'fastify'),
   },
   {
     name: 'express',
     checks: 'express-oauth2-jwt-bearer, rate-limit, openapi-validator, http-proxy-middleware, pino-http',
+    denies: true,
     missing: () => packaged('express'),
     start: (world) => startNode(world, 'express'),
   },
