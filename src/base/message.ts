@@ -24,6 +24,26 @@ export interface Peer {
   readonly encrypted: boolean
   /** TLS server name the client asked for (RFC 6066 3), lower case. */
   readonly serverName?: string
+  /** What the client showed in the handshake; absent when it showed none. */
+  readonly certificate?: ClientCertificate
+}
+
+/** A client's X.509 certificate, read; whether it opens anything is for the engine to decide (RFC 5280). */
+export interface ClientCertificate {
+  /** SHA-256 over the DER octets, base64url without padding (RFC 8705 3.1: `x5t#S256`). */
+  readonly thumbprint: string
+  /** Distinguished name, RFC 4514. */
+  readonly subject: string
+  /** Subject alternative names by kind (RFC 5280 4.2.1.6); other kinds are left out. */
+  readonly names: {
+    readonly uri: readonly string[]
+    readonly dns: readonly string[]
+    readonly email: readonly string[]
+  }
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  /** Why no configured authority vouches for it; null when one does. For the operator only. */
+  readonly distrust: string | null
 }
 
 /** The request body, not yet read. */

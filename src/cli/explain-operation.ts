@@ -7,6 +7,7 @@ import type {
   SecurityPlan,
   SourcePosition,
 } from '../program/program.ts'
+import { describeScheme } from './describe-scheme.ts'
 import { shownPath } from './terminal.ts'
 
 /** The effective policy of one operation, in words; each line says where it was decided. */
@@ -52,10 +53,7 @@ function whoLines({ alternatives, decidedBy, source }: SecurityPlan, program: Pr
   for (const name of schemes) {
     const scheme = program.schemes[name]
     if (!scheme) continue
-    const age = scheme.maxTokenAgeSeconds === null ? '' : `, at most ${scheme.maxTokenAgeSeconds} s old`
-    lines.push(
-      `${name}: JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${age}`,
-    )
+    lines.push(`${name}: ${describeScheme(scheme)}`)
   }
   return [...lines, decided]
 }

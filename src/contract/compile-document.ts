@@ -7,7 +7,7 @@ import type { AddressLists, Method, OperationPlan, SegmentPlan } from '../progra
 import { createSchemaLowering, type SchemaLowering } from '../schema/lower.ts'
 import { readBody } from './body.ts'
 import { checkReferences } from './check-references.ts'
-import type { Configuration, ContractEntry, IdentityEntry } from './configuration/configuration.ts'
+import type { Configuration, ContractEntry } from './configuration/configuration.ts'
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
 import type { LimitTable } from './limit-table.ts'
@@ -16,7 +16,7 @@ import { readParameters } from './parameters.ts'
 import { canonicalLiteral, readTemplate } from './paths.ts'
 import type { Report } from './report.ts'
 import { Section } from './section.ts'
-import { SecurityReader } from './security.ts'
+import { type BoundScheme, SecurityReader } from './security.ts'
 
 /** What is shared by all contracts of one program. */
 export interface CompileContext {
@@ -27,7 +27,8 @@ export interface CompileContext {
   /** Indexes of the configuration's limits that apply to every operation. */
   readonly commonLimits: readonly number[]
   /** Identity entries that are used, by the name the program uses. */
-  readonly usedIdentities: Map<string, IdentityEntry>
+  /** Schemes that operations demand, by name. */
+  readonly schemes: Map<string, BoundScheme>
 }
 
 /** Operations whose ids may still collide with those of other contracts. */
@@ -137,7 +138,7 @@ class DocumentCompiler {
       context.configuration,
       entry,
       dialect,
-      context.usedIdentities,
+      context.schemes,
     )
     this.#extension = readExtension(root, context.configuration.allowWeakening)
     this.#limits = context.limits.addAll(this.#extension.limits, entry.name)

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import type { JsonSchema } from '../base/json.ts'
 import { deepFreeze, digestOf } from '../program/digest.ts'
-import type { OperationPlan, Program, SchemePlan } from '../program/program.ts'
+import type { OperationPlan, Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
-import type { Configuration, IdentityEntry } from './configuration/configuration.ts'
+import type { Configuration } from './configuration/configuration.ts'
 import { readConfiguration } from './configuration/read-configuration.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { Documents } from './documents.ts'
@@ -48,7 +48,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     report,
     limits,
     commonLimits: indexes.filter((index) => !atTheDoor.includes(index)),
-    usedIdentities: new Map(),
+    schemes: new Map(),
   }
   const compiled = configuration.contracts.map((entry) => compileDocument(entry, context))
   const operations = settleOperations(
@@ -58,6 +58,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   reportUnused(configuration, context)
   const settings = {
     ...configuration.settings,
+    secrets: Object.fromEntries([...context.schemes].map(([name, { secrets }]) => [name, secrets])),
     watched: [...configuration.settings.watched, ...context.documents.files],
   }
   const diagnostics = report.sorted()
@@ -69,7 +70,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   const program = {
     operations,
     definitions,
-    schemes: schemesOf(context.usedIdentities),
+    schemes: Object.fromEntries([...context.schemes].map(([name, { plan }]) => [name, plan])),
     limits: limits.limits,
     upstreams: Object.fromEntries(
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
@@ -90,19 +91,9 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   }
 }
 
-function schemesOf(used: ReadonlyMap<string, IdentityEntry>): { readonly [name: string]: SchemePlan } {
-  const plans = [...used].map(
-    ([name, { issuers, audiences, algorithms, maxTokenAgeSeconds, clockSkewSeconds }]) => [
-      name,
-      { kind: 'jwt' as const, issuers, audiences, algorithms, maxTokenAgeSeconds, clockSkewSeconds },
-    ],
-  )
-  return Object.fromEntries(plans)
-}
-
-function reportUnused(configuration: Configuration, { usedIdentities, report }: CompileContext): void {
+function reportUnused(configuration: Configuration, { schemes, report }: CompileContext): void {
   for (const [name, { position }] of Object.entries(configuration.identity)) {
-    if (!usedIdentities.has(name))
+    if (!schemes.has(name))
       report.warn(
         'identity-unused',
         position,

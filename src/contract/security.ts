@@ -2,22 +2,19 @@ import type { Json } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type { RequirementPlan, SecurityPlan } from '../program/program.ts'
+import type { RequirementPlan, SecurityPlan, SourcePosition } from '../program/program.ts'
+import type { SchemePlan } from '../program/schemes.ts'
+import { bindScheme, type DefinedScheme, readDefinedScheme, verifiersOf } from './bind-scheme.ts'
 import type { Configuration, ContractEntry, IdentityEntry } from './configuration/configuration.ts'
 import type { Documents } from './documents.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import type { Section } from './section.ts'
 
-/** A scheme the contract defines, as far as a verifier needs it. */
-interface DefinedScheme {
-  /** `http bearer`, `oauth2` … as told to people. */
-  readonly kind: string
-  /** Scopes the definition lists; null where any may stand. */
-  readonly scopes: ReadonlySet<string> | null
+/** A scheme that operations demand, bound to its verifier. */
+export interface BoundScheme {
+  readonly plan: SchemePlan
+  readonly secrets: IdentityEntry['secrets']
 }
-
-/** Kinds of OpenAPI security schemes that a JSON Web Token verifier serves. */
-const tokenKinds: ReadonlySet<string> = new Set(['http bearer', 'oauth2', 'openIdConnect'])
 
 /** Decides the security of operations of one contract. */
 export class SecurityReader {
@@ -26,8 +23,8 @@ export class SecurityReader {
   readonly #entry: ContractEntry
   readonly #dialect: '3.0' | '3.1'
   readonly #schemes = new Map<string, DefinedScheme>()
-  /** Identity entries that some operation uses, by the name the program uses. */
-  readonly used: Map<string, IdentityEntry>
+  /** Schemes that some operation demands, by the name the program uses. */
+  readonly #bound: Map<string, BoundScheme>
 
   constructor(
     root: Section,
@@ -35,19 +32,19 @@ export class SecurityReader {
     configuration: Configuration,
     entry: ContractEntry,
     dialect: '3.0' | '3.1',
-    used: Map<string, IdentityEntry>,
+    bound: Map<string, BoundScheme>,
   ) {
     this.#root = root
     this.#configuration = configuration
     this.#entry = entry
     this.#dialect = dialect
-    this.used = used
+    this.#bound = bound
     const components = root.child('components')
     const schemes = components?.child('securitySchemes')
     for (const name of Object.keys(schemes?.value ?? {})) {
       const at = { file: root.source.file, pointer: pointerTo('/components/securitySchemes', name) }
       const section = documents.section({ value: schemes?.value[name] as Json, at })
-      const scheme = section && readScheme(section.expect(openApiKeys.securityScheme, 'extensions'))
+      const scheme = section && readDefinedScheme(section.expect(openApiKeys.securityScheme, 'extensions'))
       if (scheme) this.#schemes.set(name, scheme)
     }
   }
@@ -60,7 +57,7 @@ export class SecurityReader {
     if (security && securityPosition) {
       const alternatives = security.map((alternative) =>
         Object.entries(alternative).map(([scheme, scopes]) => ({
-          scheme: this.#bindDefault(scheme),
+          scheme: this.#bind(scheme, this.#schemes.get(scheme) ?? null, securityPosition),
           scopes,
         })),
       )
@@ -124,7 +121,7 @@ export class SecurityReader {
         continue
       }
       this.#checkScopes(section, name, scheme, scopes as readonly string[], at)
-      requirement.push({ scheme: this.#bind(section, name, scheme, at), scopes: scopes as readonly string[] })
+      requirement.push({ scheme: this.#bind(name, scheme, at), scopes: scopes as readonly string[] })
     }
     return requirement.length === Object.keys(alternative).length ? requirement : undefined
   }
@@ -134,7 +131,7 @@ export class SecurityReader {
     name: string,
     { kind, scopes: known }: DefinedScheme,
     scopes: readonly string[],
-    at: ReturnType<Section['position']>,
+    at: SourcePosition,
   ): void {
     if (kind === 'http bearer' && this.#dialect === '3.0' && scopes.length > 0) {
       section.report.error(
@@ -156,68 +153,52 @@ export class SecurityReader {
   }
 
   /** INVARIANT: a scheme that an operation demands has a verifier, or the gate does not open (attack A23). */
-  #bind(
-    section: Section,
-    name: string,
-    { kind }: DefinedScheme,
-    at: ReturnType<Section['position']>,
-  ): string {
-    if (!tokenKinds.has(kind)) {
-      section.report.error(
-        'scheme-without-verifier',
+  #bind(name: string, defined: DefinedScheme | null, at: SourcePosition): string {
+    const [proposed] = defined ? verifiersOf(defined.kind) : verifiersOf('oauth2')
+    if (proposed === undefined) {
+      this.#unverified(
         at,
-        `${name} is ${kind}, which this version cannot verify`,
+        `${name} is ${defined?.kind}, which this version cannot verify`,
         'use http bearer, oauth2 or openIdConnect',
       )
       return name
     }
-    const bound = this.#identityFor(name)
-    if (!bound) {
-      const meant = nearest(name, Object.keys(this.#configuration.identity))
-      const fix = meant
-        ? `did you mean ${meant} in identity?`
-        : `write identity.${name}: { type: jwt, issuer: …, audience: … } in portcullis.yaml`
-      section.report.error('scheme-without-verifier', at, `nothing verifies ${name}`, fix)
+    const { identity } = this.#configuration
+    const key = [`${this.#entry.name}.${name}`, name].find((one) => Object.hasOwn(identity, one))
+    const entry = key === undefined ? undefined : identity[key]
+    if (key === undefined || !entry) {
+      const meant = nearest(name, Object.keys(identity))
+      this.#unverified(
+        at,
+        `nothing verifies ${name}`,
+        meant
+          ? `did you mean ${meant} in identity?`
+          : `write identity.${name}: { type: ${proposed}, … } in portcullis.yaml`,
+      )
       return name
     }
-    return bound
+    const plan = bindScheme(defined, entry)
+    if (typeof plan === 'string')
+      this.#unverified(entry.position, `${name}: ${plan}`, `write type: ${proposed}`)
+    else this.#keep(key, plan, entry, at)
+    return key
   }
 
-  #bindDefault(name: string): string {
-    const bound = this.#identityFor(name)
-    const position = this.#configuration.securityPosition
-    if (!bound && position) {
-      this.#root.report.error(
-        'scheme-without-verifier',
-        position,
-        `nothing verifies ${name}`,
-        `write identity.${name}: { type: jwt, issuer: …, audience: … }`,
+  /** Two contracts may share an entry only where both mean the same by it. */
+  #keep(key: string, plan: SchemePlan, { secrets }: IdentityEntry, at: SourcePosition): void {
+    const earlier = this.#bound.get(key)
+    if (earlier && JSON.stringify(earlier.plan) !== JSON.stringify(plan)) {
+      this.#unverified(
+        at,
+        `another contract defines ${key} differently`,
+        `write identity.${this.#entry.name}.${key}, an entry for this contract alone`,
       )
+      return
     }
-    return bound ?? name
+    this.#bound.set(key, { plan, secrets })
   }
 
-  #identityFor(name: string): string | null {
-    const { identity } = this.#configuration
-    for (const key of [`${this.#entry.name}.${name}`, name]) {
-      const entry = Object.hasOwn(identity, key) ? identity[key] : undefined
-      if (!entry) continue
-      this.used.set(key, entry)
-      return key
-    }
-    return null
+  #unverified(at: SourcePosition, message: string, fix: string): void {
+    this.#root.report.error('scheme-without-verifier', at, message, fix)
   }
-}
-
-function readScheme(section: Section): DefinedScheme | undefined {
-  const type = section.require('type', 'oauth2')
-    ? section.choice('type', ['apiKey', 'http', 'oauth2', 'openIdConnect', 'mutualTLS'])
-    : undefined
-  if (type === undefined) return undefined
-  if (type === 'http') return { kind: `http ${(section.text('scheme') ?? '').toLowerCase()}`, scopes: null }
-  if (type !== 'oauth2') return { kind: type, scopes: null }
-  const scopes = new Set<string>()
-  for (const [, flow] of section.members('flows'))
-    for (const scope of Object.keys(flow.child('scopes')?.value ?? {})) scopes.add(scope)
-  return { kind: type, scopes }
 }

@@ -1,18 +1,13 @@
 import type { JsonSchema } from '../base/json.ts'
-import type {
-  LimitPlan,
-  OperationPlan,
-  ParameterPlan,
-  Program,
-  SchemePlan,
-  UpstreamPlan,
-} from '../program/program.ts'
+import type { LimitPlan, OperationPlan, ParameterPlan, Program, UpstreamPlan } from '../program/program.ts'
 import { compileValidator, type Validator } from '../schema/validator.ts'
 import { type AddressRule, type Admission, linkAddresses, linkAdmission } from './admit/admission.ts'
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
+import { linkSecurity } from './authenticate/link-security.ts'
 import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import type { OwnRoutes } from './route/own-routes.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
 import { linkRules } from './rules/link-rules.ts'
 import type { LinkedRule } from './rules/rules.ts'
@@ -26,6 +21,7 @@ export interface LinkedProgram {
   readonly admission: Admission
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
+  readonly ownRoutes: OwnRoutes
 }
 
 export interface LinkedOperation {
@@ -45,7 +41,13 @@ type Compile = (schema: JsonSchema) => Validator
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
   const operations = program.operations.map((plan) => linkOperation(program, plan, compile))
-  return { program, admission: linkAdmission(program), routes: buildRoutes(operations), operations }
+  return {
+    program,
+    admission: linkAdmission(program),
+    routes: buildRoutes(operations),
+    operations,
+    ownRoutes: new Map(),
+  }
 }
 
 function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
@@ -60,22 +62,6 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     body: plan.body && linkBody(plan.body, compile),
     rules: linkRules(plan),
     destination: linkDestination(plan, upstream),
-  }
-}
-
-function linkSecurity(program: Program, plan: OperationPlan): LinkedSecurity {
-  const { alternatives } = plan.security
-  const names = new Set(alternatives.flatMap((requirement) => requirement.map(({ scheme }) => scheme)))
-  const schemes = [...names].map((name) => {
-    const scheme: SchemePlan | undefined = program.schemes[name]
-    // INVARIANT: A23, a scheme without a verifier never gets past the compiler.
-    if (!scheme) throw new Error(`the program names a scheme it does not hold: ${name}`)
-    return { name, plan: scheme }
-  })
-  return {
-    alternatives,
-    schemes,
-    challenges: { missing: ['Bearer realm="api"'], invalid: ['Bearer realm="api", error="invalid_token"'] },
   }
 }
 

@@ -10,7 +10,14 @@ import type { CrossOrigin } from './route/cross-origin.ts'
 export type Outcome =
   | { readonly kind: 'permit'; readonly permit: Permit }
   | { readonly kind: 'denial'; readonly denial: Denial }
-  | { readonly kind: 'reply'; readonly status: number; readonly headers: RawHeaders }
+  | Reply
+
+export interface Reply {
+  readonly kind: 'reply'
+  readonly status: number
+  readonly headers: RawHeaders
+  readonly body: string
+}
 
 /** What became known on the way, whatever the end: the answer's headers and the record are made of it. */
 export interface Journal {

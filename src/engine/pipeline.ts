@@ -10,7 +10,7 @@ import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
-import type { Journal, Outcome } from './outcome.ts'
+import type { Journal, Outcome, Reply } from './outcome.ts'
 import type { Head } from './parse/head.ts'
 import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
@@ -61,7 +61,23 @@ export async function pipeline(
   if (!normalizedTarget.allow) return denial(normalizedTarget)
   const target = normalizedTarget.value
 
-  // route: the operation of the contract
+  // route: what the gateway answers itself, else the operation of the contract
+  const cookies = parseCookies(head.fields)
+  const own = linked.ownRoutes.get(target.path)
+  if (own)
+    return replyOf(
+      await own(
+        {
+          method: request.method,
+          target,
+          fields: head.fields,
+          cookies,
+          body: request.body,
+          receivedAtMs: nowMs,
+        },
+        ports,
+      ),
+    )
   const asked = preflightMethod(request.method, head.fields)
   if (asked !== null) {
     const preflighted = route(linked.routes, asked, target)
@@ -79,10 +95,18 @@ export async function pipeline(
   }
 
   // authenticate: who is calling
-  const judged = authenticate(operation.security, head.fields, ports.tokens, nowMs)
+  const presented = {
+    method: request.method,
+    target,
+    fields: head.fields,
+    cookies,
+    certificate: request.peer.certificate ?? null,
+    client,
+  }
+  const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
   if (!authenticated.allow) return denial(authenticated)
-  const { principal, met } = authenticated.value
+  const { principal } = authenticated.value
   journal.principal = principal
 
   // limit: per caller and operation, all limits or none
@@ -91,11 +115,10 @@ export async function pipeline(
   if (!withinQuota.allow) return denial(withinQuota)
 
   // authorize: the scopes of the contract
-  const authorized = authorize(principal, met)
+  const authorized = authorize(authenticated.value, operation.security.schemes)
   if (!authorized.allow) return denial(authorized)
 
   // validate: parameters, then the body
-  const cookies = parseCookies(head.fields)
   const parameters = validateParameters(operation.parameters, {
     captured,
     query: target.query,
@@ -204,7 +227,7 @@ function preflight(operation: LinkedOperation, head: Head, journal: Journal): Ou
   journal.operation = operation.plan
   journal.crossOrigin = allowed
   const headers = preflightFields(operation.plan, operation.destination.forwardable, head.fields)
-  return { kind: 'reply', status: 204, headers }
+  return { kind: 'reply', status: 204, headers, body: '' }
 }
 
 function noteClient(
@@ -218,6 +241,10 @@ function noteClient(
   if (!client.viaTrustedProxy) return
   journal.requestId = requestIdOf(head.fields.get('x-request-id')) ?? journal.requestId
   journal.traceId = traceIdOf(head.fields.get('traceparent')) ?? journal.traceId
+}
+
+function replyOf(decision: Decision<Reply>): Outcome {
+  return decision.allow ? decision.value : denial(decision)
 }
 
 function denial(found: Denial): Outcome {

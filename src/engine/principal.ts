@@ -1,14 +1,14 @@
 import type { JsonObject } from '../base/json.ts'
+import type { RequirementPlan } from '../program/program.ts'
 
-/** Who is calling, as far as the schemes of one requirement proved it. */
-export interface Principal {
+/** What one scheme proved about the caller. */
+export interface Identity {
   readonly subject: string | null
   readonly issuer: string | null
   /** OAuth client (`client_id`, else `azp`; RFC 9068 2.2). */
   readonly client: string | null
+  /** Key that proved it: the `kid` of a token's signature, the id of an API key. Never a secret. */
   readonly keyId: string | null
-  /** Names of the schemes that hold, in the order of the requirement; empty for an anonymous caller. */
-  readonly schemes: readonly string[]
   readonly scopes: ReadonlySet<string>
   readonly roles: readonly string[]
   /** Key the token is bound to (RFC 7800 `cnf`), as the issuer wrote it; null for a bearer. */
@@ -17,14 +17,69 @@ export interface Principal {
   readonly claims: JsonObject
 }
 
+/** Who is calling, as far as the schemes of one requirement proved it. */
+export interface Principal extends Identity {
+  /** Names of the schemes that hold, in the order of the requirement; empty for an anonymous caller. */
+  readonly schemes: readonly string[]
+  /** What each of them proved; scopes are looked up here, so that one scheme's never serve another's demand. */
+  readonly identities: ReadonlyMap<string, Identity>
+}
+
 export const anonymous: Principal = {
   subject: null,
   issuer: null,
   client: null,
   keyId: null,
   schemes: [],
+  identities: new Map(),
   scopes: new Set(),
   roles: [],
   confirmation: null,
   claims: {},
+}
+
+/**
+ * The caller that the schemes of one alternative prove together. Where several say the same thing (a subject, a client,
+ * claims), the first in the order of the requirement that says it is believed; scopes and roles add up.
+ */
+export function principalOf(
+  requirement: RequirementPlan,
+  accepted: ReadonlyMap<string, Identity>,
+): Principal {
+  const schemes = requirement.map(({ scheme }) => scheme)
+  const [first, ...others] = schemes.flatMap((scheme) => accepted.get(scheme) ?? [])
+  if (!first) return anonymous
+  if (others.length === 0) return { ...first, schemes, identities: accepted }
+  const all = [first, ...others]
+  const named = all.find(({ subject }) => subject !== null) ?? first
+  return {
+    subject: named.subject,
+    issuer: named.issuer,
+    client: firstOf(all, ({ client }) => client),
+    keyId: firstOf(all, ({ keyId }) => keyId),
+    scopes: new Set(all.flatMap(({ scopes }) => [...scopes])),
+    roles: [...new Set(all.flatMap(({ roles }) => roles))],
+    confirmation: firstOf(all, ({ confirmation }) => confirmation),
+    claims: all.find(({ claims }) => Object.keys(claims).length > 0)?.claims ?? {},
+    schemes,
+    identities: accepted,
+  }
+}
+
+function firstOf<T>(all: readonly Identity[], part: (identity: Identity) => T | null): T | null {
+  for (const identity of all) {
+    const found = part(identity)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** Scopes a requirement demands that its own schemes did not grant; scopes compare as exact words (RFC 6749 3.3). */
+export function lackingScopes(
+  requirement: RequirementPlan,
+  identities: ReadonlyMap<string, Identity>,
+): readonly string[] {
+  return requirement.flatMap(({ scheme, scopes }) =>
+    scopes.filter((scope) => !identities.get(scheme)?.scopes.has(scope)),
+  )
 }

@@ -105,7 +105,7 @@ export class DataPlane {
       .then((outcome) => {
         if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
         else if (outcome.kind === 'denial') exchange.deny(outcome.denial)
-        else exchange.reply(outcome.status, outcome.headers)
+        else exchange.reply(outcome)
       })
       .catch((error: unknown) => {
         // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.

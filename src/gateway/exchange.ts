@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Denial } from '../engine/decision.ts'
-import type { Journal } from '../engine/outcome.ts'
+import type { Journal, Reply } from '../engine/outcome.ts'
 import type { Permit } from '../engine/permit.ts'
 import type { Ending } from '../engine/record/ending.ts'
 import type { AnswerStyle } from '../wire/answer-fields.ts'
@@ -72,11 +72,11 @@ export class Exchange implements Receiver {
     this.#write(answer.status, answer.fields, answer.body)
   }
 
-  /** An answer the gateway itself owes, without a body. */
-  reply(status: number, headers: readonly string[]): void {
+  /** An answer the gateway itself owes. */
+  reply({ status, headers, body }: Reply): void {
     this.#settle()
     if (this.#closed) return this.#record()
-    this.#write(status, [...answerFields(this.#journal, this.#style, false), ...headers], '')
+    this.#write(status, [...answerFields(this.#journal, this.#style, false), ...headers], body)
   }
 
   pass(permit: Permit, upstreams: Upstreams): void {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
-import type { Program, SchemePlan } from '../program/program.ts'
+import type { Program } from '../program/program.ts'
+import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
 import type { FoundKeys, IssuerKeys } from './issuer-keys.ts'
 import type { IssuerRegistry } from './issuer-registry.ts'
@@ -66,7 +67,7 @@ class JwtVerifier implements RunningTokenVerifier {
 
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {
     const plan = this.#schemes[scheme]
-    if (!plan) return invalid('the scheme has no verifier')
+    if (plan?.kind !== 'jwt') return invalid('the scheme has no verifier')
     const cacheKey = `${hash('sha256', token, 'base64')} ${scheme}`
     const cached = this.#cache.get(cacheKey)
     if (cached) {
@@ -88,7 +89,7 @@ class JwtVerifier implements RunningTokenVerifier {
   }
 
   /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
-  #keysFor(plan: SchemePlan, { algorithm, claims }: ReadJws): IssuerKeys | string {
+  #keysFor(plan: JwtPlan, { algorithm, claims }: ReadJws): IssuerKeys | string {
     if (!plan.algorithms.includes(algorithm) || !algorithms[algorithm]) return 'alg is not configured'
     const { iss: issuer } = claims
     if (typeof issuer !== 'string' || !plan.issuers.includes(issuer))

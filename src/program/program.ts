@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../base/json.ts'
+import type { SchemePlan } from './schemes.ts'
 
 /**
  * The compiled policy: everything that could be decided before the first request, as frozen plain data.
@@ -78,18 +79,6 @@ export interface SecurityPlan {
 
 /** Schemes of one alternative; all must hold. Empty: anonymous callers pass (authentication is optional). */
 export type RequirementPlan = readonly { readonly scheme: string; readonly scopes: readonly string[] }[]
-
-/** A bearer JSON Web Token, verified against keys of its issuer. More kinds come with more verifiers. */
-export interface SchemePlan {
-  readonly kind: 'jwt'
-  readonly issuers: readonly string[]
-  /** Any one of them must stand in `aud`. Never empty. */
-  readonly audiences: readonly string[]
-  readonly algorithms: readonly string[]
-  /** Largest `exp - iat` accepted, in seconds; null when not limited. */
-  readonly maxTokenAgeSeconds: number | null
-  readonly clockSkewSeconds: number
-}
 
 export interface LimitPlan {
   readonly name: string

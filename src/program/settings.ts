@@ -15,6 +15,8 @@ export interface Settings {
   /** Longest wait for requests in flight at a stop. */
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
+  /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
+  readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
   readonly watched: readonly string[]
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
+import { entryReaders } from '../../src/contract/configuration/identity/identity.ts'
 import { keys } from '../../src/contract/configuration/keys.ts'
 import { project } from '../harness/gate.ts'
 import { reasonsPage } from './reasons-page.ts'
@@ -74,6 +75,10 @@ test('the published schema of the configuration has the keys the reader knows', 
   for (const [section, known] of Object.entries(keys)) {
     const node = section === 'root' ? schema : schema.$defs[section]
     assert.deepEqual(Object.keys(node?.properties ?? {}).sort(), known.toSorted(), section)
+  }
+  for (const [type, { keys: known }] of Object.entries(entryReaders)) {
+    const properties = Object.keys(schema.$defs[`identity.${type}`]?.properties ?? {})
+    assert.deepEqual(properties.sort(), ['type', ...known].sort(), type)
   }
 })
 

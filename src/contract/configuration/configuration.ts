@@ -5,6 +5,7 @@ import type {
   SourcePosition,
   UpstreamPlan,
 } from '../../program/program.ts'
+import type { SchemePlan } from '../../program/schemes.ts'
 import type { Settings } from '../../program/settings.ts'
 
 /** `portcullis.yaml`, read, checked and with every default filled in. Paths are absolute. */
@@ -44,12 +45,10 @@ export interface ContractEntry {
 /** One alternative of the default, e.g. `{ bearerAuth: ['orders:read'] }`. */
 export type SecurityDefault = { readonly [scheme: string]: readonly string[] }
 
+/** One entry of `identity`: how credentials of a scheme are verified. */
 export interface IdentityEntry {
-  readonly type: 'jwt'
-  readonly issuers: readonly string[]
-  readonly audiences: readonly string[]
-  readonly algorithms: readonly string[]
-  readonly maxTokenAgeSeconds: number | null
-  readonly clockSkewSeconds: number
+  readonly plan: SchemePlan
+  /** What the verifier needs and the program must not hold, by key, e.g. `clientSecret`. */
+  readonly secrets: { readonly [key: string]: string }
   readonly position: SourcePosition
 }

@@ -27,7 +27,6 @@ export const keys = {
   admin: ['host', 'port', 'token'],
   upstream: ['url', 'timeout', 'tls', 'identityHeaders', 'host', 'forwardCredential'],
   upstreamTls: ['ca', 'cert', 'key'],
-  identity: ['type', 'issuer', 'issuers', 'audience', 'algorithms', 'maxTokenAge', 'clockSkew'],
   limit: ['name', 'by', 'rate', 'burst'],
   validate: ['requests'],
   addresses: ['allow', 'deny'],

@@ -9,7 +9,7 @@ import { Section } from '../section.ts'
 import { readSource } from '../source.ts'
 import type { Configuration, ContractEntry, SecurityDefault } from './configuration.ts'
 import { readNamedFile, readPath } from './files.ts'
-import { readIdentity } from './identity.ts'
+import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { notInThisVersion, readListen } from './listen.ts'
 import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
@@ -36,6 +36,7 @@ export function readConfiguration(
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
+    secrets: {},
     watched: [file],
   }
   if (root.has('state') && root.get('state') !== 'memory') {
@@ -46,7 +47,7 @@ export function readConfiguration(
     contracts: readContracts(root, [...upstreams.keys()]),
     settings,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
-    identity: readIdentity(root),
+    identity: readIdentity(root, env),
     limits: readLimits(root) ?? defaultLimits,
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,

@@ -1,30 +1,48 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RequirementPlan, SchemePlan } from '../../program/program.ts'
+import type { RequirementPlan } from '../../program/program.ts'
+import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
-import type { SeenToken, TokenVerifier } from '../ports.ts'
+import type { Ports, SeenToken, TokenVerifier } from '../ports.ts'
+import { linkJwt } from './access-token.ts'
 import { authenticate, type LinkedSecurity } from './authenticate.ts'
+import type { LinkedScheme, Presentation } from './scheme.ts'
 
 const nowMs = 1_800_000_000_000
-const plan = (issuer: string): SchemePlan => ({
-  kind: 'jwt',
-  issuers: [issuer],
-  audiences: ['api'],
-  algorithms: ['RS256'],
-  maxTokenAgeSeconds: null,
-  clockSkewSeconds: 5,
-})
-const plans = { a: plan('A'), b: plan('B') }
+const jwt = (name: string): LinkedScheme =>
+  linkJwt(name, {
+    kind: 'jwt',
+    issuers: [name.toUpperCase()],
+    audiences: ['api'],
+    algorithms: ['RS256'],
+    maxTokenAgeSeconds: null,
+    clockSkewSeconds: 5,
+  })
 
-function security(...alternatives: readonly (readonly ('a' | 'b')[])[]): LinkedSecurity {
+/** A scheme with a place of its own: `X-Name: good`, `X-Name: down`. */
+const field = (name: string): LinkedScheme => ({
+  name,
+  place: `header: ${name}`,
+  challenges: { missing: [`${name} missing`], invalid: [`${name} invalid`], scope: null },
+  judge({ fields }) {
+    const value = fields.get(name)
+    if (value === null) return { kind: 'missing' }
+    if (value === 'down') return { kind: 'fault', detail: 'down' }
+    if (value !== 'good') return { kind: 'invalid', detail: 'wrong' }
+    const facts = { subject: null, issuer: null, client: null, roles: [], confirmation: null, claims: {} }
+    return { kind: 'accepted', identity: { ...facts, keyId: `${name}-key`, scopes: new Set(['s']) } }
+  },
+})
+const schemes = { a: jwt('a'), b: jwt('b'), x: field('x'), y: field('y') }
+type Name = keyof typeof schemes
+
+function security(...alternatives: readonly (readonly Name[])[]): LinkedSecurity {
   const requirements: readonly RequirementPlan[] = alternatives.map((names) =>
     names.map((scheme) => ({ scheme, scopes: [] })),
   )
-  const names = [...new Set(alternatives.flat())]
   return {
     alternatives: requirements,
-    schemes: names.map((name) => ({ name, plan: plans[name] })),
-    challenges: { missing: ['M'], invalid: ['I'] },
+    schemes: [...new Set(alternatives.flat())].map((name) => schemes[name]),
   }
 }
 
@@ -37,13 +55,34 @@ const tokens: TokenVerifier = {
     return { kind: 'signed', issuer: token, keyId: 'k', algorithm: 'RS256', type: 'at+jwt', claims }
   },
 }
+const ports: Ports = { tokens, counters: { take: () => ({ allowed: true, states: [] }) } }
 
-async function ask(demanded: LinkedSecurity, authorization?: string): Promise<string> {
-  const fields = parseFields(authorization === undefined ? [] : ['Authorization', authorization])
-  assert.ok(fields.allow)
-  const decision = await authenticate(demanded, fields.value, tokens, nowMs)
+function presented(headers: readonly string[]): Presentation {
+  const fields = parseFields(headers)
+  const target = normalizeTarget('/')
+  assert.ok(fields.allow && target.allow)
+  return {
+    method: 'GET',
+    target: target.value,
+    fields: fields.value,
+    cookies: new Map(),
+    certificate: null,
+    client: { address: { family: 4, groups: [0x7f00, 1] }, viaTrustedProxy: false, forwardingIgnored: false },
+  }
+}
+
+async function decide(demanded: LinkedSecurity, headers: readonly string[]) {
+  return authenticate(demanded, presented(headers), ports, nowMs)
+}
+
+async function askWith(demanded: LinkedSecurity, headers: readonly string[]): Promise<string> {
+  const decision = await decide(demanded, headers)
   if (!decision.allow) return decision.reason
   return decision.value.principal.schemes.join('+') || 'anonymous'
+}
+
+function ask(demanded: LinkedSecurity, authorization?: string): Promise<string> {
+  return askWith(demanded, authorization === undefined ? [] : ['Authorization', authorization])
 }
 
 test('alternatives are OR, schemes of one alternative are AND (OpenAPI Security Requirement Object)', async () => {
@@ -85,4 +124,34 @@ test('A22: anything but one token after Bearer is 401', async () => {
 
 test('an operation that is public asks nothing', async () => {
   assert.equal(await ask(security(), 'Bearer x'), 'anonymous')
+})
+
+test('schemes of different places combine exactly: both for AND, either for OR, no bad one beside a good one', async () => {
+  const both = security(['a', 'x'])
+  const either = security(['a'], ['x'])
+  const bearer = ['Authorization', 'Bearer A']
+  assert.equal(await askWith(both, [...bearer, 'X', 'good']), 'a+x')
+  assert.equal(await askWith(both, bearer), 'credential_missing')
+  assert.equal(await askWith(both, ['X', 'good']), 'credential_missing')
+  assert.equal(await askWith(either, bearer), 'a')
+  assert.equal(await askWith(either, ['X', 'good']), 'x')
+  assert.equal(await askWith(either, [...bearer, 'X', 'bad']), 'credential_invalid')
+  assert.equal(await askWith(either, ['Authorization', 'Bearer no', 'X', 'good']), 'credential_invalid')
+  assert.equal(await askWith(either, [...bearer, 'X', 'down']), 'verifier_unavailable')
+  assert.equal(await askWith(either, ['Authorization', 'Bearer no', 'X', 'down']), 'credential_invalid')
+})
+
+test('the identity that results names every scheme, and the first to say a thing is believed', async () => {
+  const decision = await decide(security(['x', 'a']), ['Authorization', 'Bearer A', 'X', 'good'])
+  assert.ok(decision.allow)
+  const { subject, issuer, keyId, schemes: held, scopes, identities } = decision.value.principal
+  assert.deepEqual([subject, issuer, keyId, held], ['s', 'A', 'x-key', ['x', 'a']])
+  assert.deepEqual([...scopes], ['s'])
+  assert.equal(identities.get('a')?.keyId, 'k')
+})
+
+test('every way in is challenged, the bad one with its error (RFC 9110 11.6.1)', async () => {
+  const decision = await decide(security(['x'], ['y']), ['X', 'bad'])
+  assert.ok(!decision.allow && decision.reason === 'credential_invalid')
+  assert.deepEqual(decision.client.challenges, ['x invalid', 'y missing'])
 })

@@ -1,110 +1,130 @@
-import type { RequirementPlan, SchemePlan } from '../../program/program.ts'
-import { allow, type Decision, denyWith } from '../decision.ts'
-import type { FieldTable } from '../parse/head.ts'
-import type { SeenToken, TokenVerifier } from '../ports.ts'
-import { anonymous, type Principal } from '../principal.ts'
-import { type Presented, presentedBearer } from './credential.ts'
-import { type Identity, judgeAccessToken } from './judge-access-token.ts'
+import type { RequirementPlan } from '../../program/program.ts'
+import { allow, type Decision, type Denial, denyWith } from '../decision.ts'
+import type { Ports } from '../ports.ts'
+import { anonymous, type Identity, lackingScopes, type Principal, principalOf } from '../principal.ts'
+import type { LinkedScheme, Presentation, Verdict } from './scheme.ts'
 
-/** What an operation demands, with the answers to a caller that does not meet it made ready. */
+/** What an operation demands. */
 export interface LinkedSecurity {
+  /** Any one of them must be met; empty: the operation is public. */
   readonly alternatives: readonly RequirementPlan[]
   /** Every scheme that stands in an alternative, once. */
-  readonly schemes: readonly { readonly name: string; readonly plan: SchemePlan }[]
-  /** `WWW-Authenticate` values for a missing and for an invalid credential. */
-  readonly challenges: { readonly missing: readonly string[]; readonly invalid: readonly string[] }
+  readonly schemes: readonly LinkedScheme[]
 }
 
-/** A caller together with the alternatives that its credentials meet, scopes not yet looked at. */
+/** A caller together with the alternative its credentials meet. */
 export interface Authenticated {
   readonly principal: Principal
-  readonly met: readonly RequirementPlan[]
+  /** The first alternative met whose scopes are held, else the first met; empty for an anonymous caller. */
+  readonly requirement: RequirementPlan
 }
 
-type Verdict =
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'accepted'; readonly identity: Identity }
-  | { readonly kind: 'invalid'; readonly detail: string }
-  | { readonly kind: 'fault'; readonly detail: string }
-
 const retryAfterSeconds = 5
-const anonymously: Authenticated = { principal: anonymous, met: [] }
+const anonymously = allow<Authenticated>({ principal: anonymous, requirement: [] })
 
 /**
  * Finds out who is calling, by the alternatives of OpenAPI `security`.
  *
- * A credential that came and is accepted by none of the schemes that read it denies the request, even where
- * anonymous callers pass; an invalid credential outranks a missing one; a key set that cannot be had is neither.
- * @returns at once unless a token is seen for the first time and its key is not at hand
- * @see OpenAPI 3.1.1 Security Requirement Object, RFC 6750 3
+ * Every scheme of the operation looks at the request; then the verdicts are weighed.
+ * @returns at once unless a scheme has to wait for something that is not at hand
+ * @see OpenAPI 3.1.1 Security Requirement Object
  */
 export function authenticate(
   security: LinkedSecurity,
-  fields: FieldTable,
-  tokens: TokenVerifier,
+  presented: Presentation,
+  ports: Ports,
   nowMs: number,
 ): Decision<Authenticated> | Promise<Decision<Authenticated>> {
-  if (security.alternatives.length === 0) return allow(anonymously)
-  const presented = presentedBearer(fields)
-  const [only] = security.schemes
-  if (security.schemes.length === 1 && only && presented.kind === 'token') {
-    const seen = tokens.verify(only.name, presented.token, nowMs)
-    if (!(seen instanceof Promise)) return conclude(security, [judge(seen, only.plan, nowMs)])
-  }
-  return authenticateAll(security, presented, tokens, nowMs)
-}
-
-async function authenticateAll(
-  security: LinkedSecurity,
-  presented: Presented,
-  tokens: TokenVerifier,
-  nowMs: number,
-): Promise<Decision<Authenticated>> {
+  if (security.alternatives.length === 0) return anonymously
   const verdicts: Verdict[] = []
-  for (const { name, plan } of security.schemes) {
-    if (presented.kind === 'none') verdicts.push({ kind: 'missing' })
-    else if (presented.kind === 'malformed') verdicts.push({ kind: 'invalid', detail: presented.detail })
-    else verdicts.push(judge(await tokens.verify(name, presented.token, nowMs), plan, nowMs))
+  for (const scheme of security.schemes) {
+    const verdict = scheme.judge(presented, ports, nowMs)
+    if (verdict instanceof Promise)
+      return authenticateLater(security, presented, ports, nowMs, verdicts, verdict)
+    verdicts.push(verdict)
   }
   return conclude(security, verdicts)
 }
 
-function judge(seen: SeenToken, plan: SchemePlan, nowMs: number): Verdict {
-  return seen.kind === 'signed' ? judgeAccessToken(seen, plan, nowMs) : seen
+async function authenticateLater(
+  security: LinkedSecurity,
+  presented: Presentation,
+  ports: Ports,
+  nowMs: number,
+  verdicts: Verdict[],
+  pending: Promise<Verdict>,
+): Promise<Decision<Authenticated>> {
+  verdicts.push(await pending)
+  for (const scheme of security.schemes.slice(verdicts.length))
+    verdicts.push(await scheme.judge(presented, ports, nowMs))
+  return conclude(security, verdicts)
 }
 
-/** Weighs the verdicts, one for each of `security.schemes`. Pure; the precedence of answers stands here. */
+/**
+ * Weighs the verdicts, one for each of `security.schemes`. Pure; the precedence of answers stands here.
+ *
+ * A credential that came and is accepted by none of the schemes that read its place denies the request, even where
+ * another credential is good or anonymous callers pass. What cannot be judged is neither good nor bad.
+ */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
-  const { schemes, alternatives, challenges } = security
   const accepted = new Map<string, Identity>()
-  let fault: string | null = null
-  let invalid: string | null = null
+  const acceptedPlaces = new Set<string>()
   for (const [index, verdict] of verdicts.entries()) {
-    if (verdict.kind === 'accepted') accepted.set(schemes[index]?.name as string, verdict.identity)
-    else if (verdict.kind === 'fault') fault ??= verdict.detail
-    else if (verdict.kind === 'invalid') invalid ??= verdict.detail
+    if (verdict.kind !== 'accepted') continue
+    const { name, place } = security.schemes[index] as LinkedScheme
+    accepted.set(name, verdict.identity)
+    acceptedPlaces.add(place)
   }
-  // All schemes read the same field, so one acceptance is the credential's acceptance.
-  if (accepted.size === 0) {
-    if (fault !== null) return denyWith('authenticate', 'verifier_unavailable', fault, { retryAfterSeconds })
-    if (invalid !== null) {
-      return denyWith('authenticate', 'credential_invalid', invalid, { challenges: challenges.invalid })
-    }
+  if (accepted.size < verdicts.length) {
+    const bad = badCredential(security, verdicts, acceptedPlaces)
+    if (bad) return bad
   }
-  const met = alternatives.filter((requirement) => requirement.every(({ scheme }) => accepted.has(scheme)))
-  if (met.length === 0) {
+  const met = security.alternatives.filter((requirement) =>
+    requirement.every(({ scheme }) => accepted.has(scheme)),
+  )
+  const [first] = met
+  if (!first) {
     const detail =
       accepted.size > 0 ? 'no alternative is met by the credentials that came' : 'no credential came'
-    return denyWith('authenticate', 'credential_missing', detail, { challenges: challenges.missing })
+    return denyWith('authenticate', 'credential_missing', detail, {
+      challenges: challengesOf(security, verdicts),
+    })
   }
-  return allow({ principal: principalOf(met, accepted), met })
+  const requirement = met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first
+  return allow({ principal: principalOf(requirement, accepted), requirement })
 }
 
-/** The caller, from the first scheme of the first alternative met; `{}` alone leaves it anonymous. */
-function principalOf(met: readonly RequirementPlan[], accepted: ReadonlyMap<string, Identity>): Principal {
-  const requirement = met.find((candidate) => candidate.length > 0)
-  const first = requirement?.[0]
-  const identity = first && accepted.get(first.scheme)
-  if (!requirement || !identity) return anonymous
-  return { ...identity, schemes: requirement.map(({ scheme }) => scheme) }
+/** The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong. */
+function badCredential(
+  security: LinkedSecurity,
+  verdicts: readonly Verdict[],
+  acceptedPlaces: ReadonlySet<string>,
+): Denial | null {
+  const faultyPlaces = new Map<string, string>()
+  const invalidPlaces = new Map<string, string>()
+  for (const [index, verdict] of verdicts.entries()) {
+    const { place } = security.schemes[index] as LinkedScheme
+    if (acceptedPlaces.has(place)) continue
+    if (verdict.kind === 'fault') faultyPlaces.set(place, verdict.detail)
+    else if (verdict.kind === 'invalid' && !invalidPlaces.has(place)) invalidPlaces.set(place, verdict.detail)
+  }
+  // Another scheme might have accepted what this one refused, had it been able to judge.
+  for (const place of faultyPlaces.keys()) invalidPlaces.delete(place)
+  const [invalid] = invalidPlaces.values()
+  if (invalid !== undefined)
+    return denyWith('authenticate', 'credential_invalid', invalid, {
+      challenges: challengesOf(security, verdicts),
+    })
+  const [fault] = faultyPlaces.values()
+  return fault === undefined
+    ? null
+    : denyWith('authenticate', 'verifier_unavailable', fault, { retryAfterSeconds })
+}
+
+/** One challenge for each way in: with its error where the credential was wrong (RFC 9110 11.6.1). */
+function challengesOf({ schemes }: LinkedSecurity, verdicts: readonly Verdict[]): readonly string[] {
+  const challenges = schemes.flatMap(({ challenges: own }, index) =>
+    verdicts[index]?.kind === 'invalid' ? own.invalid : own.missing,
+  )
+  return [...new Set(challenges)]
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Json } from '../../base/json.ts'
-import type { SchemePlan } from '../../program/program.ts'
+import type { JwtPlan } from '../../program/schemes.ts'
 import { judgeAccessToken } from './judge-access-token.ts'
 
 const nowSeconds = 1_800_000_000
-const plan: SchemePlan = {
+const plan: JwtPlan = {
   kind: 'jwt',
   issuers: ['https://a.example', 'https://b.example'],
   audiences: ['https://api.example'],

@@ -1,18 +1,15 @@
 import type { JsonObject } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
-import type { SchemePlan } from '../../program/program.ts'
+import type { JwtPlan } from '../../program/schemes.ts'
 import type { SeenToken } from '../ports.ts'
-import type { Principal } from '../principal.ts'
+import type { Identity } from '../principal.ts'
 
 export type Judgement =
   | { readonly kind: 'accepted'; readonly identity: Identity }
   | { readonly kind: 'invalid'; readonly detail: string }
 
-/** What one verified token says about its bearer. */
-export type Identity = Omit<Principal, 'schemes'>
-
 type Signed = Extract<SeenToken, { kind: 'signed' }>
-type Check = (seen: Signed, plan: SchemePlan, nowSeconds: number) => string | null
+type Check = (seen: Signed, plan: JwtPlan, nowSeconds: number) => string | null
 
 /** Latest instant a NumericDate may name: the end of the year 9999. */
 const maxNumericDate = 253_402_300_799
@@ -37,7 +34,7 @@ const checks: readonly Check[] = [
  * @param nowMs epoch milliseconds
  * @see RFC 7519 4.1, RFC 9068 4, RFC 8725 3
  */
-export function judgeAccessToken(seen: Signed, plan: SchemePlan, nowMs: number): Judgement {
+export function judgeAccessToken(seen: Signed, plan: JwtPlan, nowMs: number): Judgement {
   const nowSeconds = nowMs / 1000
   for (const check of checks) {
     const wrong = check(seen, plan, nowSeconds)
@@ -47,7 +44,7 @@ export function judgeAccessToken(seen: Signed, plan: SchemePlan, nowMs: number):
 }
 
 // RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
-function issuerIsConfigured({ claims, issuer }: Signed, plan: SchemePlan): string | null {
+function issuerIsConfigured({ claims, issuer }: Signed, plan: JwtPlan): string | null {
   if (claims.iss !== issuer) return 'iss is not the issuer whose key verified the token'
   return plan.issuers.includes(issuer) ? null : 'iss is not configured for this scheme'
 }
@@ -67,7 +64,7 @@ function typeIsAccessToken({ type, claims }: Signed): string | null {
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash']
 
 // RFC 7519 4.1.3. ATTACK: A7.
-function audienceIsOurs({ claims }: Signed, plan: SchemePlan): string | null {
+function audienceIsOurs({ claims }: Signed, plan: JwtPlan): string | null {
   const audience = claims.aud
   if (audience === undefined) return 'aud is missing'
   const values: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
@@ -77,7 +74,7 @@ function audienceIsOurs({ claims }: Signed, plan: SchemePlan): string | null {
 }
 
 // RFC 7519 4.1.4. ATTACK: A6, exp missing, a string, a fraction or beyond any calendar.
-function notExpired({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+function notExpired({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
   const expires = claims.exp
   if (expires === undefined) return 'exp is missing'
   if (!isNumericDate(expires)) return 'exp is not a date'
@@ -85,7 +82,7 @@ function notExpired({ claims }: Signed, plan: SchemePlan, nowSeconds: number): s
 }
 
 // RFC 7519 4.1.5, 4.1.6
-function notBeforeItsTime({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+function notBeforeItsTime({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
   for (const name of ['nbf', 'iat']) {
     const from = claims[name]
     if (from === undefined) continue
@@ -95,7 +92,7 @@ function notBeforeItsTime({ claims }: Signed, plan: SchemePlan, nowSeconds: numb
   return null
 }
 
-function notTooOld({ claims }: Signed, plan: SchemePlan, nowSeconds: number): string | null {
+function notTooOld({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
   if (plan.maxTokenAgeSeconds === null) return null
   const issued = claims.iat
   if (!isNumericDate(issued)) return 'iat is missing and a maximum age is configured'

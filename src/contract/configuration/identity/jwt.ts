@@ -1,8 +1,7 @@
-import { parseDuration } from '../../base/duration.ts'
-import type { Section } from '../section.ts'
-import type { IdentityEntry } from './configuration.ts'
-import { keys } from './keys.ts'
-import { isLoopback, notInThisVersion } from './listen.ts'
+import { parseDuration } from '../../../base/duration.ts'
+import type { Section } from '../../section.ts'
+import type { IdentityEntry } from '../configuration.ts'
+import { isLoopback } from '../listen.ts'
 
 /** RFC 7518 3.1, RFC 8037: signatures by a key pair. Shared secrets and `none` are not on offer (attacks A1, A2, A5). */
 const algorithms = [
@@ -18,23 +17,12 @@ const algorithms = [
   'EdDSA',
 ] as const
 const defaultAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
-const laterTypes = ['introspection', 'apiKey', 'mutualTLS', 'session', 'basic']
 const maxClockSkewMs = 60_000
 
-export function readIdentity(root: Section): { readonly [scheme: string]: IdentityEntry } {
-  const entries = root.members('identity').flatMap(([name, section]) => {
-    const entry = readEntry(section.expect(keys.identity))
-    return entry ? [[name, entry] as const] : []
-  })
-  return Object.fromEntries(entries)
-}
+/** Keys of an entry whose tokens are JSON Web Tokens, beside `type`. */
+export const jwtKeys = ['issuer', 'issuers', 'audience', 'algorithms', 'maxTokenAge', 'clockSkew'] as const
 
-function readEntry(section: Section): IdentityEntry | undefined {
-  if (!section.require('type', 'jwt')) return undefined
-  const type = section.get('type')
-  if (laterTypes.includes(type as string))
-    return notInThisVersion(section, 'type', `${type} has no verifier yet`)
-  if (section.choice('type', ['jwt']) === undefined) return undefined
+export function readJwt(section: Section): IdentityEntry | undefined {
   const issuers = readIssuers(section)
   const audiences = section.require('audience', '"https://api.example.com"')
     ? section.texts('audience')
@@ -45,13 +33,16 @@ function readEntry(section: Section): IdentityEntry | undefined {
   if (skewMs > maxClockSkewMs) section.wrong('clockSkew', 'at most 60s')
   if (!issuers || !audiences || audiences.length === 0 || !chosen) return undefined
   return {
-    type: 'jwt',
-    issuers,
-    audiences,
-    algorithms: chosen,
-    maxTokenAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000,
-    clockSkewSeconds: skewMs / 1000,
     position: section.position(),
+    secrets: {},
+    plan: {
+      kind: 'jwt',
+      issuers,
+      audiences,
+      algorithms: chosen,
+      maxTokenAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000,
+      clockSkewSeconds: skewMs / 1000,
+    },
   }
 }
 

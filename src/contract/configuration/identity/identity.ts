@@ -1,0 +1,39 @@
+import type { Section } from '../../section.ts'
+import type { IdentityEntry } from '../configuration.ts'
+import { notInThisVersion } from '../listen.ts'
+import { jwtKeys, readJwt } from './jwt.ts'
+
+interface EntryReader {
+  /** Keys it knows beside `type`. */
+  readonly keys: readonly string[]
+  /** @param env where secrets are looked up */
+  readonly read: (section: Section, env: NodeJS.ProcessEnv) => IdentityEntry | undefined
+}
+
+/** Every type of identity entry, and who reads it. `configuration.schema.json` holds the same, by a test. */
+export const entryReaders: { readonly [type: string]: EntryReader } = {
+  jwt: { keys: jwtKeys, read: readJwt },
+}
+const laterTypes = ['introspection', 'apiKey', 'mutualTLS', 'session', 'basic']
+
+export function readIdentity(
+  root: Section,
+  env: NodeJS.ProcessEnv,
+): { readonly [scheme: string]: IdentityEntry } {
+  const entries = root.members('identity').flatMap(([name, section]) => {
+    const entry = readEntry(section, env)
+    return entry ? [[name, entry] as const] : []
+  })
+  return Object.fromEntries(entries)
+}
+
+function readEntry(section: Section, env: NodeJS.ProcessEnv): IdentityEntry | undefined {
+  if (!section.require('type', 'jwt')) return undefined
+  const type = section.get('type')
+  if (laterTypes.includes(type as string))
+    return notInThisVersion(section, 'type', `${type} has no verifier yet`)
+  const known = section.choice('type', Object.keys(entryReaders))
+  const reader = known === undefined ? undefined : entryReaders[known]
+  if (!reader) return undefined
+  return reader.read(section.expect(['type', ...reader.keys]), env)
+}

@@ -1,0 +1,25 @@
+import type { OperationPlan, Program } from '../../program/program.ts'
+import type { SchemePlan } from '../../program/schemes.ts'
+import { linkJwt } from './access-token.ts'
+import type { LinkedSecurity } from './authenticate.ts'
+import type { LinkedScheme } from './scheme.ts'
+
+export function linkSecurity(program: Program, { security }: OperationPlan): LinkedSecurity {
+  const { alternatives } = security
+  const names = new Set(alternatives.flatMap((requirement) => requirement.map(({ scheme }) => scheme)))
+  const schemes = [...names].map((name) => {
+    const plan = Object.hasOwn(program.schemes, name) ? program.schemes[name] : undefined
+    // INVARIANT: A23, a scheme without a verifier never gets past the compiler.
+    if (!plan) throw new Error(`the program names a scheme it does not hold: ${name}`)
+    return linkScheme(name, plan)
+  })
+  return { alternatives, schemes }
+}
+
+/** Every kind of scheme and how it is judged. */
+function linkScheme(name: string, plan: SchemePlan): LinkedScheme {
+  switch (plan.kind) {
+    case 'jwt':
+      return linkJwt(name, plan)
+  }
+}

@@ -1,0 +1,49 @@
+import type { ClientCertificate } from '../../base/message.ts'
+import type { Client } from '../admit/client-address.ts'
+import type { Target } from '../normalize/target.ts'
+import type { FieldTable } from '../parse/head.ts'
+import type { Ports } from '../ports.ts'
+import type { Identity } from '../principal.ts'
+
+/** What one request shows to the schemes. Each part was read once, by an earlier stage. */
+export interface Presentation {
+  readonly method: string
+  readonly target: Target
+  readonly fields: FieldTable
+  readonly cookies: ReadonlyMap<string, readonly string[]>
+  /** Null when the client showed none. */
+  readonly certificate: ClientCertificate | null
+  readonly client: Client
+}
+
+/** What one scheme finds in a request. */
+export type Verdict =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'accepted'; readonly identity: Identity }
+  /** Wrong in a way no waiting will mend. */
+  | { readonly kind: 'invalid'; readonly detail: string }
+  /** Could not be judged: what is needed for it is not to be had. */
+  | { readonly kind: 'fault'; readonly detail: string }
+
+export const missing: Verdict = { kind: 'missing' }
+
+/** One scheme that an operation demands, made ready to judge what a request presents for it. */
+export interface LinkedScheme {
+  readonly name: string
+  /**
+   * Where its credential stands, e.g. `authorization: bearer`. Schemes of one place read one credential: if any of
+   * them accepts it, it is accepted; if none does, it is a bad credential, whatever stands in other places.
+   */
+  readonly place: string
+  readonly challenges: Challenges
+  /** At once when what is needed is at hand; a promise only for a miss. Never rejects. */
+  readonly judge: (presented: Presentation, ports: Ports, nowMs: number) => Verdict | Promise<Verdict>
+}
+
+/** Values of `WWW-Authenticate` (RFC 9110 11.6.1), by what is wrong; made once. */
+export interface Challenges {
+  readonly missing: readonly string[]
+  readonly invalid: readonly string[]
+  /** The credential is good and lacks scopes; null where the scheme has no word for that. */
+  readonly scope: ((scopes: readonly string[]) => string) | null
+}
