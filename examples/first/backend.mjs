@@ -6,7 +6,8 @@ const server = createServer(async (request, response) => {
   let body = ''
   for await (const chunk of request) body += chunk
   if (request.method === 'POST') notes.unshift(JSON.parse(body))
-  const answer = request.method === 'POST' ? notes[0] : request.url.startsWith('/notes') ? notes : { up: true }
+  const answer =
+    request.method === 'POST' ? notes[0] : request.url.startsWith('/notes') ? notes : { up: true }
   response.writeHead(request.method === 'POST' ? 201 : 200, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(answer))
 })

@@ -14,7 +14,7 @@ export interface Extension {
   readonly cors: CorsPlan | undefined
 }
 
-const keys = ['limits', 'authorize', 'validate', 'timeout', 'maxBody', 'addresses', 'cors']
+export const extensionKeys = ['limits', 'authorize', 'validate', 'timeout', 'maxBody', 'addresses', 'cors']
 const defaultMaxBodyBytes = 1024 ** 2
 export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
 const nothing: Extension = {
@@ -32,7 +32,7 @@ const nothing: Extension = {
  * contract may come from other hands than the gate.
  */
 export function readExtension(parent: Section, allowWeakening: boolean): Extension {
-  const section = parent.child('x-portcullis')?.expect(keys)
+  const section = parent.child('x-portcullis')?.expect(extensionKeys)
   if (!section) return nothing
   const validate = section.child('validate')?.expect(['requests'])
   const validateRequests = validate?.choice('requests', ['enforce', 'report'])
