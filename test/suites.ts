@@ -37,7 +37,7 @@ export const suites: readonly Suite[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'], needs: [] },
   { name: 'laws', files: ['test/laws/*.test.ts'], needs: [] },
   { name: 'unit', files: ['src/**/*.test.ts'], needs: [] },
-  { name: 'docs', files: ['test/docs/*.test.ts'], needs: [] },
+  { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
