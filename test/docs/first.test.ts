@@ -17,12 +17,14 @@ let issuer: TestIssuer
 let gate: RunningCommand
 let backend: ReturnType<typeof spawn>
 let origin: string
+let upstream: string
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-first-'))
   cpSync(join(project, 'examples/first'), folder, { recursive: true })
   issuer = await startIssuer()
   const port = await freePort()
+  upstream = `http://127.0.0.1:${port}`
   const written = await portcullis(['init', 'openapi.yaml'], { cwd: folder })
   assert.equal(written.code, 0, written.stderr)
   assert.match(written.stdout, /It starts as it is/)
@@ -30,7 +32,7 @@ before(async () => {
   const text = readFileSync(file, 'utf8')
     .replace('https://login.example.com', issuer.issuer)
     .replace('audience: "https://api.example.com"', `audience: "${audience}"`)
-    .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
+    .replace('http://127.0.0.1:3000', upstream)
     .replace('port: 8443', 'port: 0')
     .replace('port: 9901', 'port: 0')
   writeFileSync(file, text)
@@ -77,7 +79,13 @@ test('check finds what init wrote sound, and explain tells the policy', async ()
   assert.match(checked.stdout, /3 operations: 2 authenticated, 1 public/)
   const explained = await portcullis(['explain', 'createNote'], { cwd: folder })
   assert.equal(explained.code, 0)
-  assert.match(explained.stdout, /unknown fields are refused/)
+  const golden =
+    /```text\n([\s\S]*?)```/.exec(readFileSync(join(project, 'docs/explain.md'), 'utf8'))?.[1] ?? ''
+  const told = explained.stdout
+    .replace(issuer.issuer, 'https://login.example.com')
+    .replace(upstream, 'http://127.0.0.1:3000')
+    .replace(new URL(upstream).host, '127.0.0.1:3000')
+  assert.equal(told, golden)
 })
 
 test('the first request that is denied, and the first that passes', async () => {
