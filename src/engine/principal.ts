@@ -79,7 +79,11 @@ export function lackingScopes(
   requirement: RequirementPlan,
   identities: ReadonlyMap<string, Identity>,
 ): readonly string[] {
-  return requirement.flatMap(({ scheme, scopes }) =>
-    scopes.filter((scope) => !identities.get(scheme)?.scopes.has(scope)),
-  )
+  let lacking: readonly string[] = none
+  for (const { scheme, scopes } of requirement) {
+    const held = identities.get(scheme)?.scopes
+    for (const scope of scopes) if (!held?.has(scope)) lacking = [...lacking, scope]
+  }
+  return lacking
 }
+const none: readonly string[] = []

@@ -68,15 +68,12 @@ async function authenticateLater(
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const accepted = new Map<string, Identity>()
-  const acceptedPlaces = new Set<string>()
   for (const [index, verdict] of verdicts.entries()) {
-    if (verdict.kind !== 'accepted') continue
-    const { name, place } = security.schemes[index] as LinkedScheme
-    accepted.set(name, verdict.identity)
-    acceptedPlaces.add(place)
+    if (verdict.kind === 'accepted')
+      accepted.set((security.schemes[index] as LinkedScheme).name, verdict.identity)
   }
   if (accepted.size < verdicts.length) {
-    const bad = badCredential(security, verdicts, acceptedPlaces)
+    const bad = badCredential(security, verdicts)
     if (bad) return bad
   }
   const met = security.alternatives.filter((requirement) =>
@@ -95,11 +92,10 @@ export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[])
 }
 
 /** The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong. */
-function badCredential(
-  security: LinkedSecurity,
-  verdicts: readonly Verdict[],
-  acceptedPlaces: ReadonlySet<string>,
-): Denial | null {
+function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): Denial | null {
+  const acceptedPlaces = new Set(
+    security.schemes.filter((_, index) => verdicts[index]?.kind === 'accepted').map(({ place }) => place),
+  )
   const faultyPlaces = new Map<string, string>()
   const invalidPlaces = new Map<string, string>()
   for (const [index, verdict] of verdicts.entries()) {
