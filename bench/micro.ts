@@ -8,8 +8,10 @@ import { openJournal } from '../src/engine/outcome.ts'
 import { pipeline } from '../src/engine/pipeline.ts'
 import type { Ports } from '../src/engine/ports.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
+import { createProofReader } from '../src/identity/proof-reader.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { createMemoryReplays } from '../src/stores/memory-replays.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 import { contract } from './world.ts'
@@ -40,7 +42,12 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
   const thousand = linked(folder, 'thousand', manyOperations(folder, 1000), issuer.issuer)
   const tokens = createTokenVerifier(orders.program.schemes, registry)
   await tokens.started
-  const ports: Ports = { tokens, counters: createMemoryCounters() }
+  const ports: Ports = {
+    tokens,
+    proofs: createProofReader(),
+    replays: createMemoryReplays(),
+    counters: createMemoryCounters(),
+  }
   const get = request('/orders?status=open&limit=10', token)
   const last = (count: number) => request(`/api/group${(count - 1) % 10}/things${count - 1}/42`, token)
 

@@ -7,13 +7,15 @@ import type { InForce } from '../gateway/data-plane.ts'
 import { type Addresses, openGateway } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { createUpstreams } from '../gateway/upstreams.ts'
+import { type AccessTokens, createAccessTokens } from '../identity/access-tokens.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
-import { createTokenVerifier } from '../identity/token-verifier.ts'
+import { createProofReader } from '../identity/proof-reader.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { createLog } from '../sinks/log.ts'
 import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
+import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -50,6 +52,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const log = createLog(options.log)
   const metrics = createMetrics()
   const counters = createMemoryCounters()
+  const replays = createMemoryReplays()
+  const proofs = createProofReader()
   const issuers = new IssuerRegistry(({ event, ...fields }) => {
     log.event(event, fields)
     announceReady()
@@ -68,6 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
 
   const first = enforce(compiled.program, settings)
+  let tokensInForce = first.tokens
   const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
     first.release()
     throw startErrorFrom(error)
@@ -85,15 +90,15 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   return { addresses, ready, reload, stop }
 
-  function enforce(program: Program, current: Settings): InForce & { readonly started: Promise<void> } {
+  function enforce(program: Program, current: Settings): InForce & { readonly tokens: AccessTokens } {
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
-    const tokens = createTokenVerifier(program.schemes, issuers)
+    const tokens = createAccessTokens(program, current, issuers, announceReady)
     return {
       linked,
       upstreams,
-      ports: { tokens, counters },
-      started: tokens.started,
+      ports: { tokens, proofs, replays, counters },
+      tokens,
       release() {
         tokens.stop()
         upstreams.destroy()
@@ -121,10 +126,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   function unready(): readonly string[] {
     if (stopping) return ['stopping']
-    return issuers
-      .status()
-      .filter((status) => !status.ready)
-      .map(({ issuer }) => `waiting for the keys of ${issuer}`)
+    return [
+      ...issuers
+        .status()
+        .filter((status) => !status.ready)
+        .map(({ issuer }) => `waiting for the keys of ${issuer}`),
+      ...tokensInForce.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+    ]
   }
 
   function announceReady(): void {
@@ -158,8 +166,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
       const fresh = enforce(program, next)
-      await fresh.started
+      await fresh.tokens.started
       gateway.swap(fresh, next)
+      tokensInForce = fresh.tokens
       const restartNeeded = needsRestart(settings, next)
       settings = next
       watchAll(files, next)

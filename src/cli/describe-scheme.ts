@@ -1,11 +1,20 @@
-import type { SchemePlan } from '../program/schemes.ts'
+import type { AccessTokenPlan, SchemePlan } from '../program/schemes.ts'
 
 /** How a scheme is verified, in one line for people. */
 export function describeScheme(scheme: SchemePlan): string {
   switch (scheme.kind) {
-    case 'jwt': {
-      const age = scheme.maxTokenAgeSeconds === null ? '' : `, at most ${scheme.maxTokenAgeSeconds} s old`
-      return `JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${age}`
-    }
+    case 'jwt':
+      return `JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${demands(scheme)}`
+    case 'introspection':
+      return `token that ${scheme.issuers.join(' or ')} calls active for ${scheme.audiences.join(' or ')}, asked again after ${scheme.cacheSeconds} s${demands(scheme)}`
   }
+}
+
+function demands({ maxTokenAgeSeconds, senderConstraint, requiredClaims }: AccessTokenPlan): string {
+  const age = maxTokenAgeSeconds === null ? '' : `, at most ${maxTokenAgeSeconds} s old`
+  const bound = senderConstraint.length === 0 ? '' : `, bound by ${senderConstraint.join(' or ')}`
+  const claims = Object.entries(requiredClaims).map(([name, values]) =>
+    values === null ? `, with ${name}` : `, with ${name} ${values.join(' or ')}`,
+  )
+  return age + bound + claims.join('')
 }

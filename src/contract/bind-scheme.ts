@@ -10,11 +10,12 @@ export interface DefinedScheme {
   readonly scopes: ReadonlySet<string> | null
 }
 
-const tokens: readonly SchemePlan['kind'][] = ['jwt']
+const tokens: readonly SchemePlan['kind'][] = ['jwt', 'introspection']
 
 /** Which verifiers serve a scheme, by what OpenAPI calls it; the first is proposed to who has written none. */
 const verifiers: { readonly [kind: string]: readonly SchemePlan['kind'][] } = {
   'http bearer': tokens,
+  'http dpop': tokens,
   oauth2: tokens,
   openIdConnect: tokens,
 }
@@ -32,7 +33,8 @@ export function verifiersOf(kind: string): readonly SchemePlan['kind'][] {
 export function bindScheme(defined: DefinedScheme | null, { plan }: IdentityEntry): SchemePlan | string {
   if (defined !== null && !verifiersOf(defined.kind).includes(plan.kind))
     return `the contract says ${defined.kind}, and ${plan.kind} does not verify that`
-  return plan
+  // RFC 9449 7.1: the scheme's very name demands the proof.
+  return defined?.kind === 'http dpop' && 'issuers' in plan ? { ...plan, senderConstraint: ['dpop'] } : plan
 }
 
 export function readDefinedScheme(section: Section): DefinedScheme | undefined {

@@ -26,7 +26,6 @@ export interface CompileContext {
   readonly limits: LimitTable
   /** Indexes of the configuration's limits that apply to every operation. */
   readonly commonLimits: readonly number[]
-  /** Identity entries that are used, by the name the program uses. */
   /** Schemes that operations demand, by name. */
   readonly schemes: Map<string, BoundScheme>
 }
@@ -34,6 +33,8 @@ export interface CompileContext {
 /** Operations whose ids may still collide with those of other contracts. */
 export interface CompiledDocument {
   readonly operations: readonly OperationPlan[]
+  /** Null where the document could not be read. */
+  readonly about: { readonly basePath: string; readonly documentation: string | null } | null
   readonly lowering: SchemaLowering | null
 }
 
@@ -41,7 +42,7 @@ export interface CompiledDocument {
 export function compileDocument(entry: ContractEntry, context: CompileContext): CompiledDocument {
   const root = openDocument(entry, context)
   const dialect = root && dialectOf(root)
-  if (!root || !dialect) return { operations: [], lowering: null }
+  if (!root || !dialect) return { operations: [], about: null, lowering: null }
   root.expect(openApiKeys.root, 'extensions')
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
   const lowering = createSchemaLowering({
@@ -67,7 +68,9 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
       fix,
     })
   }
-  return { operations, lowering }
+  const { basePath } = compiler
+  const documentation = root.child('externalDocs')?.text('url') ?? null
+  return { operations, about: { basePath, documentation }, lowering }
 }
 
 function openDocument(entry: ContractEntry, { documents, report }: CompileContext): Section | null {
@@ -145,6 +148,11 @@ class DocumentCompiler {
     this.#base = basePathOf(entry, root)
   }
 
+  /** '' for the root. */
+  get basePath(): string {
+    return routeOf(this.#base, '').replace(/\/$/, '')
+  }
+
   compile(): readonly OperationPlan[] {
     const paths = this.#root.has('paths') ? this.#root.child('paths') : undefined
     if (!paths) {
@@ -218,6 +226,10 @@ class DocumentCompiler {
         stripSegments: this.#entry.stripBasePath ? this.#base.length : 0,
         upstream: this.#entry.upstream,
         security,
+        senderConstraints: levels.flatMap(({ senderConstraint }) =>
+          senderConstraint.length > 0 ? [senderConstraint] : [],
+        ),
+        stepUp: levels.flatMap(({ stepUp }) => stepUp ?? []),
         limits: [
           ...this.#context.commonLimits,
           ...this.#limits,

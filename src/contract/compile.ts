@@ -5,11 +5,13 @@ import type { OperationPlan, Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
 import type { Configuration } from './configuration/configuration.ts'
+import { isLoopback } from './configuration/listen.ts'
 import { readConfiguration } from './configuration/read-configuration.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { Documents } from './documents.ts'
 import { LimitTable } from './limit-table.ts'
 import { Report } from './report.ts'
+import { checkOwnOrigin, gatherResources } from './resources.ts'
 import { settleOperations } from './settle-operations.ts'
 
 export interface Compiled {
@@ -55,6 +57,8 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     compiled.map((document) => document.operations),
     report,
   )
+  const origin = configuration.publicUrl ?? loopbackOrigin(configuration)
+  checkOwnOrigin(origin, operations, context.schemes, report)
   reportUnused(configuration, context)
   const settings = {
     ...configuration.settings,
@@ -72,6 +76,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     definitions,
     schemes: Object.fromEntries([...context.schemes].map(([name, { plan }]) => [name, plan])),
     limits: limits.limits,
+    resources: gatherResources(configuration.contracts, compiled, operations, context.schemes),
     upstreams: Object.fromEntries(
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
     ),
@@ -80,6 +85,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       addresses: configuration.addresses,
       hosts: configuration.hosts,
       publicUrl: configuration.publicUrl,
+      origin,
       limits: atTheDoor,
     },
   }
@@ -111,4 +117,10 @@ function summarize(operations: readonly OperationPlan[]): Summary {
     optional: count(({ security }) => security.alternatives.some((requirement) => requirement.length === 0)),
     decidedByConfiguration: count(({ security }) => security.decidedBy === 'configuration'),
   }
+}
+
+/** While listening on loopback, on a port that is known, clients can only mean this. */
+function loopbackOrigin({ settings: { listen } }: Configuration): string | null {
+  const { https } = listen
+  return https && isLoopback(https.host) && https.port !== 0 ? `https://localhost:${https.port}` : null
 }

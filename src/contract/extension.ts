@@ -1,5 +1,7 @@
 import { parseDuration, parseSize } from '../base/duration.ts'
-import type { AddressLists, CorsPlan, LimitPlan, SourcePosition } from '../program/program.ts'
+import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } from '../program/program.ts'
+import type { SenderConstraint } from '../program/schemes.ts'
+import { readSenderConstraint } from './configuration/identity/access-token.ts'
 import { readAddresses, readCors, readLimits } from './configuration/policy.ts'
 import type { Section } from './section.ts'
 
@@ -12,9 +14,21 @@ export interface Extension {
   readonly validateRequests: 'enforce' | 'report' | undefined
   readonly addresses: AddressLists | undefined
   readonly cors: CorsPlan | undefined
+  readonly senderConstraint: readonly SenderConstraint[]
+  readonly stepUp: StepUpPlan | undefined
 }
 
-export const extensionKeys = ['limits', 'authorize', 'validate', 'timeout', 'maxBody', 'addresses', 'cors']
+export const extensionKeys = [
+  'limits',
+  'authorize',
+  'validate',
+  'timeout',
+  'maxBody',
+  'addresses',
+  'cors',
+  'senderConstraint',
+  'stepUp',
+]
 const defaultMaxBodyBytes = 1024 ** 2
 export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
 const nothing: Extension = {
@@ -25,6 +39,8 @@ const nothing: Extension = {
   validateRequests: undefined,
   addresses: undefined,
   cors: undefined,
+  senderConstraint: [],
+  stepUp: undefined,
 }
 
 /**
@@ -50,6 +66,8 @@ export function readExtension(parent: Section, allowWeakening: boolean): Extensi
     validateRequests,
     addresses: readAddresses(section),
     cors: readCors(section),
+    senderConstraint: readSenderConstraint(section),
+    stepUp: readStepUp(section),
   }
 }
 
@@ -71,4 +89,11 @@ function readRules(section: Section): Extension['rules'] {
     expression,
     source: section.position('authorize'),
   }))
+}
+
+function readStepUp(parent: Section): StepUpPlan | undefined {
+  const section = parent.child('stepUp')?.expect(['acr', 'maxAge'])
+  if (!section) return undefined
+  const maxAgeMs = section.parsed('maxAge', parseDuration, 'a duration such as 300s')
+  return { acr: section.texts('acr') ?? [], maxAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000 }
 }

@@ -40,6 +40,11 @@ export interface DenialOf<R extends Reason> {
 export interface ClientParts {
   readonly credential_missing: Challenged
   readonly credential_invalid: Challenged
+  readonly proof_required: Challenged & {
+    /** For `DPoP-Nonce` (RFC 9449 8); null when no nonce is wanted. */
+    readonly dpopNonce: string | null
+  }
+  readonly step_up_required: Challenged
   readonly scope_missing: Challenged
   readonly method_not_allowed: { readonly allow: readonly string[] }
   readonly quota_exceeded: Retry

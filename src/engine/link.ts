@@ -7,6 +7,8 @@ import { linkSecurity } from './authenticate/link-security.ts'
 import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import { metadataPath, resourceMetadata } from './resource-metadata.ts'
+import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
 import { linkRules } from './rules/link-rules.ts'
@@ -46,8 +48,19 @@ export function link(program: Program): LinkedProgram {
     admission: linkAdmission(program),
     routes: buildRoutes(operations),
     operations,
-    ownRoutes: new Map(),
+    ownRoutes: linkOwnRoutes(program),
   }
+}
+
+function linkOwnRoutes(program: Program): OwnRoutes {
+  const { origin } = program.admission
+  if (origin === null) return new Map()
+  return new Map(
+    program.resources.map((resource) => [
+      metadataPath(resource),
+      metadataRoute(resourceMetadata(origin, program, resource)),
+    ]),
+  )
 }
 
 function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {

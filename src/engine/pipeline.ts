@@ -4,6 +4,7 @@ import type { LimitPlan } from '../program/program.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
+import { judgeStepUp } from './authenticate/step-up.ts'
 import { authorize } from './authorize/authorize.ts'
 import { allow, type Decision, type Denial, deny } from './decision.ts'
 import { composeForwarding } from './forward/compose-forwarding.ts'
@@ -108,6 +109,8 @@ export async function pipeline(
   if (!authenticated.allow) return denial(authenticated)
   const { principal } = authenticated.value
   journal.principal = principal
+  const stepUp = judgeStepUp(plan.stepUp, authenticated.value, operation.security.schemes, nowMs)
+  if (stepUp) return denial(stepUp)
 
   // limit: per caller and operation, all limits or none
   const quota = takeAll(operation.limits, ports, journal, client.address, nowMs)

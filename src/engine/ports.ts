@@ -7,34 +7,66 @@ import type { LimitPlan } from '../program/program.ts'
  */
 export interface Ports {
   readonly tokens: TokenVerifier
+  readonly proofs: ProofReader
+  readonly replays: ReplayMemory
   readonly counters: Counters
 }
 
-/** Verifies signatures of access tokens and binds each key to its issuer. Judges no claim but `iss`. */
+/** Learns who vouches for an access token, and what it says. Judges no claim but `iss`. */
 export interface TokenVerifier {
   /**
    * @param scheme name of the scheme in the program; its issuers and algorithms apply
-   * @param token the credential as it stood after `Bearer `, already of the form of a compact JWS
-   * @param nowMs epoch milliseconds, for the bounds on refetching
+   * @param token the credential as it stood after `Bearer ` or `DPoP `, of the form of a token68 (RFC 9110 11.2)
+   * @param nowMs epoch milliseconds, for the bounds on refetching and caches
    */
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken>
 }
 
+/** A token its issuer vouches for. */
+export interface VouchedToken {
+  /** `signed`: a signature holds (RFC 7515); `active`: the issuer said so when asked (RFC 7662). */
+  readonly kind: 'signed' | 'active'
+  /** Issuer whose key verified the signature, or who was asked. */
+  readonly issuer: string
+  readonly keyId: string | null
+  /** JOSE `typ`, lower case, without `application/`; null when absent. */
+  readonly type: string | null
+  readonly claims: JsonObject
+}
+
 export type SeenToken =
-  | {
-      readonly kind: 'signed'
-      /** Issuer whose key verified the signature; equal to `claims.iss`. */
-      readonly issuer: string
-      readonly keyId: string | null
-      readonly algorithm: string
-      /** JOSE `typ`, lower case, without `application/`; null when absent. */
-      readonly type: string | null
-      readonly claims: JsonObject
-    }
+  | VouchedToken
   /** Wrong in a way no waiting will mend. */
   | { readonly kind: 'invalid'; readonly detail: string }
-  /** Could not be judged: the issuer's keys are not to be had. */
+  /** Could not be judged: the issuer, or its keys, are not to be had. */
   | { readonly kind: 'fault'; readonly detail: string }
+
+/** Reads DPoP proofs and keeps nonces. Everything is at hand, so it answers at once. */
+export interface ProofReader {
+  /** @returns what a proof whose own signature holds says, or why it is none, as a text (RFC 9449 4.3, 1 to 7) */
+  read(proof: string): SignedProof | string
+  /** SHA-256 of a token, base64url (RFC 9449 4.3: `ath`). */
+  tokenHash(token: string): string
+  isCurrentNonce(nonce: string, nowMs: number): boolean
+  /** A nonce to hand out now (RFC 9449 8). */
+  nonce(nowMs: number): string
+}
+
+export interface SignedProof {
+  /** RFC 7638 thumbprint of the key in the proof, base64url. */
+  readonly keyThumbprint: string
+  readonly claims: JsonObject
+}
+
+/** Remembers what may be used only once. */
+export interface ReplayMemory {
+  /**
+   * @param key of bounded length, unique to the thing
+   * @param untilMs epoch milliseconds from which on it is refused for its age anyway
+   * @returns `full` when there is no room to remember it, which is a denial
+   */
+  use(key: string, untilMs: number, nowMs: number): 'first' | 'again' | 'full'
+}
 
 /** Token buckets. */
 export interface Counters {

@@ -32,6 +32,17 @@ export const reasons = {
     title: 'Invalid credential',
     meaning: 'A credential came and did not pass; which part was wrong is not told.',
   },
+  proof_required: {
+    status: 401,
+    title: 'Proof required',
+    meaning:
+      'The token is, or must be, bound to a key, and its sender has not shown to hold that key; or a DPoP nonce is wanted.',
+  },
+  step_up_required: {
+    status: 401,
+    title: 'Step-up required',
+    meaning: 'The operation demands that the user authenticates better, or again (RFC 9470).',
+  },
   credential_ambiguous: {
     status: 400,
     title: 'Ambiguous credentials',

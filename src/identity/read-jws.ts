@@ -9,6 +9,8 @@ export interface ReadJws {
   /** `typ`, lower case, without `application/`. */
   readonly type: string | null
   readonly claims: JsonObject
+  /** The protected header, for what only some kinds of token carry there. */
+  readonly header: JsonObject
   /** What the signature is over: `header.payload`. */
   readonly signed: Buffer
   readonly signature: Buffer
@@ -53,6 +55,7 @@ export function readJws(token: string): ReadJws | string {
     keyId: kid ?? null,
     type: typ === undefined ? null : typ.toLowerCase().replace(/^application\//, ''),
     claims,
+    header: protectedHeader,
     signed: Buffer.from(`${parts[0]}.${parts[1]}`, 'latin1'),
     signature,
   }

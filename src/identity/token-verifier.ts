@@ -1,17 +1,17 @@
 import { hash } from 'node:crypto'
-import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
+import type { SeenToken, TokenVerifier, VouchedToken } from '../engine/ports.ts'
 import type { Program } from '../program/program.ts'
 import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
+import { makeRoom } from './bounded-cache.ts'
 import type { FoundKeys, IssuerKeys } from './issuer-keys.ts'
 import type { IssuerRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
 
 type Schemes = Program['schemes']
-type SignedToken = Extract<SeenToken, { kind: 'signed' }>
 
 interface CachedToken {
-  readonly seen: SignedToken
+  readonly seen: VouchedToken
   /** Keys it was verified with; another generation verifies anew, so that a removed key stops working (A11). */
   readonly generation: number
   readonly expiresMs: number
@@ -109,20 +109,20 @@ class JwtVerifier implements RunningTokenVerifier {
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
       return this.#refuse(cacheKey, found.generation)
     const { keyId, type, claims } = jws
-    const seen: SignedToken = { kind: 'signed', issuer, keyId, algorithm: jws.algorithm, type, claims }
+    const seen: VouchedToken = { kind: 'signed', issuer, keyId, type, claims }
     this.#remember(cacheKey, seen, found.generation)
     return seen
   }
 
-  #remember(cacheKey: string, seen: SignedToken, generation: number): void {
+  #remember(cacheKey: string, seen: VouchedToken, generation: number): void {
     const { exp } = seen.claims
     if (typeof exp !== 'number') return
-    makeRoom(this.#cache)
+    makeRoom(this.#cache, maxCached)
     this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + longExpiredMs })
   }
 
   #refuse(cacheKey: string, generation: number): SeenToken {
-    makeRoom(this.#refused)
+    makeRoom(this.#refused, maxCached)
     this.#refused.set(cacheKey, generation)
     return invalid(wrongSignature)
   }
@@ -130,14 +130,8 @@ class JwtVerifier implements RunningTokenVerifier {
 
 const wrongSignature = 'the signature is wrong'
 
-function makeRoom(cache: Map<string, unknown>): void {
-  if (cache.size < maxCached) return
-  const [oldest] = cache.keys()
-  if (oldest !== undefined) cache.delete(oldest)
-}
-
 function issuersOf(schemes: Schemes): ReadonlySet<string> {
-  return new Set(Object.values(schemes).flatMap(({ issuers }) => issuers))
+  return new Set(Object.values(schemes).flatMap((plan) => (plan.kind === 'jwt' ? plan.issuers : [])))
 }
 
 function invalid(detail: string): SeenToken {

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../base/json.ts'
-import type { SchemePlan } from './schemes.ts'
+import type { SchemePlan, SenderConstraint } from './schemes.ts'
 
 /**
  * The compiled policy: everything that could be decided before the first request, as frozen plain data.
@@ -17,6 +17,20 @@ export interface Program {
   readonly limits: readonly LimitPlan[]
   readonly upstreams: { readonly [name: string]: UpstreamPlan }
   readonly admission: AdmissionPlan
+  /** What is served as metadata of protected resources: one for each contract that takes access tokens. */
+  readonly resources: readonly ResourcePlan[]
+}
+
+/** An API that takes access tokens, as clients discover it (RFC 9728 2). */
+export interface ResourcePlan {
+  readonly contract: string
+  /** Base path; '' for the root. */
+  readonly path: string
+  /** Schemes of access tokens that its operations demand. */
+  readonly schemes: readonly string[]
+  readonly scopes: readonly string[]
+  /** `externalDocs` of the document; null without. */
+  readonly documentation: string | null
 }
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE' | 'QUERY'
@@ -40,6 +54,10 @@ export interface OperationPlan {
   readonly stripSegments: number
   readonly upstream: string
   readonly security: SecurityPlan
+  /** Of each list one way is needed in which a token is bound to its sender (RFC 9449, RFC 8705). */
+  readonly senderConstraints: readonly (readonly SenderConstraint[])[]
+  /** All must be met (RFC 9470). */
+  readonly stepUp: readonly StepUpPlan[]
   /** Indexes into `Program.limits` of every limit that applies, address limits that are global excepted. */
   readonly limits: readonly number[]
   readonly parameters: readonly ParameterPlan[]
@@ -79,6 +97,14 @@ export interface SecurityPlan {
 
 /** Schemes of one alternative; all must hold. Empty: anonymous callers pass (authentication is optional). */
 export type RequirementPlan = readonly { readonly scheme: string; readonly scopes: readonly string[] }[]
+
+/** How well and how lately the user must have authenticated. */
+export interface StepUpPlan {
+  /** One of these must stand in `acr`; empty: any. */
+  readonly acr: readonly string[]
+  /** Longest time since `auth_time`; null: any. */
+  readonly maxAgeSeconds: number | null
+}
 
 export interface LimitPlan {
   readonly name: string
@@ -169,8 +195,10 @@ export interface AdmissionPlan {
   readonly addresses: AddressLists
   /** Acceptable `Host` values, lower case, with or without port; empty accepts any. */
   readonly hosts: readonly string[]
-  /** Origin that clients use, e.g. `https://api.example.com`; null when unknown. */
+  /** Origin that clients use, as configured; it is also an acceptable `Host`. */
   readonly publicUrl: string | null
+  /** Own origin for what must name it (`htu`, metadata): `publicUrl`, else that of loopback; null when unknown. */
+  readonly origin: string | null
   /** Indexes into `Program.limits` of the limits every request draws from before any cryptography. */
   readonly limits: readonly number[]
 }

@@ -3,16 +3,39 @@
  * and how it is judged; every kind has one file in `contract/configuration/identity/`, one in `engine/authenticate/`
  * and one verifier behind a port. Secrets of a scheme are in the settings, never here.
  */
-export type SchemePlan = JwtPlan
+export type SchemePlan = JwtPlan | IntrospectionPlan
 
-/** A JSON Web Token, verified against keys of its issuer. */
-export interface JwtPlan {
-  readonly kind: 'jwt'
+/** What every access token must say, whoever vouches for it. */
+export interface AccessTokenPlan {
   readonly issuers: readonly string[]
   /** Any one of them must stand in `aud`. Never empty. */
   readonly audiences: readonly string[]
-  readonly algorithms: readonly string[]
   /** Largest `exp - iat` accepted, in seconds; null when not limited. */
   readonly maxTokenAgeSeconds: number | null
   readonly clockSkewSeconds: number
+  /** Claims that must be there, with one of these values; null: with any. */
+  readonly requiredClaims: { readonly [claim: string]: readonly string[] | null }
+  /** Member names that lead to the claim that lists roles, e.g. `realm_access`, `roles`. */
+  readonly rolesClaim: readonly string[]
+  /** A token must be bound in one of these ways; empty: a plain bearer token will do. */
+  readonly senderConstraint: readonly SenderConstraint[]
+  /** A DPoP proof must carry a nonce of ours (RFC 9449 9). */
+  readonly dpopNonce: boolean
+}
+
+/** How a token can be bound to a key of its holder: a DPoP proof (RFC 9449), a client certificate (RFC 8705). */
+export type SenderConstraint = 'dpop' | 'mutualTLS'
+
+/** A JSON Web Token, verified against keys of its issuer. */
+export interface JwtPlan extends AccessTokenPlan {
+  readonly kind: 'jwt'
+  readonly algorithms: readonly string[]
+}
+
+/** An opaque token that its issuer is asked about (RFC 7662). */
+export interface IntrospectionPlan extends AccessTokenPlan {
+  readonly kind: 'introspection'
+  readonly clientId: string
+  /** Longest time an answer is used again, in seconds; never beyond the token's `exp`. 0: never. */
+  readonly cacheSeconds: number
 }

@@ -7,7 +7,7 @@ export interface AnswerStyle {
 
 const hsts = 'max-age=31536000; includeSubDomains'
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'"
-const exposed = 'RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
+const exposed = 'RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, WWW-Authenticate, DPoP-Nonce'
 
 /**
  * The fields every answer of the gateway carries, whoever wrote its body.

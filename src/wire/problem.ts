@@ -43,6 +43,8 @@ export function problemAnswer(
     }
     if ('challenges' in denial.client)
       for (const challenge of denial.client.challenges) fields.push('WWW-Authenticate', challenge)
+    if ('dpopNonce' in denial.client && denial.client.dpopNonce !== null)
+      fields.push('DPoP-Nonce', denial.client.dpopNonce)
     if ('allow' in denial.client) fields.push('Allow', denial.client.allow.join(', '))
     if ('retryAfterSeconds' in denial.client)
       fields.push('Retry-After', String(denial.client.retryAfterSeconds))

@@ -1,32 +1,57 @@
-import type { JwtPlan } from '../../program/schemes.ts'
-import type { SeenToken } from '../ports.ts'
-import { presentedBearer } from './credential.ts'
+import type { AccessTokenPlan } from '../../program/schemes.ts'
+import type { Ports, SeenToken } from '../ports.ts'
+import { type ConfirmationDemand, judgeConfirmation } from './confirmation.ts'
+import { presentedToken } from './credential.ts'
 import { judgeAccessToken } from './judge-access-token.ts'
-import { type Challenges, type LinkedScheme, missing, type Presentation, type Verdict } from './scheme.ts'
+import { type LinkedScheme, missing, type Presentation, type Verdict } from './scheme.ts'
+import { tokenChallenges } from './token-challenges.ts'
 
-/** A scheme whose credential is a JSON Web Token in `Authorization: Bearer` (RFC 6750, RFC 9068). */
-export function linkJwt(name: string, plan: JwtPlan): LinkedScheme {
+/** What is known of the place a token is shown at, beside its scheme. */
+export interface TokenSetting {
+  /** Ways of binding that the operation demands, see `OperationPlan.senderConstraints`. */
+  readonly constraints: ConfirmationDemand['constraints']
+  readonly origin: string | null
+  readonly metadataUrl: string | null
+}
+
+/** A scheme whose credential is an access token in `Authorization` (RFC 6750, RFC 9449 7, RFC 9068, RFC 7662). */
+export function linkAccessToken(name: string, plan: AccessTokenPlan, setting: TokenSetting): LinkedScheme {
+  const own = plan.senderConstraint.length > 0 ? [plan.senderConstraint] : []
+  const demand: ConfirmationDemand = {
+    constraints: [...own, ...setting.constraints],
+    dpopNonce: plan.dpopNonce,
+    origin: setting.origin,
+  }
   return {
     name,
-    place: 'authorization: bearer',
-    challenges: bearerChallenges,
-    judge({ fields }: Presentation, { tokens }, nowMs) {
-      const presented = presentedBearer(fields)
-      if (presented.kind === 'none') return missing
-      if (presented.kind === 'malformed') return { kind: 'invalid', detail: presented.detail }
-      const seen = tokens.verify(name, presented.token, nowMs)
+    place: 'authorization: access token',
+    challenges: tokenChallenges({
+      bearer: demand.constraints.every((ways) => ways.includes('mutualTLS')),
+      dpop: demand.constraints.some((ways) => ways.includes('dpop')),
+      metadataUrl: setting.metadataUrl,
+    }),
+    judge(presented: Presentation, ports: Ports, nowMs: number) {
+      const shown = presentedToken(presented.fields)
+      if (shown.kind === 'none') return missing
+      if (shown.kind === 'malformed') return { kind: 'invalid', detail: shown.detail }
+      const seen = ports.tokens.verify(name, shown.token, nowMs)
       return seen instanceof Promise ? seen.then(conclude) : conclude(seen)
 
       function conclude(token: SeenToken): Verdict {
-        return token.kind === 'signed' ? judgeAccessToken(token, plan, nowMs) : token
+        if (token.kind === 'invalid' || token.kind === 'fault') return token
+        const judged = judgeAccessToken(token, plan, nowMs)
+        if (judged.kind === 'invalid') return judged
+        return (
+          judgeConfirmation(
+            token,
+            shown as Extract<typeof shown, { kind: 'token' }>,
+            presented,
+            demand,
+            ports,
+            nowMs,
+          ) ?? judged
+        )
       }
     },
   }
-}
-
-/** RFC 6750 3, 3.1 */
-const bearerChallenges: Challenges = {
-  missing: ['Bearer realm="api"'],
-  invalid: ['Bearer realm="api", error="invalid_token"'],
-  scope: (scopes) => `Bearer realm="api", error="insufficient_scope", scope="${scopes.join(' ')}"`,
 }

@@ -4,26 +4,32 @@ import type { RequirementPlan } from '../../program/program.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
 import type { Ports, SeenToken, TokenVerifier } from '../ports.ts'
-import { linkJwt } from './access-token.ts'
+import { linkAccessToken } from './access-token.ts'
 import { authenticate, type LinkedSecurity } from './authenticate.ts'
 import type { LinkedScheme, Presentation } from './scheme.ts'
 
 const nowMs = 1_800_000_000_000
 const jwt = (name: string): LinkedScheme =>
-  linkJwt(name, {
-    kind: 'jwt',
-    issuers: [name.toUpperCase()],
-    audiences: ['api'],
-    algorithms: ['RS256'],
-    maxTokenAgeSeconds: null,
-    clockSkewSeconds: 5,
-  })
+  linkAccessToken(
+    name,
+    {
+      issuers: [name.toUpperCase()],
+      audiences: ['api'],
+      maxTokenAgeSeconds: null,
+      clockSkewSeconds: 5,
+      requiredClaims: {},
+      rolesClaim: ['roles'],
+      senderConstraint: [],
+      dpopNonce: false,
+    },
+    { constraints: [], origin: null, metadataUrl: null },
+  )
 
 /** A scheme with a place of its own: `X-Name: good`, `X-Name: down`. */
 const field = (name: string): LinkedScheme => ({
   name,
   place: `header: ${name}`,
-  challenges: { missing: [`${name} missing`], invalid: [`${name} invalid`], scope: null },
+  challenges: { missing: [`${name} missing`], invalid: () => [`${name} invalid`], scope: null, stepUp: null },
   judge({ fields }) {
     const value = fields.get(name)
     if (value === null) return { kind: 'missing' }
@@ -52,10 +58,15 @@ const tokens: TokenVerifier = {
     if (token === 'down') return { kind: 'fault', detail: 'keys are not to be had' }
     if (token !== scheme.toUpperCase()) return { kind: 'invalid', detail: 'wrong' }
     const claims = { iss: token, aud: 'api', exp: nowMs / 1000 + 60, sub: 's' }
-    return { kind: 'signed', issuer: token, keyId: 'k', algorithm: 'RS256', type: 'at+jwt', claims }
+    return { kind: 'signed', issuer: token, keyId: 'k', type: 'at+jwt', claims }
   },
 }
-const ports: Ports = { tokens, counters: { take: () => ({ allowed: true, states: [] }) } }
+const ports: Ports = {
+  tokens,
+  proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
+  replays: { use: () => 'full' },
+  counters: { take: () => ({ allowed: true, states: [] }) },
+}
 
 function presented(headers: readonly string[]): Presentation {
   const fields = parseFields(headers)

@@ -2,7 +2,7 @@ import type { RequirementPlan } from '../../program/program.ts'
 import { allow, type Decision, type Denial, denyWith } from '../decision.ts'
 import type { Ports } from '../ports.ts'
 import { anonymous, type Identity, lackingScopes, type Principal, principalOf } from '../principal.ts'
-import type { LinkedScheme, Presentation, Verdict } from './scheme.ts'
+import type { LinkedScheme, Presentation, Refusal, Verdict } from './scheme.ts'
 
 /** What an operation demands. */
 export interface LinkedSecurity {
@@ -97,20 +97,24 @@ function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): 
     security.schemes.filter((_, index) => verdicts[index]?.kind === 'accepted').map(({ place }) => place),
   )
   const faultyPlaces = new Map<string, string>()
-  const invalidPlaces = new Map<string, string>()
+  const invalidPlaces = new Map<string, Refusal>()
   for (const [index, verdict] of verdicts.entries()) {
     const { place } = security.schemes[index] as LinkedScheme
     if (acceptedPlaces.has(place)) continue
     if (verdict.kind === 'fault') faultyPlaces.set(place, verdict.detail)
-    else if (verdict.kind === 'invalid' && !invalidPlaces.has(place)) invalidPlaces.set(place, verdict.detail)
+    else if ((verdict.kind === 'invalid' || verdict.kind === 'unproven') && !invalidPlaces.has(place))
+      invalidPlaces.set(place, verdict)
   }
   // Another scheme might have accepted what this one refused, had it been able to judge.
   for (const place of faultyPlaces.keys()) invalidPlaces.delete(place)
-  const [invalid] = invalidPlaces.values()
-  if (invalid !== undefined)
-    return denyWith('authenticate', 'credential_invalid', invalid, {
-      challenges: challengesOf(security, verdicts),
-    })
+  const [refusal] = invalidPlaces.values()
+  if (refusal) {
+    const challenges = challengesOf(security, verdicts)
+    const { detail, dpopNonce = null } = refusal
+    return refusal.kind === 'invalid'
+      ? denyWith('authenticate', 'credential_invalid', detail, { challenges })
+      : denyWith('authenticate', 'proof_required', detail, { challenges, dpopNonce })
+  }
   const [fault] = faultyPlaces.values()
   return fault === undefined
     ? null
@@ -119,8 +123,11 @@ function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): 
 
 /** One challenge for each way in: with its error where the credential was wrong (RFC 9110 11.6.1). */
 function challengesOf({ schemes }: LinkedSecurity, verdicts: readonly Verdict[]): readonly string[] {
-  const challenges = schemes.flatMap(({ challenges: own }, index) =>
-    verdicts[index]?.kind === 'invalid' ? own.invalid : own.missing,
-  )
+  const challenges = schemes.flatMap(({ challenges: own }, index) => {
+    const verdict = verdicts[index]
+    return verdict?.kind === 'invalid' || verdict?.kind === 'unproven'
+      ? own.invalid(verdict.error ?? 'invalid_token')
+      : own.missing
+  })
   return [...new Set(challenges)]
 }

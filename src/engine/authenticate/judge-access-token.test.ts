@@ -12,6 +12,10 @@ const plan: JwtPlan = {
   algorithms: ['RS256'],
   maxTokenAgeSeconds: 3600,
   clockSkewSeconds: 5,
+  requiredClaims: { tenant: ['acme', 'other'] },
+  rolesClaim: ['realm_access', 'roles'],
+  senderConstraint: [],
+  dpopNonce: false,
 }
 const good: { readonly [claim: string]: Json } = {
   iss: 'https://a.example',
@@ -21,6 +25,8 @@ const good: { readonly [claim: string]: Json } = {
   sub: 'alice',
   client_id: 'app',
   scope: 'orders:read orders:write',
+  tenant: 'acme',
+  realm_access: { roles: ['admin'] },
 }
 
 function judge(claims: { readonly [claim: string]: Json | undefined }, type: string | null = 'at+jwt') {
@@ -32,7 +38,6 @@ function judge(claims: { readonly [claim: string]: Json | undefined }, type: str
       kind: 'signed',
       issuer: 'https://a.example',
       keyId: 'k1',
-      algorithm: 'RS256',
       type,
       claims: merged as never,
     },
@@ -44,9 +49,10 @@ function judge(claims: { readonly [claim: string]: Json | undefined }, type: str
 test('a sound access token names its bearer (RFC 9068 2.2)', () => {
   const judged = judge({})
   assert.ok(judged.kind === 'accepted')
-  const { subject, issuer, client, keyId, scopes } = judged.identity
+  const { subject, issuer, client, keyId, scopes, roles } = judged.identity
   assert.deepEqual([subject, issuer, client, keyId], ['alice', 'https://a.example', 'app', 'k1'])
   assert.deepEqual([...scopes], ['orders:read', 'orders:write'])
+  assert.deepEqual(roles, ['admin'])
 })
 
 const accepted: readonly (readonly [string, { readonly [claim: string]: Json | undefined }])[] = [
@@ -80,7 +86,9 @@ const refused: readonly (readonly [string, { readonly [claim: string]: Json | un
   ['A8 iss of another issuer of the scheme', { iss: 'https://b.example' }],
   ['A19 token_use of an ID token', { token_use: 'id' }],
   ['A19 refresh token', { typ: 'Refresh' }],
-  ['a bound token without its proof (RFC 7800)', { cnf: { jkt: 'x' } }],
+  ['a required claim missing', { tenant: undefined }],
+  ['a required claim with another value', { tenant: 'acme evil' }],
+  ['A19 a refresh token by its token_type', { token_type: 'refresh_token' }],
   ['sub as a number', { sub: 7 }],
   ['empty sub', { sub: '' }],
   ['scope as an object', { scope: { read: true } }],

@@ -1,21 +1,20 @@
 import type { JsonObject } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
-import type { JwtPlan } from '../../program/schemes.ts'
-import type { SeenToken } from '../ports.ts'
+import type { AccessTokenPlan } from '../../program/schemes.ts'
+import type { VouchedToken } from '../ports.ts'
 import type { Identity } from '../principal.ts'
 
 export type Judgement =
   | { readonly kind: 'accepted'; readonly identity: Identity }
   | { readonly kind: 'invalid'; readonly detail: string }
 
-type Signed = Extract<SeenToken, { kind: 'signed' }>
-type Check = (seen: Signed, plan: JwtPlan, nowSeconds: number) => string | null
+type Check = (seen: VouchedToken, plan: AccessTokenPlan, nowSeconds: number) => string | null
 
 /** Latest instant a NumericDate may name: the end of the year 9999. */
 const maxNumericDate = 253_402_300_799
 
 /**
- * The checks of an access token whose signature holds, in order; each answers what is wrong, or null.
+ * The checks of an access token that its issuer vouches for, in order; each answers what is wrong, or null.
  * They are made anew for every request, on cached tokens too (attack A15).
  */
 const checks: readonly Check[] = [
@@ -25,35 +24,41 @@ const checks: readonly Check[] = [
   notExpired,
   notBeforeItsTime,
   notTooOld,
-  notSenderConstrained,
+  hasRequiredClaims,
   claimsHaveTheirTypes,
 ]
 
 /**
- * Decides whether a token with a good signature is an access token for this API, now.
+ * Decides whether a token that its issuer vouches for is an access token for this API, now. Whose key it may be bound to
+ * is judged apart, see `judgeConfirmation`.
  * @param nowMs epoch milliseconds
- * @see RFC 7519 4.1, RFC 9068 4, RFC 8725 3
+ * @see RFC 7519 4.1, RFC 7662 2.2, RFC 9068 4, RFC 8725 3
  */
-export function judgeAccessToken(seen: Signed, plan: JwtPlan, nowMs: number): Judgement {
+export function judgeAccessToken(seen: VouchedToken, plan: AccessTokenPlan, nowMs: number): Judgement {
   const nowSeconds = nowMs / 1000
   for (const check of checks) {
     const wrong = check(seen, plan, nowSeconds)
     if (wrong !== null) return { kind: 'invalid', detail: wrong }
   }
-  return { kind: 'accepted', identity: identityOf(seen) }
+  return { kind: 'accepted', identity: identityOf(seen, plan) }
 }
 
 // RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
-function issuerIsConfigured({ claims, issuer }: Signed, plan: JwtPlan): string | null {
-  if (claims.iss !== issuer) return 'iss is not the issuer whose key verified the token'
+// An answer to an introspection need not repeat the issuer that gave it (RFC 7662 2.2).
+function issuerIsConfigured({ kind, claims, issuer }: VouchedToken, plan: AccessTokenPlan): string | null {
+  const unsaid = kind === 'active' && claims.iss === undefined
+  if (!unsaid && claims.iss !== issuer) return 'iss is not the issuer whose key verified the token'
   return plan.issuers.includes(issuer) ? null : 'iss is not configured for this scheme'
 }
 
 // RFC 8725 3.11, 3.12. ATTACK: A19, an ID token or refresh token used as an access token.
-function typeIsAccessToken({ type, claims }: Signed): string | null {
+function typeIsAccessToken({ type, claims }: VouchedToken): string | null {
   if (type !== null && type !== 'at+jwt' && type !== 'jwt') return 'typ is not that of an access token'
   if (type !== 'at+jwt' && idTokenClaims.some((claim) => claim in claims))
     return 'this looks like an ID token'
+  const tokenType = claims.token_type
+  if (tokenType !== undefined && !(typeof tokenType === 'string' && /^(?:bearer|dpop)$/i.test(tokenType)))
+    return 'token_type is not that of an access token'
   const use = claims.token_use
   if (use !== undefined && use !== 'access') return 'token_use is not access'
   const claimedType = claims.typ
@@ -64,7 +69,7 @@ function typeIsAccessToken({ type, claims }: Signed): string | null {
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash']
 
 // RFC 7519 4.1.3. ATTACK: A7.
-function audienceIsOurs({ claims }: Signed, plan: JwtPlan): string | null {
+function audienceIsOurs({ claims }: VouchedToken, plan: AccessTokenPlan): string | null {
   const audience = claims.aud
   if (audience === undefined) return 'aud is missing'
   const values: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
@@ -74,7 +79,7 @@ function audienceIsOurs({ claims }: Signed, plan: JwtPlan): string | null {
 }
 
 // RFC 7519 4.1.4. ATTACK: A6, exp missing, a string, a fraction or beyond any calendar.
-function notExpired({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
+function notExpired({ claims }: VouchedToken, plan: AccessTokenPlan, nowSeconds: number): string | null {
   const expires = claims.exp
   if (expires === undefined) return 'exp is missing'
   if (!isNumericDate(expires)) return 'exp is not a date'
@@ -82,7 +87,11 @@ function notExpired({ claims }: Signed, plan: JwtPlan, nowSeconds: number): stri
 }
 
 // RFC 7519 4.1.5, 4.1.6
-function notBeforeItsTime({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
+function notBeforeItsTime(
+  { claims }: VouchedToken,
+  plan: AccessTokenPlan,
+  nowSeconds: number,
+): string | null {
   for (const name of ['nbf', 'iat']) {
     const from = claims[name]
     if (from === undefined) continue
@@ -92,7 +101,7 @@ function notBeforeItsTime({ claims }: Signed, plan: JwtPlan, nowSeconds: number)
   return null
 }
 
-function notTooOld({ claims }: Signed, plan: JwtPlan, nowSeconds: number): string | null {
+function notTooOld({ claims }: VouchedToken, plan: AccessTokenPlan, nowSeconds: number): string | null {
   if (plan.maxTokenAgeSeconds === null) return null
   const issued = claims.iat
   if (!isNumericDate(issued)) return 'iat is missing and a maximum age is configured'
@@ -102,34 +111,53 @@ function notTooOld({ claims }: Signed, plan: JwtPlan, nowSeconds: number): strin
     : 'older than the maximum age'
 }
 
-// RFC 7800, RFC 9449 7, RFC 8705 3: a bound token without its proof is a stolen token. No proof is verified here.
-function notSenderConstrained({ claims }: Signed): string | null {
-  return 'cnf' in claims ? 'the token is bound to a key and came as a plain bearer token' : null
+function hasRequiredClaims({ claims }: VouchedToken, plan: AccessTokenPlan): string | null {
+  for (const [name, wanted] of Object.entries(plan.requiredClaims)) {
+    if (!Object.hasOwn(claims, name)) return `${name} is missing`
+    const said = claims[name]
+    const values: readonly unknown[] = Array.isArray(said) ? said : [said]
+    if (
+      wanted !== null &&
+      !values.some((value) => typeof value !== 'object' && wanted.includes(String(value)))
+    )
+      return `${name} has none of the values demanded`
+  }
+  return null
 }
 
-function claimsHaveTheirTypes({ claims }: Signed): string | null {
+function claimsHaveTheirTypes({ claims }: VouchedToken): string | null {
   for (const name of ['sub', 'client_id', 'azp']) {
     const value = claims[name]
     if (value !== undefined && (typeof value !== 'string' || value === '')) return `${name} is not a string`
   }
-  for (const name of ['scope', 'scp', 'roles']) {
+  for (const name of ['scope', 'scp']) {
     const value = claims[name]
     if (value !== undefined && typeof value !== 'string' && !isStrings(value)) return `${name} is not text`
   }
   return null
 }
 
-function identityOf({ claims, issuer, keyId }: Signed): Identity {
+function identityOf({ claims, issuer, keyId }: VouchedToken, { rolesClaim }: AccessTokenPlan): Identity {
   return {
     subject: text(claims.sub),
     issuer,
     client: text(claims.client_id) ?? text(claims.azp),
     keyId,
     scopes: new Set([...words(claims.scope), ...words(claims.scp)]),
-    roles: words(claims.roles),
+    roles: words(claimAt(claims, rolesClaim)),
     confirmation: isJsonObject(claims.cnf) ? (claims.cnf as JsonObject) : null,
     claims,
   }
+}
+
+/** The claim that member names lead to; undefined where the way ends early. */
+function claimAt(claims: JsonObject, path: readonly string[]): unknown {
+  let value: unknown = claims
+  for (const name of path) {
+    if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined
+    value = value[name]
+  }
+  return value
 }
 
 function isNumericDate(value: unknown): value is number {

@@ -20,10 +20,24 @@ export interface Presentation {
 export type Verdict =
   | { readonly kind: 'missing' }
   | { readonly kind: 'accepted'; readonly identity: Identity }
-  /** Wrong in a way no waiting will mend. */
-  | { readonly kind: 'invalid'; readonly detail: string }
+  | Refusal
   /** Could not be judged: what is needed for it is not to be had. */
   | { readonly kind: 'fault'; readonly detail: string }
+
+/** A credential that will not do, for a reason no waiting will mend. */
+export interface Refusal {
+  /** `unproven`: it may be good, but its sender has not shown to be its holder. */
+  readonly kind: 'invalid' | 'unproven'
+  /** For the operator only. */
+  readonly detail: string
+  /** Error of the challenge, where it is not the scheme's usual one. */
+  readonly error?: ChallengeError
+  /** For the `DPoP-Nonce` field (RFC 9449 8). */
+  readonly dpopNonce?: string
+}
+
+/** @see RFC 9449 7.1, 8 */
+export type ChallengeError = 'invalid_token' | 'invalid_dpop_proof' | 'use_dpop_nonce'
 
 export const missing: Verdict = { kind: 'missing' }
 
@@ -43,7 +57,9 @@ export interface LinkedScheme {
 /** Values of `WWW-Authenticate` (RFC 9110 11.6.1), by what is wrong; made once. */
 export interface Challenges {
   readonly missing: readonly string[]
-  readonly invalid: readonly string[]
+  readonly invalid: (error: ChallengeError) => readonly string[]
   /** The credential is good and lacks scopes; null where the scheme has no word for that. */
-  readonly scope: ((scopes: readonly string[]) => string) | null
+  readonly scope: ((scopes: readonly string[]) => readonly string[]) | null
+  /** The user must authenticate anew or better (RFC 9470 3); `parameters` begins with a comma. */
+  readonly stepUp: ((parameters: string) => readonly string[]) | null
 }

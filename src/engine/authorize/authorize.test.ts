@@ -10,7 +10,12 @@ type Grants = Readonly<Record<string, readonly string[]>>
 const schemes: readonly LinkedScheme[] = ['oauth', 'key'].map((name) => ({
   name,
   place: name,
-  challenges: { missing: [], invalid: [], scope: (scopes) => `${name} ${scopes.join(' ')}` },
+  challenges: {
+    missing: [],
+    invalid: () => [],
+    scope: (scopes) => [`${name} ${scopes.join(' ')}`],
+    stepUp: null,
+  },
   judge: () => ({ kind: 'missing' }),
 }))
 

@@ -16,7 +16,7 @@ export function authorize(
   if (lacking.length === 0) return authorized
   const challenges = requirement.flatMap(({ scheme, scopes }) => {
     const challenge = schemes.find(({ name }) => name === scheme)?.challenges.scope
-    return challenge && scopes.length > 0 ? [challenge(scopes)] : []
+    return challenge && scopes.length > 0 ? challenge(scopes) : []
   })
   return denyWith('authorize', 'scope_missing', `lacks ${lacking.join(' ')}`, { challenges })
 }

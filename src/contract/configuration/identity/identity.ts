@@ -1,6 +1,7 @@
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
 import { notInThisVersion } from '../listen.ts'
+import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
 
 interface EntryReader {
@@ -13,8 +14,9 @@ interface EntryReader {
 /** Every type of identity entry, and who reads it. `configuration.schema.json` holds the same, by a test. */
 export const entryReaders: { readonly [type: string]: EntryReader } = {
   jwt: { keys: jwtKeys, read: readJwt },
+  introspection: { keys: introspectionKeys, read: readIntrospection },
 }
-const laterTypes = ['introspection', 'apiKey', 'mutualTLS', 'session', 'basic']
+const laterTypes = ['apiKey', 'mutualTLS', 'session', 'basic']
 
 export function readIdentity(
   root: Section,
