@@ -2,7 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { contract, freePort, proxyCore, reachable, type World } from './world.ts'
+import { freePort } from '../test/harness/free-port.ts'
+import { contract, proxyCore, reachable, type World } from './world.ts'
 
 /** A proxy under measurement. */
 export interface Subject {

@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportSPKI, importJWK } from 'jose'
+import { freePort } from '../test/harness/free-port.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 
 /** What all subjects share: the upstream, the issuer, one token, one contract. */
@@ -25,15 +24,6 @@ export const contract = fileURLToPath(new URL('orders.yaml', import.meta.url))
 /** The proxies get the first core; load, upstream and issuer the second. */
 export const proxyCore = '0'
 export const otherCore = '1'
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 export async function startWorld(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type Provider from 'oidc-provider'
-import type { RequestContext } from 'oidc-provider'
+import type { Client, RequestContext } from 'oidc-provider'
 import { createGrantStore } from './grant-store.ts'
 import { accountName, loginPage } from './login-page.ts'
 import { close, listen } from './orders-api.ts'
@@ -129,6 +129,16 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_: RequestContext, client: Client) => client.clientId === parties.services.gate.id,
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_: RequestContext, client: Client, token: { readonly clientId: string }) =>
+          client.clientId === token.clientId,
+      },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32) },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => undefined,
@@ -139,8 +149,8 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
           return {
             scope: resource.scopes,
             audience: indicator,
-            accessTokenFormat: 'jwt',
-            jwt: { sign: { alg: 'ES256' } },
+            accessTokenFormat: resource.tokens,
+            ...(resource.tokens === 'jwt' && { jwt: { sign: { alg: 'ES256' } } }),
           }
         },
       },

@@ -5,10 +5,19 @@ export const ordersAudience = 'https://orders.example.com'
 /** Another API that trusts the same issuer. Its tokens must not open this gate. */
 export const billingAudience = 'https://billing.example.com'
 
-/** The APIs the authorization server issues tokens for, and their scopes. */
-export const resources: ReadonlyMap<string, { readonly scopes: string }> = new Map([
-  [ordersAudience, { scopes: 'orders:read orders:write' }],
-  [billingAudience, { scopes: 'orders:read orders:write' }],
+/** An API whose tokens are opaque: who takes one asks the issuer about it (RFC 7662). */
+export const ledgerAudience = 'https://ledger.example.com'
+
+/** An API the authorization server issues tokens for. */
+export interface Resource {
+  readonly scopes: string
+  readonly tokens: 'jwt' | 'opaque'
+}
+
+export const resources: ReadonlyMap<string, Resource> = new Map([
+  [ordersAudience, { scopes: 'orders:read orders:write', tokens: 'jwt' }],
+  [billingAudience, { scopes: 'orders:read orders:write', tokens: 'jwt' }],
+  [ledgerAudience, { scopes: 'orders:read orders:write', tokens: 'opaque' }],
 ])
 
 /** A service that gets tokens for itself (RFC 6749 4.4). */
@@ -32,6 +41,8 @@ export interface Parties {
     readonly report: ServiceClient
     /** Reads and writes, too fast. */
     readonly importer: ServiceClient
+    /** The gate itself, when it asks about opaque tokens. */
+    readonly gate: ServiceClient
   }
   readonly app: AppClient
 }
@@ -48,6 +59,7 @@ export function createParties(): Parties {
       shop: service('shop', 'orders:read orders:write'),
       report: service('report', 'orders:read'),
       importer: service('importer', 'orders:read orders:write'),
+      gate: service('gate', 'orders:read'),
     },
     // RFC 8252 7.3: loopback redirect of a native application; nothing listens there, the code is read off the redirect
     app: { id: 'shop-app', redirectUri: 'http://127.0.0.1/callback' },

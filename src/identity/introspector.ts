@@ -3,7 +3,7 @@ import { isJsonObject } from '../base/json.ts'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { IntrospectionPlan } from '../program/schemes.ts'
 import { makeRoom } from './bounded-cache.ts'
-import { fetchMetadata, getJson } from './issuer-metadata.ts'
+import { fetchMetadata, getJson, StatusError } from './issuer-metadata.ts'
 
 interface Remembered {
   readonly seen: SeenToken
@@ -87,6 +87,9 @@ export class Introspector implements TokenVerifier {
       })
       answer = fetched.document
     } catch (error) {
+      // RFC 6749 5.2: the request is at fault, and of the request only the token is the client's.
+      if (error instanceof StatusError && error.status === 400)
+        return { kind: 'invalid', detail: 'the issuer does not take it for one of its opaque tokens' }
       return fault(`introspection at ${this.issuer}: ${(error as Error).message}`)
     }
     const seen = readAnswer(answer, this.issuer)

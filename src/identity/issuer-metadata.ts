@@ -11,6 +11,16 @@ export interface Fetched {
   readonly maxAgeMs: number | null
 }
 
+/** The issuer answered with a status that is no success. */
+export class StatusError extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`the issuer answered ${status}`)
+    this.status = status
+  }
+}
+
 /** What is asked beyond a plain GET. */
 export interface Asking {
   readonly method?: 'POST'
@@ -64,7 +74,7 @@ export async function getJson(url: string, asking: Asking = {}): Promise<Fetched
     signal: AbortSignal.timeout(timeoutMs),
   })
   const bytes = await readBounded(body)
-  if (statusCode !== 200) throw new Error(`the issuer answered ${statusCode}`)
+  if (statusCode !== 200) throw new StatusError(statusCode)
   const read = readJson(bytes, { maxDepth: 16 })
   if (!read.ok) throw new Error('the issuer answered something that is no JSON')
   return { document: read.value, maxAgeMs: maxAgeOf(headers['cache-control']) }

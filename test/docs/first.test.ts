@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { portcullis, type RunningCommand, run, startRun } from '../harness/command.ts'
+import { freePort } from '../harness/free-port.ts'
 import { project } from '../harness/gate.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
 
@@ -109,15 +109,6 @@ test('the first request that is denied, and the first that passes', async () => 
   const listed = await curl('/notes', '-H', `Authorization: Bearer ${token}`)
   assert.deepEqual(listed, { status: 200, body: [{ text: 'hello' }] })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 async function reachable(port: number): Promise<void> {
   for (let waitedMs = 0; waitedMs < 5000; waitedMs += 20) {

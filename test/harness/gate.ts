@@ -43,6 +43,8 @@ export interface GateOptions {
   readonly issuer?: TestIssuer
   /** Do not wait for the keys. */
   readonly unready?: boolean
+  /** Replaces the whole configuration. */
+  readonly yaml?: (upstream: TestUpstream) => string
   /** Replaces listen.http. */
   readonly http?: string
 }
@@ -59,7 +61,7 @@ export async function startGate(options: GateOptions = {}): Promise<TestGate> {
   const configurationFile = join(folder, 'portcullis.yaml')
   const log: LogLine[] = []
   const configure = (yaml: string) => writeFileSync(configurationFile, yaml)
-  configure(configurationFor(options, upstream, issuer))
+  configure(options.yaml?.(upstream) ?? configurationFor(options, upstream, issuer))
   const gateway = await createGateway({
     configurationFile,
     log: (lines) => {
