@@ -7,6 +7,7 @@ import { type LinkedProgram, link } from '../src/engine/link.ts'
 import { openJournal } from '../src/engine/outcome.ts'
 import { pipeline } from '../src/engine/pipeline.ts'
 import type { Ports } from '../src/engine/ports.ts'
+import { noAuthorities } from '../src/identity/client-authorities.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { createProofReader } from '../src/identity/proof-reader.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
@@ -46,6 +47,7 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
     tokens,
     proofs: createProofReader(),
     replays: createMemoryReplays(),
+    certificates: noAuthorities,
     counters: createMemoryCounters(),
   }
   const get = request('/orders?status=open&limit=10', token)

@@ -2,12 +2,14 @@ import type { Server } from 'node:http'
 import { createAdminServer } from '../admin/admin.ts'
 import type { Compiled } from '../contract/compile.ts'
 import { link } from '../engine/link.ts'
+import type { Certificates } from '../engine/ports.ts'
 import type { Ending } from '../engine/record/ending.ts'
 import type { InForce } from '../gateway/data-plane.ts'
 import { type Addresses, openGateway } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { createUpstreams } from '../gateway/upstreams.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-tokens.ts'
+import { loadAuthorities, noAuthorities } from '../identity/client-authorities.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import { createProofReader } from '../identity/proof-reader.ts'
 import type { Program } from '../program/program.ts'
@@ -71,7 +73,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     resolveReady = resolve
   })
 
-  const first = enforce(compiled.program, settings)
+  const first = await enforce(compiled.program, settings)
   let tokensInForce = first.tokens
   const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
     first.release()
@@ -90,14 +92,18 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   return { addresses, ready, reload, stop }
 
-  function enforce(program: Program, current: Settings): InForce & { readonly tokens: AccessTokens } {
+  async function enforce(
+    program: Program,
+    current: Settings,
+  ): Promise<InForce & { readonly tokens: AccessTokens }> {
+    const certificates = await authoritiesOf(current)
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
     const tokens = createAccessTokens(program, current, issuers, announceReady)
     return {
       linked,
       upstreams,
-      ports: { tokens, proofs, replays, counters },
+      ports: { tokens, proofs, replays, certificates, counters },
       tokens,
       release() {
         tokens.stop()
@@ -165,7 +171,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return false
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
-      const fresh = enforce(program, next)
+      const fresh = await enforce(program, next)
       await fresh.tokens.started
       gateway.swap(fresh, next)
       tokensInForce = fresh.tokens
@@ -212,6 +218,17 @@ function soundOrThrow({ program, settings, diagnostics }: Compiled): Sound {
   throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)
 }
 
+/** @throws StartError when a file cannot be used after all */
+async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Certificates> {
+  const listener = https?.clientCa ? https : http
+  if (!listener?.clientCa) return noAuthorities
+  try {
+    return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
+  } catch (error) {
+    throw new StartError((error as Error).message)
+  }
+}
+
 function startErrorFrom(error: unknown): unknown {
   return error instanceof ListenError ? new StartError(error.message) : error
 }
@@ -226,15 +243,23 @@ function problemsOf(error: unknown): readonly string[] {
     )
 }
 
-function watchAll(files: FileWatch, { watched, listen: { https }, upstreams }: Settings): void {
+function watchAll(files: FileWatch, { watched, listen: { https, http }, upstreams }: Settings): void {
   const certificates = [https, ...Object.values(upstreams).map(({ tls }) => tls)].flatMap((pair) =>
     pair ? [pair.cert, pair.key] : [],
   )
-  files.watch([...new Set([...watched, ...certificates.filter((file) => file !== null)])])
+  const clients = [https, http].flatMap((listener) =>
+    listener ? [listener.clientCa, ...listener.clientCrl] : [],
+  )
+  const named = [...certificates, ...clients].filter((file) => file !== null)
+  files.watch([...new Set([...watched, ...named])])
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
   const addresses = ({ listen: { https, http, admin } }: Settings) =>
-    JSON.stringify([https && [https.host, https.port], http, admin])
+    JSON.stringify([
+      https && [https.host, https.port, https.clientCa !== null],
+      http && [http.host, http.port, http.mode],
+      admin,
+    ])
   return addresses(before) !== addresses(after)
 }

@@ -25,24 +25,14 @@ export interface Peer {
   /** TLS server name the client asked for (RFC 6066 3), lower case. */
   readonly serverName?: string
   /** What the client showed in the handshake; absent when it showed none. */
-  readonly certificate?: ClientCertificate
+  readonly certificates?: ShownCertificates
 }
 
-/** A client's X.509 certificate, read; whether it opens anything is for the engine to decide (RFC 5280). */
-export interface ClientCertificate {
-  /** SHA-256 over the DER octets, base64url without padding (RFC 8705 3.1: `x5t#S256`). */
-  readonly thumbprint: string
-  /** Distinguished name, RFC 4514. */
-  readonly subject: string
-  /** Subject alternative names by kind (RFC 5280 4.2.1.6); other kinds are left out. */
-  readonly names: {
-    readonly uri: readonly string[]
-    readonly dns: readonly string[]
-    readonly email: readonly string[]
-  }
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
-  /** Why no configured authority vouches for it; null when one does. For the operator only. */
+/** An X.509 certificate and what came with it, unread. One object a connection, so that it is read once. */
+export interface ShownCertificates {
+  /** DER, the client's own first. */
+  readonly chain: readonly Uint8Array[]
+  /** Why the handshake did not believe it; null when it did. For the operator only. */
   readonly distrust: string | null
 }
 

@@ -1,13 +1,25 @@
-import type { AccessTokenPlan, SchemePlan } from '../program/schemes.ts'
+import type { AccessTokenPlan, MutualTlsPlan, SchemePlan } from '../program/schemes.ts'
 
 /** How a scheme is verified, in one line for people. */
 export function describeScheme(scheme: SchemePlan): string {
   switch (scheme.kind) {
     case 'jwt':
       return `JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${demands(scheme)}`
+    case 'mutualTLS':
+      return `client certificate ${describeClients(scheme)}`
     case 'introspection':
       return `token that ${scheme.issuers.join(' or ')} calls active for ${scheme.audiences.join(' or ')}, asked again after ${scheme.cacheSeconds} s${demands(scheme)}`
   }
+}
+
+function describeClients({ rules, anyTrusted }: MutualTlsPlan): string {
+  const named = rules.map(
+    ({ kind, value, scopes }) => `${kind} ${value}${scopes.length > 0 ? ` (${scopes.join(' ')})` : ''}`,
+  )
+  return [
+    ...(named.length > 0 ? [`with ${named.join(' or ')}`] : []),
+    ...(anyTrusted ? ['of any name'] : []),
+  ].join(', or ')
 }
 
 function demands({ maxTokenAgeSeconds, senderConstraint, requiredClaims }: AccessTokenPlan): string {

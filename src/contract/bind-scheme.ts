@@ -18,6 +18,7 @@ const verifiers: { readonly [kind: string]: readonly SchemePlan['kind'][] } = {
   'http dpop': tokens,
   oauth2: tokens,
   openIdConnect: tokens,
+  mutualTLS: ['mutualTLS'],
 }
 
 /** Types of identity entries that can verify this kind of scheme; empty where nothing can (attack A23). */

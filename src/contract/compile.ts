@@ -59,6 +59,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   )
   const origin = configuration.publicUrl ?? loopbackOrigin(configuration)
   checkOwnOrigin(origin, operations, context.schemes, report)
+  checkAuthorities(configuration, context)
   reportUnused(configuration, context)
   const settings = {
     ...configuration.settings,
@@ -94,6 +95,20 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     settings: deepFreeze(settings),
     diagnostics,
     summary,
+  }
+}
+
+/** A certificate nobody vouches for is no credential. */
+function checkAuthorities({ settings: { listen }, identity }: Configuration, context: CompileContext): void {
+  if ((listen.https?.clientCa ?? null) !== null || (listen.http?.clientCa ?? null) !== null) return
+  for (const [name, { plan }] of context.schemes) {
+    if (plan.kind !== 'mutualTLS') continue
+    context.report.error(
+      'authority-missing',
+      identity[name]?.position ?? { file: context.configuration.file, line: 1, column: 1 },
+      `nothing says which authorities vouch for the certificates of ${name}`,
+      'write listen.https.clientCa: ./tls/clients.pem',
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import type { LimitPlan } from '../program/program.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
+import { shownCertificate } from './authenticate/shown-certificate.ts'
 import { judgeStepUp } from './authenticate/step-up.ts'
 import { authorize } from './authorize/authorize.ts'
 import { allow, type Decision, type Denial, deny } from './decision.ts'
@@ -96,12 +97,14 @@ export async function pipeline(
   }
 
   // authenticate: who is calling
+  const certificate = shownCertificate(request.peer, head.fields, client, ports.certificates)
+  if (!certificate.allow) return denial(certificate)
   const presented = {
     method: request.method,
     target,
     fields: head.fields,
     cookies,
-    certificate: request.peer.certificate ?? null,
+    certificate: certificate.value,
     client,
   }
   const judged = authenticate(operation.security, presented, ports, nowMs)

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
+import type { ShownCertificates } from '../base/message.ts'
 import type { LimitPlan } from '../program/program.ts'
 
 /**
@@ -9,6 +10,7 @@ export interface Ports {
   readonly tokens: TokenVerifier
   readonly proofs: ProofReader
   readonly replays: ReplayMemory
+  readonly certificates: Certificates
   readonly counters: Counters
 }
 
@@ -66,6 +68,43 @@ export interface ReplayMemory {
    * @returns `full` when there is no room to remember it, which is a denial
    */
   use(key: string, untilMs: number, nowMs: number): 'first' | 'again' | 'full'
+}
+
+/** Reads client certificates and knows the authorities that are believed. Everything is at hand, so it answers at once. */
+export interface Certificates {
+  /** @returns null when it cannot be read */
+  read(shown: ShownCertificates): ClientCertificate | null
+  /**
+   * Reads what a TLS terminator forwarded, and judges its chain anew.
+   * @param leaf value of `Client-Cert`, a structured field's byte sequence (RFC 9440 2.2)
+   * @param chain value of `Client-Cert-Chain`; null when absent
+   * @returns null when it cannot be read
+   */
+  readForwarded(leaf: string, chain: string | null): ClientCertificate | null
+  /** `unknown`: lists are configured, and none that is current speaks for its issuer (RFC 5280 6.3). */
+  revocation(certificate: ClientCertificate, nowMs: number): 'good' | 'revoked' | 'unknown'
+}
+
+/** A client's X.509 certificate, read; whether it opens anything is for the engine to decide (RFC 5280). */
+export interface ClientCertificate {
+  /** SHA-256 over the DER octets, base64url without padding (RFC 8705 3.1: `x5t#S256`). */
+  readonly thumbprint: string
+  /** Distinguished names, RFC 4514. */
+  readonly subject: string
+  readonly issuer: string
+  /** Hexadecimal, lower case, without leading zeros. */
+  readonly serial: string
+  /** Subject alternative names by kind (RFC 5280 4.2.1.6); other kinds are left out. */
+  readonly names: {
+    readonly uri: readonly string[]
+    readonly dns: readonly string[]
+    readonly email: readonly string[]
+  }
+  /** From then until then it and every certificate above it is valid; epoch milliseconds. */
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  /** Why no configured authority vouches for it; null when one does. For the operator only. */
+  readonly distrust: string | null
 }
 
 /** Token buckets. */

@@ -1,6 +1,8 @@
+import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
 import type { HttpListen, HttpsListen } from '../program/settings.ts'
 import { boundConnections, type Connections } from './connections.ts'
 import type { DataPlane } from './data-plane.ts'
@@ -24,7 +26,12 @@ export interface Listener extends OpenServer {
 }
 
 export async function listenHttps(settings: HttpsListen, plane: DataPlane): Promise<Listener> {
-  const server = createTlsServer({ ...options, ...readCertificate(settings), minVersion: 'TLSv1.2' })
+  const server = createTlsServer({
+    ...options,
+    ...secureOptions(settings),
+    requestCert: settings.clientCa !== null,
+    rejectUnauthorized: false,
+  })
   const connections = attach(server, plane)
   return { ...(await open(server, settings, 'listen.https')), connections }
 }
@@ -48,12 +55,23 @@ export async function listenRedirect(
 
 /** New connections get the new certificate; those that stand keep theirs. */
 export function renewCertificate(server: Server | TlsServer, settings: HttpsListen): void {
-  if ('setSecureContext' in server)
-    server.setSecureContext({ ...readCertificate(settings), minVersion: 'TLSv1.2' })
+  if ('setSecureContext' in server) server.setSecureContext(secureOptions(settings))
 }
 
-export function readCertificate({ cert, key }: HttpsListen): { readonly cert: Buffer; readonly key: Buffer } {
-  return { cert: readFileSync(cert), key: readFileSync(key) }
+/**
+ * INVARIANT: the handshake asks for a certificate and lets everyone in; the engine decides for each operation. A session is
+ * not resumed where certificates are asked for, because a resumed one knows them only from the client's own ticket.
+ * @see RFC 8446 4.4.2, 4.6.1; RFC 5077
+ */
+function secureOptions({ cert, key, clientCa }: HttpsListen): SecureContextOptions {
+  const resumption = clientCa === null ? 0 : constants.SSL_OP_NO_TICKET
+  return {
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    ...(clientCa !== null && { ca: readFileSync(clientCa) }),
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | resumption,
+  }
 }
 
 function attach(server: Server | TlsServer, plane: DataPlane, redirect?: RequestListener): Connections {

@@ -3,7 +3,7 @@
  * and how it is judged; every kind has one file in `contract/configuration/identity/`, one in `engine/authenticate/`
  * and one verifier behind a port. Secrets of a scheme are in the settings, never here.
  */
-export type SchemePlan = JwtPlan | IntrospectionPlan
+export type SchemePlan = JwtPlan | IntrospectionPlan | MutualTlsPlan
 
 /** What every access token must say, whoever vouches for it. */
 export interface AccessTokenPlan {
@@ -38,4 +38,21 @@ export interface IntrospectionPlan extends AccessTokenPlan {
   readonly clientId: string
   /** Longest time an answer is used again, in seconds; never beyond the token's `exp`. 0: never. */
   readonly cacheSeconds: number
+}
+
+/** A client certificate, of the connection or forwarded by a trusted TLS terminator (RFC 9440). */
+export interface MutualTlsPlan {
+  readonly kind: 'mutualTLS'
+  /** The first that fits names the caller. */
+  readonly rules: readonly CertificateRule[]
+  /** Every certificate of the configured authorities will do. */
+  readonly anyTrusted: boolean
+}
+
+/** A name a certificate must carry: in its subject alternative names, or as its whole subject. */
+export interface CertificateRule {
+  readonly kind: 'uri' | 'dns' | 'email' | 'subject'
+  /** Exact; a `uri` may end in `/*`, which takes everything below. */
+  readonly value: string
+  readonly scopes: readonly string[]
 }

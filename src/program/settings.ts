@@ -27,6 +27,10 @@ export interface HttpsListen {
   /** Absolute paths of PEM files. */
   readonly cert: string
   readonly key: string
+  /** Authorities whose client certificates are believed; null: none is asked for. */
+  readonly clientCa: string | null
+  /** Their revocation lists, PEM or DER. */
+  readonly clientCrl: readonly string[]
 }
 
 export interface HttpListen {
@@ -34,6 +38,9 @@ export interface HttpListen {
   readonly port: number
   /** `redirect`: 308 to https. `plaintext`: serves in the clear (`allowPlaintext: true`). */
   readonly mode: 'redirect' | 'plaintext'
+  /** Authorities whose certificates a TLS terminator in front may forward; null: none. */
+  readonly clientCa: string | null
+  readonly clientCrl: readonly string[]
 }
 
 export interface AdminListen {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
-import type { BodyRead, BodySource, Peer, RawRequest } from '../base/message.ts'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '../base/message.ts'
 import { newRequestId, newTrace } from './random-ids.ts'
 
 export interface Arrival {
@@ -38,8 +38,37 @@ export function peerOf(socket: Socket): Peer {
   const address = socket.remoteAddress ?? ''
   if (!('encrypted' in socket)) return { address, encrypted: false }
   const { servername } = socket as TLSSocket
-  if (typeof servername !== 'string' || servername === '') return { address, encrypted: true }
-  return { address, encrypted: true, serverName: servername.toLowerCase() }
+  const certificates = shownCertificates(socket as TLSSocket)
+  return {
+    address,
+    encrypted: true,
+    ...(typeof servername === 'string' && servername !== '' && { serverName: servername.toLowerCase() }),
+    ...(certificates && { certificates }),
+  }
+}
+
+const shownBy = new WeakMap<Socket, ShownCertificates | null>()
+const maxChain = 8
+
+/** The certificates of a handshake, taken once a connection; null when the client showed none. */
+function shownCertificates(socket: TLSSocket): ShownCertificates | null {
+  const known = shownBy.get(socket)
+  if (known !== undefined) return known
+  const shown = takeCertificates(socket)
+  shownBy.set(socket, shown)
+  return shown
+}
+
+function takeCertificates(socket: TLSSocket): ShownCertificates | null {
+  const chain: Uint8Array[] = []
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate?.(true)
+  while (next?.raw && chain.length < maxChain) {
+    chain.push(next.raw)
+    // The last one is its own issuer.
+    next = next.issuerCertificate === next ? undefined : next.issuerCertificate
+  }
+  if (chain.length === 0) return null
+  return { chain, distrust: socket.authorized ? null : String(socket.authorizationError) }
 }
 
 /** The body of one message: read whole, or streamed, at most once. */

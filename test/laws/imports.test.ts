@@ -176,8 +176,8 @@ const homes: { readonly [library: string]: readonly string[] } = {
   typebox: ['schema'],
   re2js: ['schema'],
   '@marcbachmann/cel-js': ['expression'],
-  '@peculiar/x509': ['app'],
-  'reflect-metadata': ['app'],
+  '@peculiar/x509': ['app', 'identity'],
+  'reflect-metadata': ['app', 'identity'],
   'oidc-provider': ['demo'],
   oauth4webapi: ['demo'],
 }

@@ -26,6 +26,41 @@ export function readNamedFile(
   }
 }
 
+/** Files that a key lists; those that cannot be read are reported and left out. */
+export function readFiles(section: Section, key: string): readonly string[] {
+  return (section.texts(key) ?? []).flatMap((written) => {
+    const path = resolve(dirname(section.source.file), written)
+    if (attempt(() => readFileSync(path)) !== null) return [path]
+    section.problem(key, 'file-unreadable', `${path} cannot be read`, 'name a readable file')
+    return []
+  })
+}
+
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** `clientCa`: a PEM file with one or more certificates of authorities (RFC 5280 4.2.1.9); null when not written. */
+export function readAuthorities(section: Section): string | null {
+  const file = readNamedFile(section, 'clientCa')
+  if (!file) return null
+  const blocks = file.text.match(pemCertificate) ?? []
+  const certificates = blocks.map((block) => attempt(() => new X509Certificate(block)))
+  if (blocks.length === 0 || certificates.includes(null))
+    section.problem(
+      'clientCa',
+      'certificate-invalid',
+      'this holds no PEM certificate, or one that cannot be read',
+      'name a PEM file',
+    )
+  else if (certificates.some((certificate) => !certificate?.ca))
+    section.problem(
+      'clientCa',
+      'certificate-invalid',
+      'one of these certificates is not that of an authority',
+      'name certificates with CA:TRUE',
+    )
+  return file.path
+}
+
 const dayMs = 86_400_000
 const soonDays = 14
 

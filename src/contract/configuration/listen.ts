@@ -1,6 +1,6 @@
 import type { AdminListen, HttpListen, HttpsListen, Settings } from '../../program/settings.ts'
 import type { Section } from '../section.ts'
-import { readKeyPair, readSecret } from './files.ts'
+import { readAuthorities, readFiles, readKeyPair, readSecret } from './files.ts'
 import { keys } from './keys.ts'
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
@@ -33,14 +33,13 @@ export function readListen(root: Section, env: NodeJS.ProcessEnv): Settings['lis
 
 function readHttps(section: Section): HttpsListen | undefined {
   section.expect(keys.https)
-  if (section.has('clientCa'))
-    notInThisVersion(section, 'clientCa', 'client certificates are not verified yet')
   const { host, port } = readAddress(section)
   const tls = section.require('tls', '{ cert: ./tls/server.crt, key: ./tls/server.key }')
     ? section.child('tls')
     : undefined
   const pair = tls && readKeyPair(tls.expect(keys.tls))
-  return pair && port !== undefined ? { host, port, ...pair } : undefined
+  const clients = readClients(section)
+  return pair && port !== undefined ? { host, port, ...pair, ...clients } : undefined
 }
 
 function readHttp(section: Section, listen: Section): HttpListen | undefined {
@@ -81,7 +80,23 @@ function readHttp(section: Section, listen: Section): HttpListen | undefined {
       'terminate TLS in front, or here',
     )
   }
-  return port === undefined ? undefined : { host, port, mode: plaintext === true ? 'plaintext' : 'redirect' }
+  const clients = readClients(section)
+  if (plaintext !== true && clients.clientCa !== null)
+    section.wrong(
+      'clientCa',
+      'beside allowPlaintext, for certificates that a TLS terminator in front forwards',
+    )
+  const mode = plaintext === true ? 'plaintext' : 'redirect'
+  return port === undefined ? undefined : { host, port, mode, ...clients }
+}
+
+/** Who vouches for client certificates, and the lists of those that it revoked. */
+function readClients(section: Section): Pick<HttpsListen, 'clientCa' | 'clientCrl'> {
+  const clientCa = readAuthorities(section)
+  const clientCrl = readFiles(section, 'clientCrl')
+  if (clientCrl.length > 0 && clientCa === null)
+    section.wrong('clientCrl', 'beside clientCa, whose certificates the lists revoke')
+  return { clientCa, clientCrl }
 }
 
 function readAdmin(section: Section, env: NodeJS.ProcessEnv): AdminListen | undefined {

@@ -65,6 +65,7 @@ const ports: Ports = {
   tokens,
   proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
   replays: { use: () => 'full' },
+  certificates: { read: () => null, readForwarded: () => null, revocation: () => 'unknown' },
   counters: { take: () => ({ allowed: true, states: [] }) },
 }
 

@@ -81,7 +81,16 @@ function ask(
     certificate:
       thumbprint === undefined
         ? null
-        : { thumbprint, subject: 'CN=a', names, notBeforeMs: 0, notAfterMs: 0, distrust: null },
+        : {
+            thumbprint,
+            subject: 'CN=a',
+            issuer: 'CN=ca',
+            serial: '1',
+            names,
+            notBeforeMs: 0,
+            notAfterMs: 0,
+            distrust: null,
+          },
     client: { address: { family: 4, groups: [0x7f00, 1] }, viaTrustedProxy: false, forwardingIgnored: false },
   }
   const seen = { kind: 'signed', issuer: 'i', keyId: null, type: null } as const

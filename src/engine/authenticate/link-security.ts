@@ -3,6 +3,7 @@ import type { SchemePlan } from '../../program/schemes.ts'
 import { metadataUrlOf } from '../resource-metadata.ts'
 import { linkAccessToken, type TokenSetting } from './access-token.ts'
 import type { LinkedSecurity } from './authenticate.ts'
+import { linkClientCertificate } from './client-certificate.ts'
 import type { LinkedScheme } from './scheme.ts'
 
 export function linkSecurity(program: Program, operation: OperationPlan): LinkedSecurity {
@@ -29,5 +30,7 @@ function linkScheme(name: string, plan: SchemePlan, setting: TokenSetting): Link
     case 'jwt':
     case 'introspection':
       return linkAccessToken(name, plan, setting)
+    case 'mutualTLS':
+      return linkClientCertificate(name, plan)
   }
 }

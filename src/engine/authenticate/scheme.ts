@@ -1,8 +1,7 @@
-import type { ClientCertificate } from '../../base/message.ts'
 import type { Client } from '../admit/client-address.ts'
 import type { Target } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
-import type { Ports } from '../ports.ts'
+import type { ClientCertificate, Ports } from '../ports.ts'
 import type { Identity } from '../principal.ts'
 
 /** What one request shows to the schemes. Each part was read once, by an earlier stage. */

@@ -3,6 +3,7 @@ import type { IdentityEntry } from '../configuration.ts'
 import { notInThisVersion } from '../listen.ts'
 import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
+import { mutualTlsKeys, readMutualTls } from './mutual-tls.ts'
 
 interface EntryReader {
   /** Keys it knows beside `type`. */
@@ -14,9 +15,10 @@ interface EntryReader {
 /** Every type of identity entry, and who reads it. `configuration.schema.json` holds the same, by a test. */
 export const entryReaders: { readonly [type: string]: EntryReader } = {
   jwt: { keys: jwtKeys, read: readJwt },
+  mutualTLS: { keys: mutualTlsKeys, read: readMutualTls },
   introspection: { keys: introspectionKeys, read: readIntrospection },
 }
-const laterTypes = ['apiKey', 'mutualTLS', 'session', 'basic']
+const laterTypes = ['apiKey', 'session', 'basic']
 
 export function readIdentity(
   root: Section,

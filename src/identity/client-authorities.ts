@@ -1,0 +1,89 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ShownCertificates } from '../base/message.ts'
+import type { Certificates, ClientCertificate } from '../engine/ports.ts'
+import type { Link } from './verify-chain.ts'
+
+/** Files as the settings name them. */
+export interface AuthorityFiles {
+  readonly ca: string
+  readonly crl: readonly string[]
+}
+
+/** Where nobody is configured to vouch for certificates, none is read. */
+export const noAuthorities: Certificates = {
+  read: () => null,
+  readForwarded: () => null,
+  revocation: () => 'unknown',
+}
+
+const maxForwarded = 4
+const maxFieldLength = 16_384
+// RFC 9651 3.3.5: a byte sequence; RFC 9440 2.3: the chain is a list of them.
+const byteSequence = /^:([A-Za-z0-9+/]+={0,2}):$/
+
+/**
+ * Loads the authorities whose client certificates are believed, and their revocation lists.
+ * @throws Error that names the file which cannot be used
+ */
+export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Certificates> {
+  // Loaded only where certificates are asked for: reading them properly takes a library.
+  const { linkOf, verifyChain } = await import('./verify-chain.ts')
+  const { readRevocationLists } = await import('./revocation-lists.ts')
+  const roots = pemBlocks(readFileSync(ca, 'utf8')).map(linkOf)
+  const lists = await readRevocationLists(
+    crl,
+    roots.map(({ certificate }) => certificate.raw),
+  )
+  const byIssuer = Map.groupBy(lists, ({ issuer }) => issuer)
+  /** One reading for each connection, anew after each reload. */
+  const seen = new WeakMap<ShownCertificates, ClientCertificate | null>()
+
+  function judge(chain: readonly Uint8Array[], distrust: string | null): ClientCertificate | null {
+    let links: readonly Link[]
+    try {
+      links = chain.map(linkOf)
+    } catch {
+      return null
+    }
+    const [leaf, ...intermediates] = links
+    if (!leaf) return null
+    const verified = verifyChain(leaf, intermediates, roots)
+    const { thumbprint, subject, issuer, serial, names, notBeforeMs, notAfterMs } = leaf.read
+    const own = { thumbprint, subject, issuer, serial, names }
+    return verified.ok
+      ? { ...own, notBeforeMs: verified.notBeforeMs, notAfterMs: verified.notAfterMs, distrust }
+      : { ...own, notBeforeMs, notAfterMs, distrust: verified.why }
+  }
+
+  return {
+    read(shown) {
+      const known = seen.get(shown)
+      if (known !== undefined) return known
+      const read = judge(shown.chain, shown.distrust)
+      seen.set(shown, read)
+      return read
+    },
+    readForwarded(leaf, chain) {
+      const fields = [leaf, ...(chain === null ? [] : chain.split(','))].map((text) => text.trim())
+      if (fields.length > maxForwarded || leaf.length + (chain?.length ?? 0) > maxFieldLength) return null
+      const octets = fields.map((text) => byteSequence.exec(text)?.[1])
+      if (octets.includes(undefined)) return null
+      return judge(
+        octets.map((text) => Buffer.from(text ?? '', 'base64')),
+        null,
+      )
+    },
+    revocation({ issuer, serial }, nowMs) {
+      if (lists.length === 0) return 'good'
+      const speaking = (byIssuer.get(issuer) ?? []).filter(({ nextUpdateMs }) => nowMs < nextUpdateMs)
+      if (speaking.some(({ serials }) => serials.has(serial))) return 'revoked'
+      return speaking.length > 0 ? 'good' : 'unknown'
+    },
+  }
+}
+
+function pemBlocks(text: string): readonly Uint8Array[] {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  return blocks.map((block) => new X509Certificate(block).raw)
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+// The library registers its parts by reflection.
+import 'reflect-metadata'
+import { X509Certificate, X509Crl } from '@peculiar/x509'
+import { canonicalSerial, distinguishedName } from './read-certificate.ts'
+
+/** What a revocation list says. */
+export interface RevocationList {
+  /** Distinguished name of who speaks in it. */
+  readonly issuer: string
+  readonly serials: ReadonlySet<string>
+  /** From then on it is too old to be believed. */
+  readonly nextUpdateMs: number
+}
+
+/**
+ * Reads revocation lists, PEM or DER, and believes only those an authority signed.
+ * @throws Error that names the file
+ * @see RFC 5280 5
+ */
+export async function readRevocationLists(
+  files: readonly string[],
+  authorities: readonly Uint8Array[],
+): Promise<readonly RevocationList[]> {
+  const known = authorities.map((der) => new X509Certificate(Buffer.from(der)))
+  return Promise.all(files.map((file) => readList(file, known)))
+}
+
+async function readList(file: string, authorities: readonly X509Certificate[]): Promise<RevocationList> {
+  const list = parse(file)
+  const issuer = distinguishedName(list.issuerName)
+  const signers = authorities.filter(({ subjectName }) => distinguishedName(subjectName) === issuer)
+  const verdicts = await Promise.all(signers.map((publicKey) => list.verify({ publicKey })))
+  if (!verdicts.includes(true))
+    throw new Error(`${file}: no authority in clientCa signed this revocation list`)
+  return {
+    issuer,
+    serials: new Set(list.entries.map(({ serialNumber }) => canonicalSerial(serialNumber))),
+    // RFC 5280 5.1.2.5: it must be there; a list without an end is believed for no time.
+    nextUpdateMs: list.nextUpdate?.getTime() ?? 0,
+  }
+}
+
+function parse(file: string): X509Crl {
+  const octets = readFileSync(file)
+  try {
+    return new X509Crl(octets.includes('-----BEGIN') ? octets.toString('latin1') : octets)
+  } catch {
+    throw new Error(`${file}: this is no revocation list`)
+  }
+}
