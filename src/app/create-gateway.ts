@@ -11,6 +11,7 @@ import { createUpstreams } from '../gateway/upstreams.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-tokens.ts'
 import { loadAuthorities, noAuthorities } from '../identity/client-authorities.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
+import { createPasswords } from '../identity/passwords.ts'
 import { createProofReader } from '../identity/proof-reader.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
@@ -19,6 +20,7 @@ import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
+import { LedgerViews } from './ledger-views.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
@@ -60,6 +62,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event(event, fields)
     announceReady()
   })
+  const ledgers = new LedgerViews(({ event, ...fields }) => {
+    log.event(event, fields)
+    announceReady()
+  })
   const env = options.env ?? process.env
   const compiled = soundOrThrow(await compileAside(options.configurationFile, env))
   let settings = compiled.settings
@@ -75,8 +81,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const first = await enforce(compiled.program, settings)
   let tokensInForce = first.tokens
-  const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
-    first.release()
+  const gateway = await openGateway(settings, first, { record, onDefect }).catch(async (error: unknown) => {
+    await first.release()
     throw startErrorFrom(error)
   })
   const admin = await openAdmin().catch(async (error: unknown) => {
@@ -95,18 +101,23 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   async function enforce(
     program: Program,
     current: Settings,
-  ): Promise<InForce & { readonly tokens: AccessTokens }> {
+  ): Promise<InForce & { readonly tokens: AccessTokens; readonly started: Promise<unknown> }> {
     const certificates = await authoritiesOf(current)
+    const ledger = await ledgers.acquire(current)
+    const keys = ledger.view
+    const passwords = createPasswords(current)
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
     const tokens = createAccessTokens(program, current, issuers, announceReady)
     return {
       linked,
       upstreams,
-      ports: { tokens, proofs, replays, certificates, counters },
+      ports: { tokens, proofs, replays, certificates, keys, revocations: keys, passwords, counters },
       tokens,
-      release() {
+      started: Promise.all([tokens.started, keys.started]),
+      async release() {
         tokens.stop()
+        await ledger.release()
         upstreams.destroy()
       },
     }
@@ -137,6 +148,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         .status()
         .filter((status) => !status.ready)
         .map(({ issuer }) => `waiting for the keys of ${issuer}`),
+      ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
       ...tokensInForce.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
     ]
   }
@@ -172,7 +184,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
       const fresh = await enforce(program, next)
-      await fresh.tokens.started
+      await fresh.started
       gateway.swap(fresh, next)
       tokensInForce = fresh.tokens
       const restartNeeded = needsRestart(settings, next)

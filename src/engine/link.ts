@@ -5,6 +5,7 @@ import { type AddressRule, type Admission, linkAddresses, linkAdmission } from '
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
 import { linkSecurity } from './authenticate/link-security.ts'
 import type { LinkedDestination } from './forward/compose-forwarding.ts'
+import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
@@ -66,19 +67,24 @@ function linkOwnRoutes(program: Program): OwnRoutes {
 function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
+  const credentials = credentialPlaces(program, plan)
   return {
     plan,
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
-    parameters: linkParameters(plan, compile),
+    parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
     rules: linkRules(plan),
-    destination: linkDestination(plan, upstream),
+    destination: linkDestination(plan, credentials, upstream),
   }
 }
 
-function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters {
+function linkParameters(
+  plan: OperationPlan,
+  credentials: CredentialPlaces,
+  compile: Compile,
+): LinkedParameters {
   const inPlace = (place: ParameterPlan['in']) =>
     plan.parameters.filter((parameter) => parameter.in === place)
   const linked = (parameter: ParameterPlan) => ({ plan: parameter, validator: compile(parameter.schema) })
@@ -87,6 +93,7 @@ function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters
     query: inPlace('query').map((parameter) => ({ ...linked(parameter), claim: claimFor(parameter) })),
     header: inPlace('header').map(linked),
     cookie: inPlace('cookie').map(linked),
+    credentials: credentials.query,
   }
 }
 
@@ -112,11 +119,18 @@ function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): L
   }
 }
 
-function linkDestination(plan: OperationPlan, upstream: UpstreamPlan): LinkedDestination {
+function linkDestination(
+  plan: OperationPlan,
+  credentials: CredentialPlaces,
+  upstream: UpstreamPlan,
+): LinkedDestination {
   return {
     upstream,
-    forwardable: forwardableFields(plan, upstream),
-    cookies: plan.parameters.filter(({ in: place }) => place === 'cookie').map(({ name }) => name),
+    forwardable: forwardableFields(plan, upstream, credentials.header),
+    cookies: plan.parameters
+      .filter(({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name))
+      .map(({ name }) => name),
+    credentials,
     identity: identityFields(upstream),
   }
 }

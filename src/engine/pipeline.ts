@@ -120,8 +120,8 @@ export async function pipeline(
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return denial(withinQuota)
 
-  // authorize: the scopes of the contract
-  const authorized = authorize(authenticated.value, operation.security.schemes)
+  // authorize: what keys are meant for, and the scopes of the contract
+  const authorized = authorize(authenticated.value, operation.security.schemes, plan.id)
   if (!authorized.allow) return denial(authorized)
 
   // validate: parameters, then the body
@@ -232,7 +232,7 @@ function preflight(operation: LinkedOperation, head: Head, journal: Journal): Ou
   if (!allowed) return null
   journal.operation = operation.plan
   journal.crossOrigin = allowed
-  const headers = preflightFields(operation.plan, operation.destination.forwardable, head.fields)
+  const headers = preflightFields(operation.plan, operation.destination, head.fields)
   return { kind: 'reply', status: 204, headers, body: '' }
 }
 

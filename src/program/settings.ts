@@ -15,6 +15,7 @@ export interface Settings {
   /** Longest wait for requests in flight at a stop. */
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
+  readonly ledger: LedgerSettings
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
@@ -56,4 +57,12 @@ export interface UpstreamSettings {
     readonly cert: string | null
     readonly key: string | null
   } | null
+}
+
+/** Where API keys and revocations of tokens are kept. */
+export interface LedgerSettings {
+  /** `postgres://…`, a secret; null: a file under `stateDir`. */
+  readonly database: string | null
+  /** How long what was read is believed while it cannot be read. */
+  readonly staleAfterMs: number
 }

@@ -180,6 +180,7 @@ const homes: { readonly [library: string]: readonly string[] } = {
   'reflect-metadata': ['app', 'identity'],
   'oidc-provider': ['demo'],
   oauth4webapi: ['demo'],
+  pg: ['stores'],
 }
 
 test('libraries are imported in their own folders only', () => {

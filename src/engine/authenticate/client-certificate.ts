@@ -89,6 +89,7 @@ function accepted({ issuer, thumbprint }: ClientCertificate, { name, scopes }: M
       scopes: new Set(scopes),
       roles: [],
       confirmation: null,
+      key: null,
       claims: {},
     },
   }

@@ -1,6 +1,8 @@
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
 import { notInThisVersion } from '../listen.ts'
+import { apiKeyKeys, readApiKey } from './api-key.ts'
+import { basicKeys, readBasic } from './basic.ts'
 import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
 import { mutualTlsKeys, readMutualTls } from './mutual-tls.ts'
@@ -16,9 +18,11 @@ interface EntryReader {
 export const entryReaders: { readonly [type: string]: EntryReader } = {
   jwt: { keys: jwtKeys, read: readJwt },
   mutualTLS: { keys: mutualTlsKeys, read: readMutualTls },
+  apiKey: { keys: apiKeyKeys, read: readApiKey },
+  basic: { keys: basicKeys, read: readBasic },
   introspection: { keys: introspectionKeys, read: readIntrospection },
 }
-const laterTypes = ['apiKey', 'session', 'basic']
+const laterTypes = ['session']
 
 export function readIdentity(
   root: Section,
