@@ -46,7 +46,8 @@ export function compileExpression(
   try {
     const { ast } = environment.parse(source)
     const ranges = findBounds(ast)
-    if ('message' in ranges) return err({ ...ranges, fix: null })
+    if ('message' in ranges)
+      return err({ ...ranges, fix: 'write the rule without it, or let a schema say it' })
     const checked = environment.check(replaceAll(source, findPresenceTests(ast), 'has', presence))
     if (!checked.valid) return err(describeProblem(checked.error, { source, variables, members }))
     if (wanted === 'condition' && checked.type !== 'bool' && checked.type !== 'dyn')
