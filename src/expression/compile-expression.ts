@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../base/result.ts'
 import { findBounds, findPresenceTests, type WalkedRange } from './bounds.ts'
 import { declareScope, presence } from './declare-scope.ts'
 import { describeFailure, describeProblem, type ExpressionProblem } from './expression-problem.ts'
+import { limits, maxLength, maxWalked } from './limits.ts'
 import type { ValueType } from './value-type.ts'
 
 /** The variables an expression may name, and their types. */
@@ -19,11 +20,6 @@ export interface Expression {
   evaluate(values: object): Result<unknown, string>
 }
 
-const maxLength = 2048
-const limits = { maxAstNodes: 256, maxDepth: 32, maxListElements: 64, maxMapEntries: 64, maxCallArguments: 8 }
-const options = { homogeneousAggregateLiterals: false, limits }
-/** Longest list, or most members of an object, that a list macro walks. */
-const maxWalked = 1000
 const walked = 'walked'
 
 /**
@@ -41,7 +37,7 @@ export function compileExpression(
 ): Result<Expression, ExpressionProblem> {
   if (source.length > maxLength)
     return err({ message: `is longer than ${maxLength} characters`, fix: 'split it', offset: maxLength })
-  const { environment, members } = declareScope(scope, options)
+  const { environment, members } = declareScope(scope, source)
   const variables = Object.keys(scope)
   try {
     const { ast } = environment.parse(source)
@@ -52,15 +48,26 @@ export function compileExpression(
     if (!checked.valid) return err(describeProblem(checked.error, { source, variables, members }))
     if (wanted === 'condition' && checked.type !== 'bool' && checked.type !== 'dyn')
       return err({ message: `yields ${checked.type}, and must yield a boolean`, fix: null, offset: 0 })
-    return ok(prepare(source, ranges, variables))
+    return ok(prepare(source, variables))
   } catch (error) {
     return err(describeProblem(error, { source, variables, members }))
   }
 }
 
+/**
+ * Makes an expression that `compileExpression` accepted executable, without checking its types again.
+ * @throws Error when it was not accepted
+ */
+export function linkExpression(source: string, scope: ExpressionScope): Expression {
+  return prepare(source, Object.keys(scope))
+}
+
 /** Types were checked; at run time each value brings its own, and a value of another type is an error. */
-function prepare(source: string, ranges: readonly WalkedRange[], variables: readonly string[]): Expression {
-  const program = evaluator(variables).parse(holdShort(source, ranges))
+function prepare(source: string, variables: readonly string[]): Expression {
+  const environment = evaluator(variables)
+  const ranges = findBounds(environment.parse(source).ast)
+  if ('message' in ranges) throw new Error(ranges.message)
+  const program = environment.parse(holdShort(source, ranges))
   const checked = program.check()
   if (!checked.valid) throw checked.error
   return {
@@ -81,8 +88,9 @@ function evaluator(variables: readonly string[]): Environment {
   const known = evaluators.get(key)
   if (known) return known
   const environment = new Environment({
-    ...options,
-    limits: { ...limits, maxAstNodes: 2 * limits.maxAstNodes },
+    homogeneousAggregateLiterals: false,
+    // Holding a walk short adds a call around what it walks.
+    limits: { ...limits, maxAstNodes: 2 * limits.maxAstNodes, maxDepth: limits.maxDepth + 1 },
   })
   for (const name of variables) environment.registerVariable(name, 'dyn')
   environment.registerFunction(`${walked}(dyn): dyn`, shortEnough)

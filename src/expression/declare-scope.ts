@@ -1,5 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js'
 import type { ExpressionScope } from './compile-expression.ts'
+import { limits } from './limits.ts'
 import type { ObjectType, ValueType } from './value-type.ts'
 
 /** Where expressions over a scope are type-checked; nothing is evaluated in it. */
@@ -15,16 +16,27 @@ export interface CheckedScope {
  */
 export const presence = 'haS'
 
-const declared = new WeakMap<ExpressionScope, CheckedScope>()
+const declared = new WeakMap<ExpressionScope, Map<string, CheckedScope>>()
 
-/** Declares the variables of a scope with their types; once for each scope. */
-export function declareScope(scope: ExpressionScope, options: EnvironmentOptions): CheckedScope {
-  const known = declared.get(scope)
-  if (known) return known
-  const environment = new Environment(options)
+/**
+ * Declares the variables of a scope, those that the text may name with their types; once for each scope and choice of
+ * variables, since a large schema has hundreds of types.
+ */
+export function declareScope(scope: ExpressionScope, source: string): CheckedScope {
+  const byChoice = declared.get(scope) ?? new Map<string, CheckedScope>()
+  declared.set(scope, byChoice)
+  const named = Object.keys(scope).filter((name) => source.includes(name))
+  const key = named.join(' ')
+  const checked = byChoice.get(key) ?? declareVariables(scope, new Set(named))
+  byChoice.set(key, checked)
+  return checked
+}
+
+function declareVariables(scope: ExpressionScope, named: ReadonlySet<string>): CheckedScope {
+  const environment = base.clone()
   const types = new TypeNames()
   const variables = Object.entries(scope).map(
-    ([name, type]) => [name, types.nameOf(type, capital(name))] as const,
+    ([name, type]) => [name, named.has(name) ? types.nameOf(type, capital(name)) : 'dyn'] as const,
   )
   const members = new Map<string, readonly string[]>()
   for (const [object, name] of types.objects) {
@@ -36,15 +48,8 @@ export function declareScope(scope: ExpressionScope, options: EnvironmentOptions
     environment.registerType(name, { ctor: class {}, fields: Object.fromEntries(fields) })
   }
   for (const [name, type] of variables) environment.registerVariable(name, type)
-  // CEL compares numbers of both kinds (language definition, "Equality"); the checker knows it only at run time.
-  environment.registerOperator('int == double', never)
-  environment.registerFunction(`${presence}(ast): bool`, presenceTest)
-  const checked = { environment, members }
-  declared.set(scope, checked)
-  return checked
+  return { environment, members }
 }
-
-export type EnvironmentOptions = NonNullable<ConstructorParameters<typeof Environment>[0]>
 
 /** Gives every object type a name; an object found while others are named is named as well. */
 class TypeNames {
@@ -95,3 +100,8 @@ function never(): boolean {
 function capital(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1)
 }
+
+const base = new Environment({ homogeneousAggregateLiterals: false, limits })
+// CEL compares numbers of both kinds (language definition, "Equality"); the checker knows it only at run time.
+base.registerOperator('int == double', never)
+base.registerFunction(`${presence}(ast): bool`, presenceTest)

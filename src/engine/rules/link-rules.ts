@@ -1,4 +1,4 @@
-import { compileExpression } from '../../expression/compile-expression.ts'
+import { linkExpression } from '../../expression/compile-expression.ts'
 import { ruleScope } from '../../expression/scopes.ts'
 import type { OperationPlan, Program } from '../../program/program.ts'
 import type { LinkedRules } from './rules.ts'
@@ -9,10 +9,9 @@ export function linkRules(
 ): LinkedRules | null {
   if (plan.rules.length === 0) return null
   const scope = ruleScope(plan, definitions)
-  const rules = plan.rules.map((rule) => {
-    const compiled = compileExpression(rule.expression, scope, 'condition')
-    if (!compiled.ok) throw new Error(`a rule of ${plan.id} does not compile: ${compiled.error.message}`)
-    return { plan: rule, expression: compiled.value }
-  })
+  const rules = plan.rules.map((rule) => ({
+    plan: rule,
+    expression: linkExpression(rule.expression, scope),
+  }))
   return { scope, rules }
 }
