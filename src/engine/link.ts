@@ -13,7 +13,7 @@ import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
 import { linkRules } from './rules/link-rules.ts'
-import type { LinkedRule } from './rules/rules.ts'
+import type { LinkedRules } from './rules/rules.ts'
 import { claimFor } from './validate/read-query.ts'
 import type { LinkedBody } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
@@ -34,7 +34,8 @@ export interface LinkedOperation {
   readonly limits: readonly LimitPlan[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
-  readonly rules: readonly LinkedRule[]
+  /** Null where the contract has none. */
+  readonly rules: LinkedRules | null
   readonly destination: LinkedDestination
 }
 
@@ -75,7 +76,7 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
     parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
-    rules: linkRules(plan),
+    rules: linkRules(plan, program.definitions),
     destination: linkDestination(plan, credentials, upstream),
   }
 }

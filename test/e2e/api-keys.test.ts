@@ -188,6 +188,17 @@ test('AND and OR with tokens: both are needed, either will do, and the log names
   await assertNotForwarded(gate, withKey('junk', '/either', bearer), 401, 'credential_invalid')
 })
 
+test('rules see the key and not its secret; a caller without one is denied', async () => {
+  const { key } = await make('--scheme', 'partnerKey', '--owner', 'acme')
+  const ownerless = await make('--scheme', 'partnerKey')
+  await within2Seconds(200, () => withKey(key, '/owned/acme'))
+  await assertNotForwarded(gate, withKey(key, '/owned/other'), 403, 'not_authorized')
+  await within2Seconds(200, () => withKey(ownerless.key, '/other'))
+  await assertNotForwarded(gate, withKey(ownerless.key, '/owned/acme'), 403, 'not_authorized')
+  const token = await issuer.token()
+  await assertNotForwarded(gate, ask(gate, '/owned/acme', { token }), 403, 'not_authorized')
+})
+
 test('keys list: a table and JSON, with state and last use, without a secret', async () => {
   const { id, key } = await make('--scheme', 'partnerKey', '--owner', 'acme')
   const table = await keys('list')
