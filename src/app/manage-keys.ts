@@ -1,16 +1,11 @@
 import type { KeyRecord, Ledger } from '../engine/ledger.ts'
 import { mintKey } from '../identity/api-key-text.ts'
 
-/** What a person decides about a key. Times are epoch milliseconds. */
-export interface KeyWish {
-  readonly scheme: string
-  readonly name: string
-  readonly owner: string | null
-  readonly scopes: readonly string[]
-  readonly operations: readonly string[]
-  readonly addresses: readonly string[]
-  readonly expiresMs: number | null
-}
+/** What a person decides about a key. */
+export type KeyWish = Pick<
+  KeyRecord,
+  'scheme' | 'name' | 'owner' | 'scopes' | 'operations' | 'addresses' | 'expiresMs'
+>
 
 /** A key that was just made: the only time its text is there. */
 export interface MintedKey {

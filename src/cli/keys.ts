@@ -17,7 +17,7 @@ import {
 import { tally, tellAll } from './diagnostics.ts'
 import { readStdin } from './stdin.ts'
 import { table } from './table.ts'
-import { print, tell } from './terminal.ts'
+import { print, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
 
 /** A key that nobody renews ends by itself. */
@@ -226,5 +226,3 @@ function duration(option: string, text: string): number {
   if (ms === null) throw new UsageError(`--${option} must be a duration such as 24h or 90d`)
   return ms
 }
-
-const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())

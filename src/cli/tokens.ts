@@ -2,7 +2,7 @@ import { listRevocations, restoreTokens, revokeTokens } from '../app/manage-toke
 import { type Actions, runAction } from './actions.ts'
 import { type Call, type Command, configurationOption, type ExitCode, UsageError } from './command.ts'
 import { table } from './table.ts'
-import { print, tell } from './terminal.ts'
+import { print, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
 
 const actions: Actions = {
@@ -100,5 +100,3 @@ function readTime(text: string | undefined, unset: number | null, nowMs: number)
     throw new UsageError('--issued-before must be a time such as 2026-11-25T08:00:00Z, or now')
   return ms
 }
-
-const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())

@@ -2,16 +2,10 @@ import { contains } from '../../base/ip.ts'
 import type { ApiKeyPlan } from '../../program/schemes.ts'
 import type { KeyRecord } from '../ledger.ts'
 import type { SeenKey } from '../ports.ts'
-import { type Challenges, type LinkedScheme, missing, type Presentation, type Verdict } from './scheme.ts'
+import { type LinkedScheme, missing, oneChallenge, type Presentation, type Verdict } from './scheme.ts'
 
 // RFC 9110 11.6.1 wants a challenge on every 401, and API keys have no registered scheme.
-const challenge = ['ApiKey realm="api"']
-const challenges: Challenges = {
-  missing: challenge,
-  invalid: () => challenge,
-  scope: () => challenge,
-  stepUp: null,
-}
+const challenges = oneChallenge('ApiKey realm="api"')
 
 /** A scheme whose credential is a key of the ledger (OpenAPI `apiKey`). */
 export function linkApiKey(scheme: string, plan: ApiKeyPlan): LinkedScheme {

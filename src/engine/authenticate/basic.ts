@@ -1,15 +1,9 @@
 import type { BasicPlan } from '../../program/schemes.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { PasswordState } from '../ports.ts'
-import { type Challenges, type LinkedScheme, missing, type Verdict } from './scheme.ts'
+import { type LinkedScheme, missing, oneChallenge, type Verdict } from './scheme.ts'
 
-const challenge = ['Basic realm="api", charset="UTF-8"']
-const challenges: Challenges = {
-  missing: challenge,
-  invalid: () => challenge,
-  scope: () => challenge,
-  stepUp: null,
-}
+const challenges = oneChallenge('Basic realm="api", charset="UTF-8"')
 
 /** A scheme whose credential is a name and a password (RFC 7617). */
 export function linkBasic(scheme: string, plan: BasicPlan): LinkedScheme {
