@@ -10,9 +10,11 @@ import type { Ports } from '../src/engine/ports.ts'
 import { noAuthorities } from '../src/identity/client-authorities.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { createProofReader } from '../src/identity/proof-reader.ts'
+import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
+import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 import { contract } from './world.ts'
@@ -49,6 +51,7 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
     replays: createMemoryReplays(),
     certificates: noAuthorities,
     counters: createMemoryCounters(),
+    sessions: createSessions(orders.program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
   const get = request('/orders?status=open&limit=10', token)
   const last = (count: number) => request(`/api/group${(count - 1) % 10}/things${count - 1}/42`, token)

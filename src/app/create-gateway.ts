@@ -12,12 +12,14 @@ import { type AccessTokens, createAccessTokens } from '../identity/access-tokens
 import { loadAuthorities, noAuthorities } from '../identity/client-authorities.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import { createProofReader } from '../identity/proof-reader.ts'
+import { createSessions, type RunningSessions } from '../identity/sessions.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { createLog } from '../sinks/log.ts'
 import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
+import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -56,6 +58,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const counters = createMemoryCounters()
   const replays = createMemoryReplays()
   const proofs = createProofReader()
+  const sessionStore = createMemorySessions()
   const issuers = new IssuerRegistry(({ event, ...fields }) => {
     log.event(event, fields)
     announceReady()
@@ -74,7 +77,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
 
   const first = await enforce(compiled.program, settings)
-  let tokensInForce = first.tokens
+  let waiting = first
   const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
     first.release()
     throw startErrorFrom(error)
@@ -95,18 +98,21 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   async function enforce(
     program: Program,
     current: Settings,
-  ): Promise<InForce & { readonly tokens: AccessTokens }> {
+  ): Promise<InForce & { readonly tokens: AccessTokens; readonly sessions: RunningSessions }> {
     const certificates = await authoritiesOf(current)
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
     const tokens = createAccessTokens(program, current, issuers, announceReady)
+    const sessions = createSessions(program, current, issuers, sessionStore, announceReady)
     return {
       linked,
       upstreams,
-      ports: { tokens, proofs, replays, certificates, counters },
+      ports: { tokens, proofs, replays, certificates, counters, sessions },
       tokens,
+      sessions,
       release() {
         tokens.stop()
+        sessions.stop()
         upstreams.destroy()
       },
     }
@@ -137,7 +143,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         .status()
         .filter((status) => !status.ready)
         .map(({ issuer }) => `waiting for the keys of ${issuer}`),
-      ...tokensInForce.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+      ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+      ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
     ]
   }
 
@@ -172,9 +179,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
       const fresh = await enforce(program, next)
-      await fresh.tokens.started
+      await Promise.all([fresh.tokens.started, fresh.sessions.started])
       gateway.swap(fresh, next)
-      tokensInForce = fresh.tokens
+      waiting = fresh
       const restartNeeded = needsRestart(settings, next)
       settings = next
       watchAll(files, next)

@@ -61,12 +61,21 @@ const tokens: TokenVerifier = {
     return { kind: 'signed', issuer: token, keyId: 'k', type: 'at+jwt', claims }
   },
 }
+const down = { kind: 'fault', detail: 'not to be had' } as const
 const ports: Ports = {
   tokens,
   proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
   replays: { use: () => 'full' },
   certificates: { read: () => null, readForwarded: () => null, revocation: () => 'unknown' },
   counters: { take: () => ({ allowed: true, states: [] }) },
+  sessions: {
+    find: () => down,
+    begin: async () => down,
+    finish: async () => down,
+    end: async () => down,
+    vouch: () => down,
+    endAll: async () => down,
+  },
 }
 
 function presented(headers: readonly string[]): Presentation {

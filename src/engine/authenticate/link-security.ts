@@ -5,6 +5,7 @@ import { linkAccessToken, type TokenSetting } from './access-token.ts'
 import type { LinkedSecurity } from './authenticate.ts'
 import { linkClientCertificate } from './client-certificate.ts'
 import type { LinkedScheme } from './scheme.ts'
+import { linkSession } from './session.ts'
 
 export function linkSecurity(program: Program, operation: OperationPlan): LinkedSecurity {
   const { alternatives } = operation.security
@@ -32,5 +33,7 @@ function linkScheme(name: string, plan: SchemePlan, setting: TokenSetting): Link
       return linkAccessToken(name, plan, setting)
     case 'mutualTLS':
       return linkClientCertificate(name, plan)
+    case 'session':
+      return linkSession(name, plan, setting.origin)
   }
 }

@@ -31,6 +31,8 @@ export interface Passage {
   readonly target: Target
   readonly cookies: ReadonlyMap<string, readonly string[]>
   readonly principal: Principal
+  /** Goes in place of the client's `Authorization`; null leaves that as it is. */
+  readonly upstreamCredential: string | null
   readonly body: ForwardedBody
   readonly requestId: string
   /** W3C trace id this request goes by. */
@@ -52,8 +54,10 @@ export function composeForwarding(
   const headers: string[] = ['host', upstream.host]
   copyFields(head.fields, destination.forwardable, headers)
   const authorization = head.fields.get('authorization')
-  // A credential nobody verified is not passed on as if somebody had.
-  if (authorization !== null && upstream.forwardCredential && principal.schemes.length > 0) {
+  if (passage.upstreamCredential !== null) {
+    if (upstream.forwardCredential) headers.push('authorization', passage.upstreamCredential)
+    // A credential nobody verified is not passed on as if somebody had.
+  } else if (authorization !== null && upstream.forwardCredential && principal.schemes.length > 0) {
     if (head.fields.endToEnd.includes('authorization')) headers.push('authorization', authorization)
   }
   const cookies = forwardedCookies(destination.cookies, passage.cookies)

@@ -4,6 +4,7 @@ import { notInThisVersion } from '../listen.ts'
 import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
 import { mutualTlsKeys, readMutualTls } from './mutual-tls.ts'
+import { readSession, sessionKeys } from './session.ts'
 
 interface EntryReader {
   /** Keys it knows beside `type`. */
@@ -17,8 +18,9 @@ export const entryReaders: { readonly [type: string]: EntryReader } = {
   jwt: { keys: jwtKeys, read: readJwt },
   mutualTLS: { keys: mutualTlsKeys, read: readMutualTls },
   introspection: { keys: introspectionKeys, read: readIntrospection },
+  session: { keys: sessionKeys, read: readSession },
 }
-const laterTypes = ['apiKey', 'session', 'basic']
+const laterTypes = ['apiKey', 'basic']
 
 export function readIdentity(
   root: Section,
