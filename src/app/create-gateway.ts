@@ -19,8 +19,8 @@ import { createLog } from '../sinks/log.ts'
 import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
-import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
+import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
@@ -58,7 +58,6 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const counters = createMemoryCounters()
   const replays = createMemoryReplays()
   const proofs = createProofReader()
-  const sessionStore = createMemorySessions()
   const issuers = new IssuerRegistry(({ event, ...fields }) => {
     log.event(event, fields)
     announceReady()
@@ -76,14 +75,20 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     resolveReady = resolve
   })
 
-  const first = await enforce(compiled.program, settings)
+  const sessionStore = await openSessionStore(settings.state, announceReady)
+  const first = await enforce(compiled.program, settings).catch(async (error: unknown) => {
+    await sessionStore.stop()
+    throw error
+  })
   let waiting = first
-  const gateway = await openGateway(settings, first, { record, onDefect }).catch((error: unknown) => {
+  const gateway = await openGateway(settings, first, { record, onDefect }).catch(async (error: unknown) => {
     first.release()
+    await sessionStore.stop()
     throw startErrorFrom(error)
   })
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
+    await sessionStore.stop()
     throw startErrorFrom(error)
   })
   const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
@@ -188,7 +193,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       log.event('reload', {
         digest: program.digest,
         operations: program.operations.length,
-        ...(restartNeeded && { detail: 'addresses of listeners changed; they apply after a restart' }),
+        ...(restartNeeded && {
+          detail: 'addresses of listeners or the state changed; they apply after a restart',
+        }),
       })
       return true
     } catch (error) {
@@ -209,6 +216,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await gateway.stop(settings.stopTimeoutMs)
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await sessionStore.stop()
     log.event('stopped')
     log.flush()
   }
@@ -262,8 +270,9 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin } }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
     JSON.stringify([
+      state,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

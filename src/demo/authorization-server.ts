@@ -118,6 +118,9 @@ const lifetimesSeconds = {
 function configurationOf(parties: Parties, oidc: typeof import('oidc-provider')): Record<string, unknown> {
   return {
     clients: clientsOf(parties),
+    // The provider's own dispatcher refuses loopback, which is where the demo's gate hears of logouts.
+    fetch: (url: string, { dispatcher: _, ...options }: RequestInit & { readonly dispatcher?: unknown }) =>
+      fetch(url, options),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     cookies: { keys: [randomBytes(24).toString('base64url')] },
     ttl: {
@@ -149,6 +152,9 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
         enabled: true,
         logoutSource: (context: RequestContext, form: string) => {
           context.body = logoutPage(form)
+        },
+        postLogoutSuccessSource: (context: RequestContext) => {
+          context.body = 'Signed out.'
         },
       },
       dPoP: { enabled: true, nonceSecret: randomBytes(32) },

@@ -5,12 +5,12 @@ import type { Outage } from './ports.ts'
  * an outage is a value.
  */
 export interface SessionStore {
-  /** Prolongs what it finds by `idleMs`. */
+  /** Prolongs what it finds by `idleMs`; 0 leaves it as it is. */
   find(key: string, idleMs: number, nowMs: number): FoundEntry | Promise<FoundEntry>
   /** @returns `refused` when there is no room */
   create(key: string, entry: SessionEntry, nowMs: number): Promise<StoreAnswer>
   /** @returns `refused` when it is not there any more, in which case nothing is kept */
-  replace(key: string, sealed: string, nowMs: number): Promise<StoreAnswer>
+  replace(key: string, entry: Pick<SessionEntry, 'sealed' | 'endsMs'>, nowMs: number): Promise<StoreAnswer>
   remove(key: string): Promise<StoreAnswer>
   /** Removes every session that was created under this index. */
   removeAll(index: string): Promise<StoreAnswer>
@@ -19,7 +19,7 @@ export interface SessionStore {
   release(name: string): Promise<void>
   /** Null when it answers, else what is waited for. */
   waitingFor(): string | null
-  stop(): void
+  stop(): Promise<void>
 }
 
 export interface SessionEntry {

@@ -205,7 +205,8 @@ export class SchemeSessions {
       accessTokenEndsMs: granted.accessTokenEndsMs,
       refreshToken: granted.refreshToken ?? record.refreshToken,
     }
-    const kept = await this.#store.replace(key, sealRecord(id, renewed, this.#about), nowMs)
+    const sealed = sealRecord(id, renewed, this.#about)
+    const kept = await this.#store.replace(key, { sealed, endsMs: renewed.endsMs }, nowMs)
     if (kept.kind === 'fault') return kept
     return kept.kind === 'done' ? renewed : unknown('the session ended while it was renewed')
   }

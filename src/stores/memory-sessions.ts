@@ -25,7 +25,8 @@ export function createMemorySessions(maxSessions = defaultMaxSessions): SessionS
       return { kind: 'found', sealed: entry.sealed }
     },
     async create(key, entry, nowMs) {
-      sweep(nowMs, kept.size >= maxSessions ? kept.size : sweepPerCreate)
+      sweep(nowMs)
+      if (kept.size >= maxSessions) sweepAll(nowMs)
       if (kept.size >= maxSessions) return refused
       kept.set(key, { ...entry, goneMs: Math.min(nowMs + entry.idleMs, entry.endsMs) })
       for (const index of entry.indexes) {
@@ -35,7 +36,7 @@ export function createMemorySessions(maxSessions = defaultMaxSessions): SessionS
       }
       return done
     },
-    async replace(key, sealed, nowMs) {
+    async replace(key, { sealed }, nowMs) {
       const entry = current(key, nowMs)
       if (!entry) return refused
       kept.set(key, { ...entry, sealed })
@@ -59,7 +60,7 @@ export function createMemorySessions(maxSessions = defaultMaxSessions): SessionS
       claims.delete(name)
     },
     waitingFor: () => null,
-    stop() {},
+    async stop() {},
   }
 
   function current(key: string, nowMs: number): Kept | null {
@@ -82,8 +83,8 @@ export function createMemorySessions(maxSessions = defaultMaxSessions): SessionS
   }
 
   /** Sessions nobody comes back to are forgotten a few at every login, all when there is no room. */
-  function sweep(nowMs: number, most: number): void {
-    for (let i = 0; i < most; i++) {
+  function sweep(nowMs: number): void {
+    for (let i = 0; i < sweepPerCreate; i++) {
       const next = cursor.next()
       if (next.done) {
         cursor = kept.entries()
@@ -91,5 +92,9 @@ export function createMemorySessions(maxSessions = defaultMaxSessions): SessionS
       }
       if (next.value[1].goneMs <= nowMs) forget(next.value[0])
     }
+  }
+
+  function sweepAll(nowMs: number): void {
+    for (const [key, { goneMs }] of kept) if (goneMs <= nowMs) forget(key)
   }
 }

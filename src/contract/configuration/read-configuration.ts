@@ -11,8 +11,9 @@ import type { Configuration, ContractEntry, SecurityDefault } from './configurat
 import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
-import { notInThisVersion, readListen } from './listen.ts'
+import { readListen } from './listen.ts'
 import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
+import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
 
 /**
@@ -30,8 +31,10 @@ export function readConfiguration(
   root.expect(keys.root)
   const upstreams = readUpstreams(root)
   const listen = readListen(root, env)
+  const identity = readIdentity(root, env)
   const settings = {
     listen,
+    state: readState(root, env, identity),
     stateDir: readPath(root, 'stateDir') ?? resolve(dirname(file), '.portcullis'),
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
@@ -39,15 +42,12 @@ export function readConfiguration(
     secrets: {},
     watched: [file],
   }
-  if (root.has('state') && root.get('state') !== 'memory') {
-    notInThisVersion(root, 'state', 'state lives in memory; shared stores are not built yet')
-  }
   const configuration: Configuration = {
     file,
     contracts: readContracts(root, [...upstreams.keys()]),
     settings,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
-    identity: readIdentity(root, env),
+    identity,
     limits: readLimits(root) ?? defaultLimits,
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
