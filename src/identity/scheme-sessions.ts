@@ -10,7 +10,7 @@ import type {
   Outage,
   SeenToken,
 } from '../engine/ports.ts'
-import type { FoundEntry, SessionStore } from '../engine/session-store.ts'
+import type { FoundEntry, SessionStore, StoreAnswer } from '../engine/session-store.ts'
 import type { SessionPlan } from '../program/schemes.ts'
 import { type GrantedTokens, SessionIssuer } from './session-issuer.ts'
 import { knownSession, openRecord, type SessionRecord, sealRecord } from './session-record.ts'
@@ -123,6 +123,10 @@ export class SchemeSessions {
       refreshToken: granted.refreshToken,
       endsMs: nowMs + plan.lifetimeSeconds * 1000,
     }
+    if (callback.formerId !== null) {
+      const removed = await this.#store.remove(storeKeyOf(callback.formerId))
+      if (removed.kind === 'fault') return removed
+    }
     const id = newSessionId()
     const stored = await this.#store.create(
       storeKeyOf(id),
@@ -136,7 +140,6 @@ export class SchemeSessions {
     )
     if (stored.kind === 'fault') return stored
     if (stored.kind === 'refused') return fault('there is no room for another session')
-    if (callback.formerId !== null) await this.#store.remove(storeKeyOf(callback.formerId))
     return { kind: 'session', id, tag, returnTo: transaction.returnTo }
   }
 
@@ -161,9 +164,7 @@ export class SchemeSessions {
     const once = await this.#store.claim(`logout ${this.#about} ${id}`, untilMs, nowMs)
     if (once.kind === 'fault') return once
     if (once.kind === 'refused') return 'again'
-    // A sid means one session at the issuer; without it all of the subject are meant (2.4).
-    const [index] = this.#indexesOf(sid, sid === null ? subject : null)
-    const removed = await this.#store.removeAll(index as string)
+    const removed = await this.#removeAll(this.#indexesMeant(sid, subject))
     if (removed.kind !== 'fault') return 'ended'
     await this.#store.release(`logout ${this.#about} ${id}`)
     return removed
@@ -233,10 +234,28 @@ export class SchemeSessions {
     return isJsonObject(read) ? (read as unknown as Transaction) : null
   }
 
+  async #removeAll(indexes: readonly string[]): Promise<StoreAnswer> {
+    for (const index of indexes) {
+      const removed = await this.#store.removeAll(index)
+      if (removed.kind === 'fault') return removed
+    }
+    return { kind: 'done' }
+  }
+
   #indexesOf(sid: unknown, subject: unknown): readonly string[] {
-    const of = (kind: string, value: unknown): readonly string[] =>
-      typeof value === 'string' ? [storeKeyOf(`${this.#about} ${kind} ${value}`)] : []
-    return [...of('sid', sid), ...of('sub', subject)]
+    const ofSession =
+      typeof sid === 'string' ? this.#index('sid', sid) : this.#index('sub without sid', subject)
+    return [ofSession, this.#index('sub', subject)]
+  }
+
+  /** A sid means one session at the issuer, and those of whom no sid is known; without it all of the subject (2.4). */
+  #indexesMeant(sid: string | null, subject: string | null): readonly string[] {
+    if (sid === null) return [this.#index('sub', subject)]
+    return [this.#index('sid', sid), ...(subject === null ? [] : [this.#index('sub without sid', subject)])]
+  }
+
+  #index(kind: string, value: unknown): string {
+    return storeKeyOf(JSON.stringify([this.#about, kind, value]))
   }
 }
 

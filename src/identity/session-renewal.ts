@@ -1,5 +1,6 @@
 import type { FoundSession } from '../engine/ports.ts'
 import type { FoundEntry, SessionStore } from '../engine/session-store.ts'
+import { makeRoom } from './bounded-cache.ts'
 import { knownSession, type SessionRecord } from './session-record.ts'
 import { storeKeyOf } from './session-seal.ts'
 
@@ -14,6 +15,9 @@ const marginMs = 30_000
 /** No renewal takes longer; then another may try. */
 const claimMs = 15_000
 const pollMs = 50
+/** After a renewal that failed the issuer is left alone for so long. */
+const restMs = 2000
+const maxResting = 10_000
 
 /**
  * Renews access tokens, one renewal of a session at a time, in this process and across all gateways of the store: an
@@ -23,6 +27,8 @@ export class SessionRenewal {
   readonly #store: SessionStore
   readonly #steps: RenewalSteps
   readonly #underWay = new Map<string, Promise<FoundSession>>()
+  /** Sessions whose renewal failed, and until when it is not tried again. */
+  readonly #resting = new Map<string, number>()
 
   constructor(store: SessionStore, steps: RenewalSteps) {
     this.#store = store
@@ -37,6 +43,10 @@ export class SessionRenewal {
     const key = storeKeyOf(id)
     const underWay = this.#underWay.get(key)
     if (underWay) return underWay
+    if (nowMs < (this.#resting.get(key) ?? 0))
+      return Promise.resolve(
+        meanwhile(record, { kind: 'fault', detail: 'it could not be renewed a moment ago' }, nowMs),
+      )
     const running = this.#run(id, key, record, nowMs).finally(() => this.#underWay.delete(key))
     this.#underWay.set(key, running)
     return running
@@ -64,7 +74,10 @@ export class SessionRenewal {
         if (!this.isDue(current, atMs)) return knownSession(current)
         const renewed = await this.#steps.renew(id, current, atMs)
         if (!('kind' in renewed)) return knownSession(renewed)
-        return renewed.kind === 'fault' ? meanwhile(record, renewed, nowMs) : renewed
+        if (renewed.kind !== 'fault') return renewed
+        makeRoom(this.#resting, maxResting)
+        this.#resting.set(key, atMs + restMs)
+        return meanwhile(record, renewed, nowMs)
       } finally {
         await this.#store.release(name)
       }

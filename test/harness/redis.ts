@@ -14,9 +14,10 @@ export interface TestRedis {
   stop(): Promise<void>
 }
 
-export async function startRedis(): Promise<TestRedis> {
+/** @param wanted a port; a free one otherwise */
+export async function startRedis(wanted?: number): Promise<TestRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-redis-'))
-  const port = await freePort()
+  const port = wanted ?? (await freePort())
   let server: ChildProcess | null = null
 
   async function start(): Promise<void> {

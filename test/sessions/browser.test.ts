@@ -18,7 +18,8 @@ let closeBrowser: () => Promise<void>
 let context: BrowserContext
 
 before(async () => {
-  world = await startSessionWorld()
+  // Renewed from half a minute before its end on: after two seconds.
+  world = await startSessionWorld({ accessTokenSeconds: 32 })
   const opened = await openBrowser()
   browser = opened.browser
   closeBrowser = opened.close
@@ -88,6 +89,23 @@ test('a page calls the API with the session; scripts see neither cookie nor toke
     [['__Host-portcullis-session.webLogin', true, true, 'Lax', '/', 43]],
   )
   await tab.close()
+})
+
+test('the access token is renewed as it ends, again and again; the browser notices nothing (RFC 6749 6, RFC 9700 4.14.2)', async () => {
+  const { gate, origin } = world
+  const fresh = await newContext()
+  const tab = await signIn(fresh, `${origin}/app`)
+  const tokens = new Set<string | null>()
+  for (let round = 0; round < 3; round++) {
+    const statuses = await tab.evaluate(() =>
+      Promise.all(Array.from({ length: 6 }, () => fetch('/orders').then(({ status }) => status))),
+    )
+    assert.deepEqual(statuses, [200, 200, 200, 200, 200, 200])
+    for (const seen of gate.upstream.seen.slice(-6)) tokens.add(headerOf(seen, 'authorization'))
+    await tab.waitForTimeout(2200)
+  }
+  assert.equal(tokens.size, 3)
+  await fresh.close()
 })
 
 test('the session is useless to a page of another origin: fetch and forms reach nothing (CWE-352)', async (t) => {
