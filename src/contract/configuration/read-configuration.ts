@@ -31,10 +31,9 @@ export function readConfiguration(
   root.expect(keys.root)
   const upstreams = readUpstreams(root)
   const listen = readListen(root, env)
-  const identity = readIdentity(root, env)
   const settings = {
     listen,
-    state: readState(root, env, identity),
+    state: readState(root, env),
     stateDir: readPath(root, 'stateDir') ?? resolve(dirname(file), '.portcullis'),
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
@@ -47,7 +46,7 @@ export function readConfiguration(
     contracts: readContracts(root, [...upstreams.keys()]),
     settings,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
-    identity,
+    identity: readIdentity(root, env),
     limits: readLimits(root) ?? defaultLimits,
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,

@@ -1,20 +1,16 @@
+import { isJsonObject, type Json } from '../../base/json.ts'
 import type { StateSettings } from '../../program/settings.ts'
 import type { Section } from '../section.ts'
-import type { IdentityEntry } from './configuration.ts'
 import { readSecret } from './files.ts'
 import { isLoopback, notInThisVersion } from './listen.ts'
 
 const memory: StateSettings = { kind: 'memory' }
 
 /** Where what gateways may share is kept. In this version browser sessions can be shared, and nothing else. */
-export function readState(
-  root: Section,
-  env: NodeJS.ProcessEnv,
-  identity: { readonly [scheme: string]: IdentityEntry },
-): StateSettings {
+export function readState(root: Section, env: NodeJS.ProcessEnv): StateSettings {
   const written = root.text('state') ?? 'memory'
   if (written === 'memory') return memory
-  if (!Object.values(identity).some(({ plan }) => plan.kind === 'session')) {
+  if (!keepsSessions(root.get('identity'))) {
     notInThisVersion(root, 'state', 'only browser sessions can be shared, and no identity entry keeps any')
     return memory
   }
@@ -37,4 +33,9 @@ export function readState(
     'divide the limits among the gateways',
   )
   return { kind: 'redis', url }
+}
+
+function keepsSessions(identity: Json | undefined): boolean {
+  const entries = isJsonObject(identity) ? Object.values(identity) : []
+  return entries.some((entry) => isJsonObject(entry) && entry.type === 'session')
 }
