@@ -12,9 +12,11 @@ import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { LedgerView } from '../src/identity/ledger-view.ts'
 import { createPasswords } from '../src/identity/passwords.ts'
 import { createProofReader } from '../src/identity/proof-reader.ts'
+import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
+import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
@@ -57,6 +59,7 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
+    sessions: createSessions(orders.program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
   const get = request('/orders?status=open&limit=10', token)
   const last = (count: number) => request(`/api/group${(count - 1) % 10}/things${count - 1}/42`, token)

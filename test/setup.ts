@@ -9,7 +9,9 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'postgresql'].filter((name) => missing.includes(name))
+const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server'].filter((name) =>
+  missing.includes(name),
+)
 const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))
 const packages = fileURLToPath(new URL('packages', import.meta.url))
 

@@ -43,6 +43,11 @@ export const suites: readonly Suite[] = [
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
   { name: 'stores', files: ['test/stores/*.test.ts'], needs: [postgres] },
+  {
+    name: 'sessions',
+    files: ['test/sessions/*.test.ts'],
+    needs: [program('chromium'), program('redis-server')],
+  },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
   { name: 'github', files: ['test/github/*.test.ts'], needs: [github] },

@@ -13,6 +13,7 @@ import { loadAuthorities, noAuthorities } from '../identity/client-authorities.t
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import { createPasswords } from '../identity/passwords.ts'
 import { createProofReader } from '../identity/proof-reader.ts'
+import { createSessions, type RunningSessions } from '../identity/sessions.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { createLog } from '../sinks/log.ts'
@@ -21,6 +22,7 @@ import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
 import { LedgerViews } from './ledger-views.ts'
+import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
@@ -79,14 +81,20 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     resolveReady = resolve
   })
 
-  const first = await enforce(compiled.program, settings)
-  let tokensInForce = first.tokens
+  const sessionStore = await openSessionStore(settings.state, announceReady)
+  const first = await enforce(compiled.program, settings).catch(async (error: unknown) => {
+    await sessionStore.stop()
+    throw error
+  })
+  let waiting = first
   const gateway = await openGateway(settings, first, { record, onDefect }).catch(async (error: unknown) => {
     await first.release()
+    await sessionStore.stop()
     throw startErrorFrom(error)
   })
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
+    await sessionStore.stop()
     throw startErrorFrom(error)
   })
   const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
@@ -98,10 +106,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   return { addresses, ready, reload, stop }
 
-  async function enforce(
-    program: Program,
-    current: Settings,
-  ): Promise<InForce & { readonly tokens: AccessTokens; readonly started: Promise<unknown> }> {
+  async function enforce(program: Program, current: Settings): Promise<InForce & Verifiers> {
     const certificates = await authoritiesOf(current)
     const ledger = await ledgers.acquire(current)
     const keys = ledger.view
@@ -109,14 +114,27 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
     const tokens = createAccessTokens(program, current, issuers, announceReady)
+    const sessions = createSessions(program, current, issuers, sessionStore, announceReady)
     return {
       linked,
       upstreams,
-      ports: { tokens, proofs, replays, certificates, keys, revocations: keys, passwords, counters },
+      ports: {
+        tokens,
+        proofs,
+        replays,
+        certificates,
+        keys,
+        revocations: keys,
+        passwords,
+        counters,
+        sessions,
+      },
       tokens,
-      started: Promise.all([tokens.started, keys.started]),
+      sessions,
+      started: Promise.all([tokens.started, keys.started, sessions.started]),
       async release() {
         tokens.stop()
+        sessions.stop()
         await ledger.release()
         upstreams.destroy()
       },
@@ -149,7 +167,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         .filter((status) => !status.ready)
         .map(({ issuer }) => `waiting for the keys of ${issuer}`),
       ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
-      ...tokensInForce.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+      ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+      ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
     ]
   }
 
@@ -186,14 +205,16 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       const fresh = await enforce(program, next)
       await fresh.started
       gateway.swap(fresh, next)
-      tokensInForce = fresh.tokens
+      waiting = fresh
       const restartNeeded = needsRestart(settings, next)
       settings = next
       watchAll(files, next)
       log.event('reload', {
         digest: program.digest,
         operations: program.operations.length,
-        ...(restartNeeded && { detail: 'addresses of listeners changed; they apply after a restart' }),
+        ...(restartNeeded && {
+          detail: 'addresses of listeners or the state changed; they apply after a restart',
+        }),
       })
       return true
     } catch (error) {
@@ -214,6 +235,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await gateway.stop(settings.stopTimeoutMs)
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await sessionStore.stop()
     log.event('stopped')
     log.flush()
   }
@@ -228,6 +250,14 @@ function soundOrThrow({ program, settings, diagnostics }: Compiled): Sound {
   if (program && settings) return { program, settings }
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
   throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)
+}
+
+/** Verifiers of one program: what it waits for before it is ready. */
+interface Verifiers {
+  readonly tokens: AccessTokens
+  readonly sessions: RunningSessions
+  /** Resolves when everything was asked once, whatever came of it. */
+  readonly started: Promise<unknown>
 }
 
 /** @throws StartError when a file cannot be used after all */
@@ -267,8 +297,9 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin } }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
     JSON.stringify([
+      state,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

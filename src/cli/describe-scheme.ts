@@ -6,6 +6,8 @@ export function describeScheme(scheme: SchemePlan): string {
   switch (scheme.kind) {
     case 'jwt':
       return `JWT of ${scheme.issuers.join(' or ')} for ${scheme.audiences.join(' or ')}, ${scheme.algorithms.join(' or ')}${demands(scheme)}`
+    case 'session':
+      return `browser session after a login at ${scheme.issuer} as ${scheme.clientId}, for ${scheme.lifetimeSeconds} s, ${scheme.idleSeconds} s without use`
     case 'mutualTLS':
       return `client certificate ${describeClients(scheme)}`
     case 'apiKey':

@@ -19,7 +19,7 @@ const verifiers: { readonly [kind: string]: readonly SchemePlan['kind'][] } = {
   'http bearer': tokens,
   'http dpop': tokens,
   oauth2: tokens,
-  openIdConnect: tokens,
+  openIdConnect: [...tokens, 'session'],
   mutualTLS: ['mutualTLS'],
   apiKey: ['apiKey'],
   'http basic': ['basic'],

@@ -3,6 +3,7 @@ import type { JsonSchema } from '../base/json.ts'
 import { deepFreeze, digestOf } from '../program/digest.ts'
 import type { OperationPlan, Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
+import { checkSessions } from './check-sessions.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
 import type { Configuration } from './configuration/configuration.ts'
 import { isLoopback } from './configuration/listen.ts'
@@ -59,6 +60,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   )
   const origin = configuration.publicUrl ?? loopbackOrigin(configuration)
   checkOwnOrigin(origin, operations, context.schemes, report)
+  checkSessions(configuration, origin, operations, context.schemes, report)
   checkAuthorities(configuration, context)
   reportUnused(configuration, context)
   const settings = {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type Provider from 'oidc-provider'
 import type { Client, RequestContext } from 'oidc-provider'
 import { createGrantStore } from './grant-store.ts'
-import { accountName, loginPage } from './login-page.ts'
+import { accountName, loginPage, logoutPage } from './login-page.ts'
 import { close, listen } from './orders-api.ts'
 import { type Parties, resources } from './parties.ts'
 import { announce, createSigningKey, type KeyRing, promote, withdraw } from './signing-keys.ts'
@@ -106,11 +106,11 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
 }
 
 const lifetimesSeconds = {
-  AccessToken: 600,
   AuthorizationCode: 60,
   ClientCredentials: 600,
   Grant: 3600,
   IdToken: 600,
+  RefreshToken: 3600,
   Interaction: 600,
   Session: 3600,
 }
@@ -118,9 +118,18 @@ const lifetimesSeconds = {
 function configurationOf(parties: Parties, oidc: typeof import('oidc-provider')): Record<string, unknown> {
   return {
     clients: clientsOf(parties),
+    // The provider's own dispatcher refuses loopback, which is where the demo's gate hears of logouts.
+    fetch: (url: string, { dispatcher: _, ...options }: RequestInit & { readonly dispatcher?: unknown }) =>
+      fetch(url, options),
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     cookies: { keys: [randomBytes(24).toString('base64url')] },
-    ttl: lifetimesSeconds,
+    ttl: {
+      ...lifetimesSeconds,
+      AccessToken: (_: RequestContext, __: unknown, client: Client) =>
+        client.clientId === parties.web?.id ? parties.web.accessTokenSeconds : 600,
+    },
+    issueRefreshToken: (_: RequestContext, client: Client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
     pkce: { required: () => true },
     scopes: ['openid', ...new Set([...resources.values()].flatMap(({ scopes }) => scopes.split(' ')))],
     findAccount: (_: RequestContext, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
@@ -137,6 +146,16 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
         enabled: true,
         allowedPolicy: (_: RequestContext, client: Client, token: { readonly clientId: string }) =>
           client.clientId === token.clientId,
+      },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (context: RequestContext, form: string) => {
+          context.body = logoutPage(form)
+        },
+        postLogoutSuccessSource: (context: RequestContext) => {
+          context.body = 'Signed out.'
+        },
       },
       dPoP: { enabled: true, nonceSecret: randomBytes(32) },
       resourceIndicators: {
@@ -158,7 +177,7 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
   }
 }
 
-function clientsOf({ services, app }: Parties): readonly object[] {
+function clientsOf({ services, app, web }: Parties): readonly object[] {
   const confidential = Object.values(services).map(({ id, secret, scope }) => ({
     client_id: id,
     client_secret: secret,
@@ -175,7 +194,17 @@ function clientsOf({ services, app }: Parties): readonly object[] {
     redirect_uris: [app.redirectUri],
     scope: 'openid orders:read orders:write',
   }
-  return [...confidential, native]
+  const sessions = web && {
+    client_id: web.id,
+    client_secret: web.secret,
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [web.redirectUri],
+    post_logout_redirect_uris: [web.afterLogoutUri],
+    backchannel_logout_uri: web.backChannelLogoutUri,
+    backchannel_logout_session_required: true,
+    scope: 'openid orders:read orders:write',
+  }
+  return [...confidential, native, ...(sessions ? [sessions] : [])]
 }
 
 /** The shop's own application needs no consent page: what it asks for within its scopes, it gets. */

@@ -26,3 +26,17 @@ export const accountName = /^[a-z0-9]{1,40}$/
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }
+
+/** Asks whether the session at the authorization server ends. @param form the server's own, with its token */
+export function logoutPage(form: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Sign out</title>
+<h1>Sign out?</h1>
+${form}
+<button type="submit" form="op.logoutForm" value="yes" name="logout">Sign out</button>
+<button type="submit" form="op.logoutForm">Stay</button>
+</html>
+`
+}

@@ -10,10 +10,12 @@ declare module 'oidc-provider' {
 
   export interface Client {
     readonly clientId: string
+    grantTypeAllowed(type: string): boolean
   }
 
   /** The part of Koa's context that carries the request under way. */
   export interface RequestContext {
+    body: unknown
     readonly oidc: {
       readonly client: Client
       readonly session: { readonly accountId: string }

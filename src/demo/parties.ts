@@ -33,6 +33,17 @@ export interface AppClient {
   readonly redirectUri: string
 }
 
+/** The gate as a client of people's browsers: it keeps their tokens and sessions (OpenID Connect Core 3.1). */
+export interface WebClient {
+  readonly id: string
+  readonly secret: string
+  readonly redirectUri: string
+  readonly afterLogoutUri: string
+  /** Where the authorization server reaches the gate itself. */
+  readonly backChannelLogoutUri: string
+  readonly accessTokenSeconds: number
+}
+
 export interface Parties {
   readonly services: {
     /** Reads and writes orders. */
@@ -45,10 +56,12 @@ export interface Parties {
     readonly gate: ServiceClient
   }
   readonly app: AppClient
+  /** Null where nobody signs in at the gate. */
+  readonly web: WebClient | null
 }
 
 /** Makes the clients of one demo; their secrets are random and live as long as it does. */
-export function createParties(): Parties {
+export function createParties(web: Omit<WebClient, 'id' | 'secret'> | null = null): Parties {
   const service = (id: string, scope: string) => ({
     id,
     scope,
@@ -63,5 +76,6 @@ export function createParties(): Parties {
     },
     // RFC 8252 7.3: loopback redirect of a native application; nothing listens there, the code is read off the redirect
     app: { id: 'shop-app', redirectUri: 'http://127.0.0.1/callback' },
+    web: web && { id: 'gate-web', secret: randomBytes(18).toString('base64url'), ...web },
   }
 }

@@ -57,6 +57,8 @@ export type ClientPart<R extends Reason> = R extends keyof ClientParts ? ClientP
 export interface Challenged {
   /** Values of `WWW-Authenticate`, one each (RFC 9110 11.6.1). */
   readonly challenges: readonly string[]
+  /** Own path that lets a person sign in and so mends this; absent where none does. */
+  readonly signIn?: string
 }
 
 export interface Retry {

@@ -12,8 +12,10 @@ import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
+import { sessionRoutes } from './route/session-routes.ts'
 import { linkRules } from './rules/link-rules.ts'
 import type { LinkedRules } from './rules/rules.ts'
+import { isOwnCookie } from './session-cookies.ts'
 import { claimFor } from './validate/read-query.ts'
 import type { LinkedBody } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
@@ -57,12 +59,14 @@ export function link(program: Program): LinkedProgram {
 function linkOwnRoutes(program: Program): OwnRoutes {
   const { origin } = program.admission
   if (origin === null) return new Map()
-  return new Map(
-    program.resources.map((resource) => [
-      metadataPath(resource),
-      metadataRoute(resourceMetadata(origin, program, resource)),
-    ]),
+  const metadata = program.resources.map(
+    (resource) =>
+      [metadataPath(resource), metadataRoute(resourceMetadata(origin, program, resource))] as const,
   )
+  const sessions = Object.entries(program.schemes).flatMap(([name, plan]) =>
+    plan.kind === 'session' ? sessionRoutes(name, plan, origin) : [],
+  )
+  return new Map([...metadata, ...sessions])
 }
 
 function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
@@ -129,7 +133,9 @@ function linkDestination(
     upstream,
     forwardable: forwardableFields(plan, upstream, credentials.header),
     cookies: plan.parameters
-      .filter(({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name))
+      .filter(
+        ({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name) && !isOwnCookie(name),
+      )
       .map(({ name }) => name),
     credentials,
     identity: identityFields(upstream),

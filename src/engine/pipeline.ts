@@ -5,6 +5,7 @@ import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
 import { shownCertificate } from './authenticate/shown-certificate.ts'
+import { signIn } from './authenticate/sign-in.ts'
 import { judgeStepUp } from './authenticate/step-up.ts'
 import { authorize } from './authorize/authorize.ts'
 import { allow, type Decision, type Denial, deny } from './decision.ts'
@@ -109,7 +110,8 @@ export async function pipeline(
   }
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
-  if (!authenticated.allow) return denial(authenticated)
+  if (!authenticated.allow)
+    return signIn(authenticated, request.method, target, head.fields) ?? denial(authenticated)
   const { principal } = authenticated.value
   journal.principal = principal
   const stepUp = judgeStepUp(plan.stepUp, authenticated.value, operation.security.schemes, nowMs)
@@ -152,6 +154,7 @@ export async function pipeline(
     target,
     cookies,
     principal,
+    upstreamCredential: authenticated.value.upstreamCredential ?? null,
     body: body.value.forwarded,
     requestId,
     traceId,

@@ -17,6 +17,7 @@ export interface Ports {
   readonly passwords: Passwords
   readonly revocations: Revocations
   readonly counters: Counters
+  readonly sessions: Sessions
 }
 
 /** Learns who vouches for an access token, and what it says. Judges no claim but `iss`. */
@@ -172,4 +173,83 @@ export interface BucketState {
   readonly resetMs: number
   /** Milliseconds until one token is there; 0 when there is one now. */
   readonly retryMs: number
+}
+
+/** Browser sessions: login at an issuer, and what the gateway keeps of it. */
+export interface Sessions {
+  /** @param id the cookie's value, of its form; answers at once when the store does and the access token lasts */
+  find(scheme: string, id: string, nowMs: number): FoundSession | Promise<FoundSession>
+  /** Begins a login: where the browser goes, and the cookie that binds the login to it. */
+  begin(scheme: string, returnTo: string, nowMs: number): Promise<BegunLogin | Outage>
+  /** Ends a login with what the issuer sent the browser back with. */
+  finish(scheme: string, callback: LoginCallback, nowMs: number): Promise<FinishedLogin>
+  /** Ends a session, known or not. @param id null when the browser showed none */
+  end(scheme: string, id: string | null): Promise<EndedSession | Outage>
+  /** Verifies the signature of a logout token. Judges no claim but `iss`. */
+  vouch(scheme: string, logoutToken: string, nowMs: number): SeenToken | Promise<SeenToken>
+  /** Ends all sessions that an issuer's logout token means, once for each `jti` (OpenID Connect Back-Channel Logout 2.6). */
+  endAll(scheme: string, logout: LogoutOrder, nowMs: number): Promise<'ended' | 'again' | Outage>
+}
+
+/** What is needed is not to be had. */
+export interface Outage {
+  readonly kind: 'fault'
+  readonly detail: string
+}
+
+export type FoundSession = KnownSession | { readonly kind: 'unknown'; readonly detail: string } | Outage
+
+export interface KnownSession {
+  readonly kind: 'session'
+  /** `kid` of the signature of the ID token. */
+  readonly keyId: string | null
+  /** Of the ID token. */
+  readonly claims: JsonObject
+  /** Those the issuer granted. */
+  readonly scopes: readonly string[]
+  readonly accessToken: string
+  /** Epoch milliseconds; null when the issuer did not say. */
+  readonly accessTokenEndsMs: number | null
+  /** End of the session, whatever its use; epoch milliseconds. */
+  readonly endsMs: number
+}
+
+export interface BegunLogin {
+  readonly kind: 'begun'
+  readonly location: string
+  /** Tells logins of one browser apart; part of a cookie's name. */
+  readonly tag: string
+  /** For the cookie; only the gateway can read it. */
+  readonly transaction: string
+}
+
+export interface LoginCallback {
+  /** Query of the redirect, with its `?`. */
+  readonly search: string
+  /** Value of the login cookie with this tag; null without. */
+  readonly transaction: (tag: string) => string | null
+  /** Id of a session the browser had before; it ends. */
+  readonly formerId: string | null
+}
+
+export type FinishedLogin =
+  | { readonly kind: 'session'; readonly id: string; readonly tag: string; readonly returnTo: string }
+  | { readonly kind: 'refused'; readonly detail: string }
+  | Outage
+
+export interface EndedSession {
+  readonly kind: 'ended'
+  /** Where the browser ends its session at the issuer (OpenID Connect RP-Initiated Logout 2); null when nowhere. */
+  readonly location: string | null
+}
+
+/** Whose sessions end, as a logout token says it. */
+export interface LogoutOrder {
+  /** Session at the issuer. */
+  readonly sid: string | null
+  readonly subject: string | null
+  /** `jti` of the order. */
+  readonly id: string
+  /** From then on the order is refused for its age; epoch milliseconds. */
+  readonly untilMs: number
 }

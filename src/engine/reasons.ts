@@ -58,6 +58,12 @@ export const reasons = {
     title: 'Not authorized',
     meaning: 'An object-level rule of the contract does not hold for this caller.',
   },
+  cross_site: {
+    status: 403,
+    title: 'Cross-site request',
+    meaning:
+      "A browser session came with a request that another site's page may have caused (Fetch Metadata, Origin).",
+  },
   quota_exceeded: {
     status: 429,
     title: 'Quota exceeded',

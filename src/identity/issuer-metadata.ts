@@ -80,7 +80,7 @@ export async function getJson(url: string, asking: Asking = {}): Promise<Fetched
   return { document: read.value, maxAgeMs: maxAgeOf(headers['cache-control']) }
 }
 
-async function readBounded(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+export async function readBounded(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {

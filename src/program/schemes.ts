@@ -3,7 +3,7 @@
  * and how it is judged; every kind has one file in `contract/configuration/identity/`, one in `engine/authenticate/`
  * and one verifier behind a port. Secrets of a scheme are in the settings, never here.
  */
-export type SchemePlan = JwtPlan | IntrospectionPlan | MutualTlsPlan | ApiKeyPlan | BasicPlan
+export type SchemePlan = JwtPlan | IntrospectionPlan | MutualTlsPlan | ApiKeyPlan | BasicPlan | SessionPlan
 
 /** What every access token must say, whoever vouches for it. */
 export interface AccessTokenPlan {
@@ -71,4 +71,26 @@ export interface ApiKeyPlan {
 export interface BasicPlan {
   readonly kind: 'basic'
   readonly users: { readonly [name: string]: { readonly scopes: readonly string[] } }
+}
+
+/** A browser session that the gateway keeps, begun by a login at the issuer (OpenID Connect Core 3.1). */
+export interface SessionPlan {
+  readonly kind: 'session'
+  readonly issuer: string
+  readonly clientId: string
+  /** API the access token is asked for (RFC 8707 `resource`); null: the issuer's default. */
+  readonly audience: string | null
+  /** Asked for at login; `openid` is one of them. */
+  readonly scopes: readonly string[]
+  /** Of ID tokens and logout tokens. */
+  readonly algorithms: readonly string[]
+  /** Member names that lead to the claim of the ID token that lists roles. */
+  readonly rolesClaim: readonly string[]
+  readonly clockSkewSeconds: number
+  /** A session that is not used for so long ends. */
+  readonly idleSeconds: number
+  /** Every session ends so long after its login. */
+  readonly lifetimeSeconds: number
+  /** Path of the own origin where a browser ends up after a logout. */
+  readonly afterLogout: string
 }

@@ -8,6 +8,8 @@ export interface Settings {
     readonly http: HttpListen | null
     readonly admin: AdminListen | null
   }
+  /** Where browser sessions are kept. */
+  readonly state: StateSettings
   /** Absolute folder, mode 0700, for everything stateful without a server. */
   readonly stateDir: string
   /** Wait between unready and closing the listeners. */
@@ -66,3 +68,6 @@ export interface LedgerSettings {
   /** How long what was read is believed while it cannot be read. */
   readonly staleAfterMs: number
 }
+
+/** This process, or a server that several gateways share. The address may hold a password. */
+export type StateSettings = { readonly kind: 'memory' } | { readonly kind: 'redis'; readonly url: string }

@@ -1,4 +1,5 @@
 import type { Journal } from '../engine/outcome.ts'
+import { isOwnCookie } from '../engine/session-cookies.ts'
 import { type AnswerStyle, answerFields } from './answer-fields.ts'
 
 /** Fields of the upstream that end here: for this hop only, telling about the software, or the gateway's to say. */
@@ -48,7 +49,10 @@ export function responseFields(
     if (name === 'content-security-policy' && !ownPolicy) continue
     if (crossOriginIsOurs && name.startsWith('access-control-')) continue
     if (name === 'set-cookie')
-      for (const cookie of listOf(value)) fields.push('Set-Cookie', hardenCookie(cookie))
+      for (const cookie of listOf(value)) {
+        // An upstream that sets a session of ours would sign its callers in as somebody else (CWE-384).
+        if (!isOwnCookie(cookie)) fields.push('Set-Cookie', hardenCookie(cookie))
+      }
     else if (typeof value === 'string') fields.push(name, value)
     else for (const one of value) fields.push(name, one)
   }

@@ -179,7 +179,8 @@ const homes: { readonly [library: string]: readonly string[] } = {
   '@peculiar/x509': ['app', 'identity'],
   'reflect-metadata': ['app', 'identity'],
   'oidc-provider': ['demo'],
-  oauth4webapi: ['demo'],
+  oauth4webapi: ['demo', 'identity'],
+  ioredis: ['stores'],
   pg: ['stores'],
 }
 

@@ -13,8 +13,9 @@ import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
-import { notInThisVersion, readListen } from './listen.ts'
+import { readListen } from './listen.ts'
 import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
+import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
 
 /**
@@ -34,15 +35,13 @@ export function readConfiguration(
   const listen = readListen(root, env)
   const settings = {
     listen,
+    state: readState(root, env),
     ...readPlace(root, env),
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
     secrets: {},
     watched: [file],
-  }
-  if (root.has('state') && root.get('state') !== 'memory') {
-    notInThisVersion(root, 'state', 'state lives in memory; shared stores are not built yet')
   }
   const configuration: Configuration = {
     file,

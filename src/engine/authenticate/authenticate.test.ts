@@ -64,6 +64,7 @@ const tokens: TokenVerifier = {
     return { kind: 'signed', issuer: token, keyId: 'k', type: 'at+jwt', claims }
   },
 }
+const down = { kind: 'fault', detail: 'not to be had' } as const
 const ports: Ports = {
   tokens,
   proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
@@ -73,6 +74,14 @@ const ports: Ports = {
   passwords: { verify: () => 'busy' },
   revocations: { stateOf: () => 'good' },
   counters: { take: () => ({ allowed: true, states: [] }) },
+  sessions: {
+    find: () => down,
+    begin: async () => down,
+    finish: async () => down,
+    end: async () => down,
+    vouch: () => down,
+    endAll: async () => down,
+  },
 }
 
 function presented(headers: readonly string[]): Presentation {

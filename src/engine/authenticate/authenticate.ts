@@ -1,5 +1,5 @@
 import type { RequirementPlan } from '../../program/program.ts'
-import { allow, type Decision, type Denial, denyWith } from '../decision.ts'
+import { allow, type Decision, type Denial, deny, denyWith } from '../decision.ts'
 import type { Ports } from '../ports.ts'
 import { anonymous, type Identity, lackingScopes, type Principal, principalOf } from '../principal.ts'
 import type { LinkedScheme, Presentation, Refusal, Verdict } from './scheme.ts'
@@ -17,6 +17,8 @@ export interface Authenticated {
   readonly principal: Principal
   /** The first alternative met whose scopes are held, else the first met; empty for an anonymous caller. */
   readonly requirement: RequirementPlan
+  /** What the upstream gets as `Authorization` in place of what the client showed. */
+  readonly upstreamCredential?: string
 }
 
 const retryAfterSeconds = 5
@@ -68,9 +70,13 @@ async function authenticateLater(
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const accepted = new Map<string, Identity>()
+  let credentials: Map<string, string> | null = null
   for (const [index, verdict] of verdicts.entries()) {
-    if (verdict.kind === 'accepted')
-      accepted.set((security.schemes[index] as LinkedScheme).name, verdict.identity)
+    if (verdict.kind !== 'accepted') continue
+    const { name } = security.schemes[index] as LinkedScheme
+    accepted.set(name, verdict.identity)
+    if (verdict.upstreamCredential !== undefined)
+      credentials = (credentials ?? new Map<string, string>()).set(name, verdict.upstreamCredential)
   }
   if (accepted.size < verdicts.length) {
     const bad = badCredential(security, verdicts)
@@ -85,14 +91,20 @@ export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[])
       accepted.size > 0 ? 'no alternative is met by the credentials that came' : 'no credential came'
     return denyWith('authenticate', 'credential_missing', detail, {
       challenges: challengesOf(security, verdicts),
+      ...signInOf(security, verdicts, 'missing'),
     })
   }
   const requirement = met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first
-  return allow({ principal: principalOf(requirement, accepted), requirement })
+  const principal = principalOf(requirement, accepted)
+  const named = requirement.find(({ scheme }) => credentials?.has(scheme))
+  if (!credentials || !named) return allow({ principal, requirement })
+  return allow({ principal, requirement, upstreamCredential: credentials.get(named.scheme) as string })
 }
 
 /** The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong. */
 function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): Denial | null {
+  for (const verdict of verdicts)
+    if (verdict.kind === 'cross_site') return deny('authenticate', 'cross_site', verdict.detail)
   const acceptedPlaces = new Set(
     security.schemes.filter((_, index) => verdicts[index]?.kind === 'accepted').map(({ place }) => place),
   )
@@ -112,13 +124,26 @@ function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): 
     const challenges = challengesOf(security, verdicts)
     const { detail, dpopNonce = null } = refusal
     return refusal.kind === 'invalid'
-      ? denyWith('authenticate', 'credential_invalid', detail, { challenges })
+      ? denyWith('authenticate', 'credential_invalid', detail, {
+          challenges,
+          ...(invalidPlaces.size === 1 && signInOf(security, verdicts, 'invalid')),
+        })
       : denyWith('authenticate', 'proof_required', detail, { challenges, dpopNonce })
   }
   const [fault] = faultyPlaces.values()
   return fault === undefined
     ? null
     : denyWith('authenticate', 'verifier_unavailable', fault, { retryAfterSeconds })
+}
+
+/** Where a person may sign in: the first scheme of this verdict that a login leads to. */
+function signInOf(
+  { schemes }: LinkedSecurity,
+  verdicts: readonly Verdict[],
+  kind: 'missing' | 'invalid',
+): { readonly signIn?: string } {
+  const scheme = schemes.find(({ signIn }, index) => signIn !== undefined && verdicts[index]?.kind === kind)
+  return scheme?.signIn === undefined ? {} : { signIn: scheme.signIn }
 }
 
 /** One challenge for each way in: with its error where the credential was wrong (RFC 9110 11.6.1). */

@@ -152,7 +152,7 @@ function identityOf({ claims, issuer, keyId }: VouchedToken, { rolesClaim }: Acc
 }
 
 /** The claim that member names lead to; undefined where the way ends early. */
-function claimAt(claims: JsonObject, path: readonly string[]): unknown {
+export function claimAt(claims: JsonObject, path: readonly string[]): unknown {
   let value: unknown = claims
   for (const name of path) {
     if (!isJsonObject(value) || !Object.hasOwn(value, name)) return undefined
@@ -172,7 +172,7 @@ function isStrings(value: unknown): value is readonly string[] {
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
 /** RFC 6749 3.3: scope is a list of space-delimited words; some issuers write an array. */
-function words(value: unknown): readonly string[] {
+export function words(value: unknown): readonly string[] {
   if (typeof value === 'string') return value.split(' ').filter((word) => word !== '')
   return isStrings(value) ? value : []
 }

@@ -7,6 +7,7 @@ import type { LinkedSecurity } from './authenticate.ts'
 import { linkBasic } from './basic.ts'
 import { linkClientCertificate } from './client-certificate.ts'
 import type { LinkedScheme } from './scheme.ts'
+import { linkSession } from './session.ts'
 
 export function linkSecurity(program: Program, operation: OperationPlan): LinkedSecurity {
   const { alternatives } = operation.security
@@ -38,5 +39,7 @@ function linkScheme(name: string, plan: SchemePlan, setting: TokenSetting): Link
       return linkApiKey(name, plan)
     case 'basic':
       return linkBasic(name, plan)
+    case 'session':
+      return linkSession(name, plan, setting.origin)
   }
 }

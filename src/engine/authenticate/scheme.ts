@@ -18,8 +18,15 @@ export interface Presentation {
 /** What one scheme finds in a request. */
 export type Verdict =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'accepted'; readonly identity: Identity }
+  | {
+      readonly kind: 'accepted'
+      readonly identity: Identity
+      /** What the upstream gets as `Authorization` in place of what the client showed. */
+      readonly upstreamCredential?: string
+    }
   | Refusal
+  /** It came by itself, with a request that another site may have caused; it is not looked at. */
+  | { readonly kind: 'cross_site'; readonly detail: string }
   /** Could not be judged: what is needed for it is not to be had. */
   | { readonly kind: 'fault'; readonly detail: string }
 
@@ -49,6 +56,8 @@ export interface LinkedScheme {
    */
   readonly place: string
   readonly challenges: Challenges
+  /** Own path at which a browser gets this credential; absent where none leads to it. */
+  readonly signIn?: string
   /** At once when what is needed is at hand; a promise only for a miss. Never rejects. */
   readonly judge: (presented: Presentation, ports: Ports, nowMs: number) => Verdict | Promise<Verdict>
 }

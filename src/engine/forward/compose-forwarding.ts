@@ -33,6 +33,8 @@ export interface Passage {
   readonly target: Target
   readonly cookies: ReadonlyMap<string, readonly string[]>
   readonly principal: Principal
+  /** Goes in place of the client's `Authorization`; null leaves that as it is. */
+  readonly upstreamCredential: string | null
   readonly body: ForwardedBody
   readonly requestId: string
   /** W3C trace id this request goes by. */
@@ -56,7 +58,9 @@ export function composeForwarding(
   const authorization = head.fields.get('authorization')
   // Only an access token passes, and only one that was verified: the backend is to validate it again.
   const verified = principal.schemes.some((scheme) => destination.credentials.tokens.has(scheme))
-  if (authorization !== null && upstream.forwardCredential && verified) {
+  if (passage.upstreamCredential !== null) {
+    if (upstream.forwardCredential) headers.push('authorization', passage.upstreamCredential)
+  } else if (authorization !== null && upstream.forwardCredential && verified) {
     if (head.fields.endToEnd.includes('authorization')) headers.push('authorization', authorization)
   }
   const cookies = forwardedCookies(destination.cookies, passage.cookies)

@@ -1,11 +1,11 @@
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
-import { notInThisVersion } from '../listen.ts'
 import { apiKeyKeys, readApiKey } from './api-key.ts'
 import { basicKeys, readBasic } from './basic.ts'
 import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
 import { mutualTlsKeys, readMutualTls } from './mutual-tls.ts'
+import { readSession, sessionKeys } from './session.ts'
 
 interface EntryReader {
   /** Keys it knows beside `type`. */
@@ -21,8 +21,8 @@ export const entryReaders: { readonly [type: string]: EntryReader } = {
   apiKey: { keys: apiKeyKeys, read: readApiKey },
   basic: { keys: basicKeys, read: readBasic },
   introspection: { keys: introspectionKeys, read: readIntrospection },
+  session: { keys: sessionKeys, read: readSession },
 }
-const laterTypes = ['session']
 
 export function readIdentity(
   root: Section,
@@ -37,9 +37,6 @@ export function readIdentity(
 
 function readEntry(section: Section, env: NodeJS.ProcessEnv): IdentityEntry | undefined {
   if (!section.require('type', 'jwt')) return undefined
-  const type = section.get('type')
-  if (laterTypes.includes(type as string))
-    return notInThisVersion(section, 'type', `${type} has no verifier yet`)
   const known = section.choice('type', Object.keys(entryReaders))
   const reader = known === undefined ? undefined : entryReaders[known]
   if (!reader) return undefined

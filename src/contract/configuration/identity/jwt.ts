@@ -48,7 +48,7 @@ function readIssuers(section: Section): readonly string[] | undefined {
   return issuers
 }
 
-function readAlgorithms(section: Section): readonly string[] | undefined {
+export function readAlgorithms(section: Section): readonly string[] | undefined {
   if (!section.has('algorithms')) return defaultAlgorithms
   const written = section.texts('algorithms')
   if (!written || written.length === 0)

@@ -1,0 +1,31 @@
+/**
+ * Names and attributes of the gateway's own cookies. The `__Host-` prefix lets no other host, no subdomain and no plain
+ * connection set them, and none but this origin gets them.
+ * @see RFC 6265bis 4.1.3.2, 5.5, 8.9
+ */
+const prefix = '__Host-portcullis-'
+
+export const sessionCookie = (scheme: string): string => `${prefix}session.${scheme}`
+export const loginCookie = (scheme: string, tag: string): string => `${prefix}login.${scheme}.${tag}`
+
+/** Name, or a whole cookie that begins with it. No upstream gets or sets one. */
+export const isOwnCookie = (cookie: string): boolean => cookie.trimStart().startsWith(prefix)
+
+/** 256 random bits, base64url. */
+export const sessionIdSyntax = /^[A-Za-z0-9_-]{43}$/
+
+/** Tags of the logins a browser has under way. */
+export function loginTags(scheme: string, cookies: ReadonlyMap<string, unknown>): readonly string[] {
+  const start = loginCookie(scheme, '')
+  return [...cookies.keys()]
+    .filter((name) => name.startsWith(start))
+    .map((name) => name.slice(start.length))
+    .filter((tag) => /^[A-Za-z0-9_-]{8}$/.test(tag))
+}
+
+/** Lax, because the way back from the issuer is a navigation from another site; see `crossSite` for what it lets through. */
+const attributes = 'Path=/; Secure; HttpOnly; SameSite=Lax'
+
+export const setCookie = (name: string, value: string, maxAgeSeconds: number): string =>
+  `${name}=${value}; Max-Age=${maxAgeSeconds}; ${attributes}`
+export const clearCookie = (name: string): string => setCookie(name, '', 0)

@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto'
+import { isJsonObject, type JsonObject } from '../base/json.ts'
+import type {
+  BegunLogin,
+  EndedSession,
+  FinishedLogin,
+  FoundSession,
+  LoginCallback,
+  LogoutOrder,
+  Outage,
+  SeenToken,
+} from '../engine/ports.ts'
+import type { FoundEntry, SessionStore, StoreAnswer } from '../engine/session-store.ts'
+import type { SessionPlan } from '../program/schemes.ts'
+import { type GrantedTokens, SessionIssuer } from './session-issuer.ts'
+import { knownSession, openRecord, type SessionRecord, sealRecord } from './session-record.ts'
+import { SessionRenewal } from './session-renewal.ts'
+import { loginKeyOf, newSessionId, open, seal, storeKeyOf } from './session-seal.ts'
+
+/** What the sessions of one scheme are made of. */
+export interface SessionScheme {
+  readonly name: string
+  readonly plan: SessionPlan
+  /** The gateway's own. */
+  readonly origin: string
+  readonly secret: string
+}
+
+type Vouch = (token: string, nowMs: number) => SeenToken | Promise<SeenToken>
+
+interface Transaction {
+  readonly state: string
+  readonly nonce: string
+  readonly verifier: string
+  readonly returnTo: string
+  readonly begunMs: number
+}
+
+const loginMs = 600_000
+const unknown = (detail: string): FoundSession => ({ kind: 'unknown', detail })
+
+/** Logins and sessions of one scheme. The store knows the hash of an id and cannot open what it keeps. */
+export class SchemeSessions {
+  readonly #scheme: SessionScheme
+  readonly #store: SessionStore
+  readonly #vouch: Vouch
+  readonly #issuer: SessionIssuer
+  readonly #renewal: SessionRenewal
+  readonly #loginKey: Buffer
+  /** What sealed things belong to: no other scheme, client or issuer opens them. */
+  readonly #about: string
+
+  constructor(scheme: SessionScheme, store: SessionStore, vouch: Vouch, onReady: () => void) {
+    const { name, plan, origin, secret } = scheme
+    this.#scheme = scheme
+    this.#store = store
+    this.#vouch = vouch
+    this.#about = `${name} ${plan.issuer} ${plan.clientId}`
+    this.#loginKey = loginKeyOf(secret, plan.issuer, plan.clientId)
+    this.#issuer = new SessionIssuer(plan, secret, `${origin}/.portcullis/${name}/callback`, onReady)
+    this.#renewal = new SessionRenewal(store, {
+      open: (id, entry) => this.#open(id, entry),
+      renew: (id, record, nowMs) => this.#renew(id, record, nowMs),
+    })
+  }
+
+  get issuer(): string {
+    return this.#scheme.plan.issuer
+  }
+
+  get ready(): boolean {
+    return this.#issuer.ready
+  }
+
+  get started(): Promise<void> {
+    return this.#issuer.started
+  }
+
+  stop(): void {
+    this.#issuer.stop()
+  }
+
+  find(id: string, nowMs: number): FoundSession | Promise<FoundSession> {
+    const entry = this.#store.find(storeKeyOf(id), this.#scheme.plan.idleSeconds * 1000, nowMs)
+    return entry instanceof Promise
+      ? entry.then((later) => this.#judge(id, later, nowMs))
+      : this.#judge(id, entry, nowMs)
+  }
+
+  async begin(returnTo: string, nowMs: number): Promise<BegunLogin | Outage> {
+    const start = await this.#issuer.begin()
+    if (!start) return fault(`the metadata of ${this.issuer} is not known yet`)
+    const { location, state, nonce, verifier } = start
+    const transaction: Transaction = { state, nonce, verifier, returnTo, begunMs: nowMs }
+    return {
+      kind: 'begun',
+      location,
+      tag: tagOf(state),
+      transaction: seal(this.#loginKey, JSON.stringify(transaction), this.#about),
+    }
+  }
+
+  /** ATTACK: login CSRF and mix-up (RFC 9700 4.4, 4.7): only the browser that began a login can end it, and only this one. */
+  async finish(callback: LoginCallback, nowMs: number): Promise<FinishedLogin> {
+    const parameters = new URLSearchParams(callback.search)
+    const state = parameters.get('state') ?? ''
+    const tag = tagOf(state)
+    const transaction = this.#openTransaction(callback.transaction(tag))
+    if (!transaction) return refused('this browser has no such login under way')
+    if (transaction.state !== state) return refused('state is not that of the login')
+    if (nowMs - transaction.begunMs > loginMs) return refused('the login took too long')
+    const granted = await this.#issuer.finish(parameters, transaction, nowMs)
+    if (granted.kind !== 'granted') return granted
+    const vouched = await this.#vouchFor(granted, nowMs)
+    if (vouched.kind !== 'vouched') return vouched
+    const { plan } = this.#scheme
+    const record: SessionRecord = {
+      keyId: vouched.keyId,
+      claims: vouched.claims,
+      scopes: granted.scopes ?? plan.scopes,
+      accessToken: granted.accessToken,
+      accessTokenEndsMs: granted.accessTokenEndsMs,
+      refreshToken: granted.refreshToken,
+      endsMs: nowMs + plan.lifetimeSeconds * 1000,
+    }
+    if (callback.formerId !== null) {
+      const removed = await this.#store.remove(storeKeyOf(callback.formerId))
+      if (removed.kind === 'fault') return removed
+    }
+    const id = newSessionId()
+    const stored = await this.#store.create(
+      storeKeyOf(id),
+      {
+        sealed: sealRecord(id, record, this.#about),
+        idleMs: plan.idleSeconds * 1000,
+        endsMs: record.endsMs,
+        indexes: this.#indexesOf(vouched.claims.sid, vouched.claims.sub),
+      },
+      nowMs,
+    )
+    if (stored.kind === 'fault') return stored
+    if (stored.kind === 'refused') return fault('there is no room for another session')
+    return { kind: 'session', id, tag, returnTo: transaction.returnTo }
+  }
+
+  async end(id: string | null): Promise<EndedSession | Outage> {
+    if (id !== null) {
+      const key = storeKeyOf(id)
+      const entry = await this.#store.find(key, this.#scheme.plan.idleSeconds * 1000, Date.now())
+      if (entry.kind === 'fault') return entry
+      const removed = await this.#store.remove(key)
+      if (removed.kind === 'fault') return removed
+      const record = this.#open(id, entry)
+      if (record?.refreshToken) await this.#issuer.revoke(record.refreshToken)
+    }
+    const { origin, plan } = this.#scheme
+    return { kind: 'ended', location: this.#issuer.logoutLocation(origin + plan.afterLogout) }
+  }
+
+  async endAll(
+    { sid, subject, id, untilMs }: LogoutOrder,
+    nowMs: number,
+  ): Promise<'ended' | 'again' | Outage> {
+    const once = await this.#store.claim(`logout ${this.#about} ${id}`, untilMs, nowMs)
+    if (once.kind === 'fault') return once
+    if (once.kind === 'refused') return 'again'
+    const removed = await this.#removeAll(this.#indexesMeant(sid, subject))
+    if (removed.kind !== 'fault') return 'ended'
+    await this.#store.release(`logout ${this.#about} ${id}`)
+    return removed
+  }
+
+  #judge(id: string, entry: FoundEntry, nowMs: number): FoundSession | Promise<FoundSession> {
+    if (entry.kind === 'fault') return entry
+    if (entry.kind === 'none') return unknown('the session has ended, or was never there')
+    const record = this.#open(id, entry)
+    if (!record) return unknown('what is kept of the session is not of this scheme')
+    return this.#renewal.isDue(record, nowMs) ? this.#renewal.run(id, record, nowMs) : knownSession(record)
+  }
+
+  #open(id: string, entry: FoundEntry): SessionRecord | null {
+    return entry.kind === 'found' ? openRecord(id, entry.sealed, this.#about) : null
+  }
+
+  /** One renewal at the issuer, and its result kept. `unknown` when the session is over. */
+  async #renew(id: string, record: SessionRecord, nowMs: number): Promise<SessionRecord | FoundSession> {
+    const key = storeKeyOf(id)
+    const granted = await this.#issuer.refresh(record.refreshToken ?? '', nowMs)
+    if (granted.kind === 'fault') return granted
+    if (granted.kind === 'refused') {
+      const removed = await this.#store.remove(key)
+      return removed.kind === 'fault' ? removed : unknown(`it could not be renewed: ${granted.detail}`)
+    }
+    const vouched = granted.idToken ? await this.#vouchFor(granted, nowMs) : null
+    if (vouched?.kind === 'fault') return vouched
+    // OpenID Connect Core 12.2: the same person, or nobody.
+    if (vouched?.kind === 'refused' || (vouched && vouched.claims.sub !== record.claims.sub)) {
+      await this.#store.remove(key)
+      return unknown('the renewed ID token is not of the same person')
+    }
+    const renewed: SessionRecord = {
+      ...record,
+      ...(vouched && { keyId: vouched.keyId, claims: { ...record.claims, ...vouched.claims } }),
+      scopes: granted.scopes ?? record.scopes,
+      accessToken: granted.accessToken,
+      accessTokenEndsMs: granted.accessTokenEndsMs,
+      refreshToken: granted.refreshToken ?? record.refreshToken,
+    }
+    const sealed = sealRecord(id, renewed, this.#about)
+    const kept = await this.#store.replace(key, { sealed, endsMs: renewed.endsMs }, nowMs)
+    if (kept.kind === 'fault') return kept
+    return kept.kind === 'done' ? renewed : unknown('the session ended while it was renewed')
+  }
+
+  /** OpenID Connect Core 3.1.3.7, 6: the signature too, though the token came from the issuer itself. */
+  async #vouchFor(
+    { idToken }: GrantedTokens,
+    nowMs: number,
+  ): Promise<
+    | { readonly kind: 'vouched'; readonly keyId: string | null; readonly claims: JsonObject }
+    | { readonly kind: 'refused'; readonly detail: string }
+    | Outage
+  > {
+    if (!idToken) return refused('the issuer sent no ID token')
+    const seen = await this.#vouch(idToken.text, nowMs)
+    if (seen.kind === 'fault') return seen
+    if (seen.kind === 'invalid') return refused(`the ID token: ${seen.detail}`)
+    return { kind: 'vouched', keyId: seen.keyId, claims: seen.claims }
+  }
+
+  #openTransaction(sealed: string | null): Transaction | null {
+    const text = sealed === null ? null : open(this.#loginKey, sealed, this.#about)
+    const read: unknown = text === null ? null : JSON.parse(text)
+    return isJsonObject(read) ? (read as unknown as Transaction) : null
+  }
+
+  async #removeAll(indexes: readonly string[]): Promise<StoreAnswer> {
+    for (const index of indexes) {
+      const removed = await this.#store.removeAll(index)
+      if (removed.kind === 'fault') return removed
+    }
+    return { kind: 'done' }
+  }
+
+  #indexesOf(sid: unknown, subject: unknown): readonly string[] {
+    const ofSession =
+      typeof sid === 'string' ? this.#index('sid', sid) : this.#index('sub without sid', subject)
+    return [ofSession, this.#index('sub', subject)]
+  }
+
+  /** A sid means one session at the issuer, and those of whom no sid is known; without it all of the subject (2.4). */
+  #indexesMeant(sid: string | null, subject: string | null): readonly string[] {
+    if (sid === null) return [this.#index('sub', subject)]
+    return [this.#index('sid', sid), ...(subject === null ? [] : [this.#index('sub without sid', subject)])]
+  }
+
+  #index(kind: string, value: unknown): string {
+    return storeKeyOf(JSON.stringify([this.#about, kind, value]))
+  }
+}
+
+const tagOf = (state: string): string => createHash('sha256').update(state).digest('base64url').slice(0, 8)
+const fault = (detail: string): Outage => ({ kind: 'fault', detail })
+const refused = (detail: string): { readonly kind: 'refused'; readonly detail: string } => ({
+  kind: 'refused',
+  detail,
+})

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { SessionStore } from '../../src/engine/session-store.ts'
+import { connectRedis } from '../../src/stores/redis.ts'
+import { createRedisSessions } from '../../src/stores/redis-sessions.ts'
+import { sessionStoreSuite } from '../../src/stores/sessions.suite.ts'
+import { startRedis, type TestRedis } from '../harness/redis.ts'
+
+let redis: TestRedis
+let store: SessionStore
+
+before(async () => {
+  redis = await startRedis()
+  store = await connected()
+})
+after(async () => {
+  await store.stop()
+  await redis.stop()
+})
+
+async function connected(): Promise<SessionStore> {
+  let announce: () => void
+  const ready = new Promise<void>((resolve) => {
+    announce = resolve
+  })
+  const made = createRedisSessions(await connectRedis(redis.url, () => announce()))
+  await ready
+  return made
+}
+
+sessionStoreSuite('redis', () => store)
+
+test('redis: two gateways share sessions and claims', async () => {
+  const other = await connected()
+  const entry = { sealed: 's', idleMs: 5000, endsMs: Date.now() + 5000, indexes: [] }
+  await store.create('shared', entry, Date.now())
+  assert.equal((await other.find('shared', 0, Date.now())).kind, 'found')
+  assert.equal((await store.claim('one', Date.now() + 5000, Date.now())).kind, 'done')
+  assert.equal((await other.claim('one', Date.now() + 5000, Date.now())).kind, 'refused')
+  await other.release('one')
+  assert.equal(
+    (await other.claim('one', Date.now() + 5000, Date.now())).kind,
+    'refused',
+    "another's claim stays",
+  )
+  await other.stop()
+})
+
+test('redis: while the server is down every answer is an outage, at once; then it comes back, having forgotten', async () => {
+  await store.create(
+    'forgotten',
+    { sealed: 's', idleMs: 60_000, endsMs: Date.now() + 60_000, indexes: [] },
+    Date.now(),
+  )
+  await redis.kill()
+  const startedMs = Date.now()
+  assert.equal((await store.find('forgotten', 0, Date.now())).kind, 'fault')
+  assert.equal((await store.claim('x', Date.now() + 1000, Date.now())).kind, 'fault')
+  assert.ok(Date.now() - startedMs < 2500)
+  assert.equal(store.waitingFor(), 'the session store')
+  await redis.start()
+  for (let tries = 0; store.waitingFor() !== null && tries < 200; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal((await store.find('forgotten', 0, Date.now())).kind, 'none')
+})
