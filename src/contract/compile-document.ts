@@ -4,6 +4,7 @@ import { pointerTo } from '../base/pointer.ts'
 import { compileExpression } from '../expression/compile-expression.ts'
 import { ruleScope } from '../expression/scopes.ts'
 import type { AddressLists, Method, OperationPlan, SegmentPlan } from '../program/program.ts'
+import { isKnownDialect } from '../schema/keywords.ts'
 import { createSchemaLowering, type SchemaLowering } from '../schema/lower.ts'
 import { readBody } from './body.ts'
 import { checkReferences } from './check-references.ts'
@@ -11,7 +12,7 @@ import type { Configuration, ContractEntry } from './configuration/configuration
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
 import type { LimitTable } from './limit-table.ts'
-import { methods, openApiKeys } from './openapi-keys.ts'
+import { methodsOf, type OpenApiVersion, openApiKeys, pathItemKeys, rootKeys } from './openapi-keys.ts'
 import { readParameters } from './parameters.ts'
 import { canonicalLiteral, readTemplate } from './paths.ts'
 import type { Report } from './report.ts'
@@ -41,12 +42,13 @@ export interface CompiledDocument {
 /** Compiles one OpenAPI document. */
 export function compileDocument(entry: ContractEntry, context: CompileContext): CompiledDocument {
   const root = openDocument(entry, context)
-  const dialect = root && dialectOf(root)
-  if (!root || !dialect) return { operations: [], about: null, lowering: null }
-  root.expect(openApiKeys.root, 'extensions')
+  const version = root && versionOf(root)
+  if (!root || !version) return { operations: [], about: null, lowering: null }
+  root.expect(rootKeys(version), 'extensions')
+  checkDialect(root)
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
   const lowering = createSchemaLowering({
-    dialect,
+    dialect: version === '3.0' ? '3.0' : '3.1',
     direction: 'request',
     definitionPrefix: context.configuration.contracts.length > 1 ? `${entry.name}.` : '',
     resolver: {
@@ -56,7 +58,7 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
       },
     },
   })
-  const compiler = new DocumentCompiler(entry, context, root, lowering, dialect)
+  const compiler = new DocumentCompiler(entry, context, root, lowering, version)
   const operations = compiler.compile()
   for (const problem of lowering.problems) {
     const { severity, rule, message, fix } = problem
@@ -86,7 +88,7 @@ function openDocument(entry: ContractEntry, { documents, report }: CompileContex
   return null
 }
 
-function dialectOf(root: Section): '3.0' | '3.1' | undefined {
+function versionOf(root: Section): OpenApiVersion | undefined {
   if (root.has('swagger'))
     return root.problem(
       'swagger',
@@ -96,13 +98,25 @@ function dialectOf(root: Section): '3.0' | '3.1' | undefined {
     )
   const version = root.require('openapi', '3.1.1') ? root.text('openapi') : undefined
   if (version === undefined) return undefined
-  const dialect = /^(3\.[01])\.\d+/.exec(version)?.[1]
-  if (dialect === '3.0' || dialect === '3.1') return dialect
+  const minor = /^(3\.[0-2])\.\d+/.exec(version)?.[1]
+  if (minor === '3.0' || minor === '3.1' || minor === '3.2') return minor
   return root.problem(
     'openapi',
     'openapi-version',
     `OpenAPI ${version} is not read`,
-    'this version reads OpenAPI 3.0 and 3.1',
+    'this version reads OpenAPI 3.0, 3.1 and 3.2',
+  )
+}
+
+/** A schema of another dialect would be read with the wrong meaning. @see OpenAPI 3.1.1 4.8.24.7 */
+function checkDialect(root: Section): void {
+  const dialect = root.text('jsonSchemaDialect')
+  if (dialect === undefined || isKnownDialect(dialect)) return
+  root.problem(
+    'jsonSchemaDialect',
+    'schema-dialect-unsupported',
+    'schemas of this dialect are not read',
+    'write schemas in JSON Schema 2020-12 and remove jsonSchemaDialect',
   )
 }
 
@@ -120,6 +134,7 @@ class DocumentCompiler {
   readonly #root: Section
   readonly #lowering: SchemaLowering
   readonly #security: SecurityReader
+  readonly #version: OpenApiVersion
   readonly #extension: Extension
   readonly #limits: readonly number[]
   readonly #base: readonly SegmentPlan[]
@@ -129,8 +144,9 @@ class DocumentCompiler {
     context: CompileContext,
     root: Section,
     lowering: SchemaLowering,
-    dialect: '3.0' | '3.1',
+    version: OpenApiVersion,
   ) {
+    this.#version = version
     this.#entry = entry
     this.#context = context
     this.#root = root
@@ -140,7 +156,7 @@ class DocumentCompiler {
       context.documents,
       context.configuration,
       entry,
-      dialect,
+      version,
       context.schemes,
     )
     this.#extension = readExtension(root, context.configuration.allowWeakening)
@@ -178,11 +194,12 @@ class DocumentCompiler {
     const at = { file: paths.source.file, pointer: pointerTo('/paths', template) }
     const section = this.#context.documents.section({ value: paths.value[template] as Json, at })
     if (!section) return []
-    section.expect(openApiKeys.pathItem, 'extensions')
+    section.expect(pathItemKeys(this.#version), 'extensions')
+    refuseAdditional(section)
     const extension = readExtension(section, this.#context.configuration.allowWeakening)
     const limits = this.#context.limits.addAll(extension.limits, template)
     const item: PathItem = { template, section, segments, extension, limits }
-    return methods.flatMap((method) => {
+    return methodsOf(this.#version).flatMap((method) => {
       const operation = section.child(method)
       return operation ? this.#compileOperation(item, method, operation) : []
     })
@@ -190,7 +207,7 @@ class DocumentCompiler {
 
   #compileOperation(
     item: PathItem,
-    method: (typeof methods)[number],
+    method: ReturnType<typeof methodsOf>[number],
     operation: Section,
   ): readonly OperationPlan[] {
     operation.expect(openApiKeys.operation, 'extensions')
@@ -264,6 +281,17 @@ class DocumentCompiler {
       this.#context.report.error('expression-invalid', source, `authorize: ${message}`, fix ?? otherwise)
     }
   }
+}
+
+/** OpenAPI 3.2.0 lets a path take any method; those that it does not name itself are not routed. */
+function refuseAdditional(pathItem: Section): void {
+  if (!pathItem.has('additionalOperations')) return
+  pathItem.problem(
+    'additionalOperations',
+    'method-unsupported',
+    'methods beyond those that OpenAPI names are not served by this version',
+    'remove additionalOperations; such requests are answered 405',
+  )
 }
 
 /** Lists of addresses add up on the deny side; on the allow side the innermost that says something stands. */

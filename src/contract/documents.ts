@@ -98,6 +98,17 @@ export class Documents {
       )
       return null
     }
+    const own = this.#sources.get(from.file)?.value
+    if (path !== '' && isJsonObject(own) && own.$self !== undefined) {
+      const fix = 'remove $self: files beside the document are found by their paths'
+      this.#report.error(
+        'ref-unresolved',
+        position(),
+        `${ref} would be relative to $self, which is not read`,
+        fix,
+      )
+      return null
+    }
     const file = path === '' ? from.file : resolve(dirname(from.file), path)
     const source = this.open(file, position())
     if (!source) return null

@@ -1,4 +1,7 @@
-/** Fixed fields of OpenAPI 3.0 and 3.1 objects that decide what the gate does. @see OpenAPI 3.1.1 section 4.8 */
+/** The version of a document, as far as it changes what is read. */
+export type OpenApiVersion = '3.0' | '3.1' | '3.2'
+
+/** Fixed fields of OpenAPI objects that decide what the gate does. @see OpenAPI 3.1.1 section 4.8 */
 export const openApiKeys = {
   root: [
     'openapi',
@@ -71,7 +74,24 @@ export const openApiKeys = {
     'bearerFormat',
     'flows',
     'openIdConnectUrl',
+    'deprecated',
+    'oauth2MetadataUrl',
   ],
 } as const satisfies { readonly [object: string]: readonly string[] }
 
-export const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
+/** What OpenAPI 3.2.0 adds to them. */
+const added = { root: ['$self'], pathItem: ['query', 'additionalOperations'] } as const
+
+export function rootKeys(version: OpenApiVersion): readonly string[] {
+  return version === '3.2' ? [...openApiKeys.root, ...added.root] : openApiKeys.root
+}
+
+export function pathItemKeys(version: OpenApiVersion): readonly string[] {
+  return version === '3.2' ? [...openApiKeys.pathItem, ...added.pathItem] : openApiKeys.pathItem
+}
+
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
+
+export function methodsOf(version: OpenApiVersion): readonly ((typeof methods)[number] | 'query')[] {
+  return version === '3.2' ? [...methods, 'query'] : methods
+}

@@ -26,7 +26,7 @@ export type Outline =
   | { readonly readable: true; readonly contract: OutlinedContract }
   | { readonly readable: false; readonly diagnostics: readonly Diagnostic[] }
 
-const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query']
 
 /** Reads an OpenAPI document just far enough to draft a configuration for it. */
 export function outlineContract(file: string): Outline {

@@ -79,6 +79,7 @@ function parameterSections(owner: Section, documents: Documents): readonly Secti
 function readParameter(section: Section, context: ParameterContext): ParameterPlan | undefined {
   const named = section.require('name', 'limit') && section.require('in', 'query')
   const name = section.text('name')
+  if (section.get('in') === 'querystring') return unsupported(section, 'a querystring parameter')
   const place = section.choice('in', ['path', 'query', 'header', 'cookie'])
   if (!named || name === undefined || place === undefined) return undefined
   if (place === 'header' && describedElsewhere.has(name.toLowerCase())) return undefined

@@ -7,7 +7,7 @@ import type { SchemePlan } from '../program/schemes.ts'
 import { bindScheme, type DefinedScheme, readDefinedScheme, verifiersOf } from './bind-scheme.ts'
 import type { Configuration, ContractEntry, IdentityEntry } from './configuration/configuration.ts'
 import type { Documents } from './documents.ts'
-import { openApiKeys } from './openapi-keys.ts'
+import { type OpenApiVersion, openApiKeys } from './openapi-keys.ts'
 import type { Section } from './section.ts'
 
 /** A scheme that operations demand, bound to its verifier. */
@@ -21,7 +21,7 @@ export class SecurityReader {
   readonly #root: Section
   readonly #configuration: Configuration
   readonly #entry: ContractEntry
-  readonly #dialect: '3.0' | '3.1'
+  readonly #version: OpenApiVersion
   readonly #schemes = new Map<string, DefinedScheme>()
   /** Schemes that some operation demands, by the name the program uses. */
   readonly #bound: Map<string, BoundScheme>
@@ -31,13 +31,13 @@ export class SecurityReader {
     documents: Documents,
     configuration: Configuration,
     entry: ContractEntry,
-    dialect: '3.0' | '3.1',
+    version: OpenApiVersion,
     bound: Map<string, BoundScheme>,
   ) {
     this.#root = root
     this.#configuration = configuration
     this.#entry = entry
-    this.#dialect = dialect
+    this.#version = version
     this.#bound = bound
     const components = root.child('components')
     const schemes = components?.child('securitySchemes')
@@ -133,7 +133,7 @@ export class SecurityReader {
     scopes: readonly string[],
     at: SourcePosition,
   ): void {
-    if (kind === 'http bearer' && this.#dialect === '3.0' && scopes.length > 0) {
+    if (kind === 'http bearer' && this.#version === '3.0' && scopes.length > 0) {
       section.report.error(
         'scope-unknown',
         at,

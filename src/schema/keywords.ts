@@ -15,10 +15,11 @@ export type KeywordKind =
   | 'pattern'
   | 'special'
   | 'annotation'
+  | 'dialect'
   | 'unsupported'
 
 /**
- * Every keyword that OpenAPI 3.0 and 3.1 schemas may hold, and what its value must be. A keyword that is not
+ * Every keyword that schemas of OpenAPI 3.0, 3.1 and 3.2 may hold, and what its value must be. A keyword that is not
  * here is reported: misspelt, it would silently weaken the schema.
  * @see JSON Schema 2020-12 Core and Validation, OpenAPI 3.0.4 and 3.1.1 Schema Object
  */
@@ -74,7 +75,7 @@ export const keywords = {
   xml: 'annotation',
   discriminator: 'annotation',
   $comment: 'annotation',
-  $schema: 'annotation',
+  $schema: 'dialect',
   $defs: 'annotation',
   definitions: 'annotation',
   contentMediaType: 'annotation',
@@ -91,6 +92,14 @@ export const keywords = {
   $recursiveAnchor: 'unsupported',
   $vocabulary: 'unsupported',
 } as const satisfies { readonly [keyword: string]: KeywordKind }
+
+const dialects =
+  /^https:\/\/(?:json-schema\.org\/draft\/2020-12\/schema#?|spec\.openapis\.org\/oas\/3\.[12]\/dialect\/[\w-]+)$/
+
+/** Whether schemas that say so mean what is enforced here: JSON Schema 2020-12, as such or as OpenAPI extends it. */
+export function isKnownDialect(uri: string): boolean {
+  return dialects.test(uri)
+}
 
 /** Keywords that apply a schema to the same instance: what they look at decides what is known of an object. */
 export const inPlaceKeywords = [

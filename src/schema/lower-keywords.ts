@@ -1,7 +1,7 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
-import { formats, inPlaceKeywords, type KeywordKind, keywords, types } from './keywords.ts'
+import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
 import { compilePattern } from './pattern.ts'
 
@@ -66,6 +66,16 @@ function lowerKeyword(site: Site, keyword: string): void {
   const value = source[keyword] as Json
   const kind = kindOf(keyword)
   if (kind === undefined) return reportUnknown(site, keyword)
+  if (kind === 'dialect') {
+    if (typeof value === 'string' && isKnownDialect(value)) return
+    const fix = 'write the schema in JSON Schema 2020-12'
+    return context.report.error(
+      'schema-dialect-unsupported',
+      below(at, keyword),
+      'schemas of this dialect are not read',
+      fix,
+    )
+  }
   if (kind === 'unsupported') {
     const fix = 'express it with keywords that can be enforced'
     return context.report.error(

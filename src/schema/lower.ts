@@ -59,7 +59,7 @@ const maxDepth = 128
 const maxSchemas = 400_000
 
 /**
- * Turns OpenAPI 3.0 and 3.1 Schema Objects into JSON Schema 2020-12 with every object closed at every position,
+ * Turns Schema Objects of OpenAPI 3.0, and of 3.1 and 3.2, which share a dialect, into JSON Schema 2020-12 with every object closed at every position,
  * unless its schema says that it is open (`additionalProperties` or `patternProperties` written down).
  *
  * Work, depth and output are bounded (attack H8).

@@ -172,6 +172,7 @@ const knownMethods: ReadonlySet<string> = new Set([
   'OPTIONS',
   'TRACE',
   'CONNECT',
+  'QUERY',
 ])
 
 function methodLabel(method: string): string {
