@@ -105,8 +105,8 @@ const badStarts: readonly BadStart[] = [
   },
   {
     name: 'a scheme that is not built',
-    yaml: sound.replace('type: jwt', 'type: session'),
-    says: /session has no verifier yet/,
+    yaml: sound.replace('type: jwt', 'type: basic'),
+    says: /basic has no verifier yet/,
   },
 ]
 
