@@ -9,12 +9,15 @@ import { pipeline } from '../src/engine/pipeline.ts'
 import type { Ports } from '../src/engine/ports.ts'
 import { noAuthorities } from '../src/identity/client-authorities.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
+import { LedgerView } from '../src/identity/ledger-view.ts'
+import { createPasswords } from '../src/identity/passwords.ts'
 import { createProofReader } from '../src/identity/proof-reader.ts'
 import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
 import { createMemorySessions } from '../src/stores/memory-sessions.ts'
+import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 import { contract } from './world.ts'
@@ -45,11 +48,16 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
   const thousand = linked(folder, 'thousand', manyOperations(folder, 1000), issuer.issuer)
   const tokens = createTokenVerifier(orders.program.schemes, registry)
   await tokens.started
+  const ledger = new LedgerView(await openSqliteLedger(join(folder, 'keys.sqlite')), 60_000, () => {})
+  await ledger.started
   const ports: Ports = {
     tokens,
     proofs: createProofReader(),
     replays: createMemoryReplays(),
     certificates: noAuthorities,
+    keys: ledger,
+    revocations: ledger,
+    passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
     sessions: createSessions(orders.program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
@@ -68,6 +76,7 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
     thousandNs.push(many)
   }
   tokens.stop()
+  await ledger.stop()
   await issuer.stop()
   const figures = {
     getNs: spreadOf(getNs),

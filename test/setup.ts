@@ -9,7 +9,7 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'chromium', 'redis-server'].filter((name) =>
+const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server'].filter((name) =>
   missing.includes(name),
 )
 const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { postgresPrograms } from './harness/postgres.ts'
 import { node24 } from './package/node-24.ts'
 
 /** One suite: how it runs, and what must be on the machine for it. */
@@ -31,6 +32,7 @@ const github: Need = {
   name: "GitHub's document",
   present: () => existsSync(join(packages, '@octokit/openapi')),
 }
+const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 
 export const suites: readonly Suite[] = [
@@ -40,6 +42,7 @@ export const suites: readonly Suite[] = [
   { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
+  { name: 'stores', files: ['test/stores/*.test.ts'], needs: [postgres] },
   {
     name: 'sessions',
     files: ['test/sessions/*.test.ts'],

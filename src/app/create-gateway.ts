@@ -11,6 +11,7 @@ import { createUpstreams } from '../gateway/upstreams.ts'
 import { type AccessTokens, createAccessTokens } from '../identity/access-tokens.ts'
 import { loadAuthorities, noAuthorities } from '../identity/client-authorities.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
+import { createPasswords } from '../identity/passwords.ts'
 import { createProofReader } from '../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../identity/sessions.ts'
 import type { Program } from '../program/program.ts'
@@ -20,6 +21,7 @@ import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
+import { LedgerViews } from './ledger-views.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -62,6 +64,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event(event, fields)
     announceReady()
   })
+  const ledgers = new LedgerViews(({ event, ...fields }) => {
+    log.event(event, fields)
+    announceReady()
+  })
   const env = options.env ?? process.env
   const compiled = soundOrThrow(await compileAside(options.configurationFile, env))
   let settings = compiled.settings
@@ -82,7 +88,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
   let waiting = first
   const gateway = await openGateway(settings, first, { record, onDefect }).catch(async (error: unknown) => {
-    first.release()
+    await first.release()
     await sessionStore.stop()
     throw startErrorFrom(error)
   })
@@ -100,11 +106,11 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   return { addresses, ready, reload, stop }
 
-  async function enforce(
-    program: Program,
-    current: Settings,
-  ): Promise<InForce & { readonly tokens: AccessTokens; readonly sessions: RunningSessions }> {
+  async function enforce(program: Program, current: Settings): Promise<InForce & Verifiers> {
     const certificates = await authoritiesOf(current)
+    const ledger = await ledgers.acquire(current)
+    const keys = ledger.view
+    const passwords = createPasswords(current)
     const linked = link(program)
     const upstreams = createUpstreams(program, current)
     const tokens = createAccessTokens(program, current, issuers, announceReady)
@@ -112,12 +118,24 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     return {
       linked,
       upstreams,
-      ports: { tokens, proofs, replays, certificates, counters, sessions },
+      ports: {
+        tokens,
+        proofs,
+        replays,
+        certificates,
+        keys,
+        revocations: keys,
+        passwords,
+        counters,
+        sessions,
+      },
       tokens,
       sessions,
-      release() {
+      started: Promise.all([tokens.started, keys.started, sessions.started]),
+      async release() {
         tokens.stop()
         sessions.stop()
+        await ledger.release()
         upstreams.destroy()
       },
     }
@@ -148,6 +166,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         .status()
         .filter((status) => !status.ready)
         .map(({ issuer }) => `waiting for the keys of ${issuer}`),
+      ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
       ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
       ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
     ]
@@ -184,7 +203,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
       const fresh = await enforce(program, next)
-      await Promise.all([fresh.tokens.started, fresh.sessions.started])
+      await fresh.started
       gateway.swap(fresh, next)
       waiting = fresh
       const restartNeeded = needsRestart(settings, next)
@@ -231,6 +250,14 @@ function soundOrThrow({ program, settings, diagnostics }: Compiled): Sound {
   if (program && settings) return { program, settings }
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
   throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)
+}
+
+/** Verifiers of one program: what it waits for before it is ready. */
+interface Verifiers {
+  readonly tokens: AccessTokens
+  readonly sessions: RunningSessions
+  /** Resolves when everything was asked once, whatever came of it. */
+  readonly started: Promise<unknown>
 }
 
 /** @throws StartError when a file cannot be used after all */

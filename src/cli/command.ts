@@ -4,6 +4,8 @@ export type ExitCode = 0 | 1 | 2
 export interface Option {
   readonly type: 'boolean' | 'string'
   readonly short?: string
+  /** May be written several times. */
+  readonly multiple?: boolean
   /** Stands for the value in the help, e.g. FILE. */
   readonly value?: string
   readonly help: string
@@ -13,6 +15,8 @@ export interface Option {
 export interface Call {
   readonly flag: (name: string) => boolean
   readonly text: (name: string) => string | undefined
+  /** Values of an option that may be written several times. */
+  readonly texts: (name: string) => readonly string[]
   readonly operands: readonly string[]
 }
 

@@ -1,4 +1,5 @@
 import type { AccessTokenPlan, MutualTlsPlan, SchemePlan } from '../program/schemes.ts'
+import { plural } from './terminal.ts'
 
 /** How a scheme is verified, in one line for people. */
 export function describeScheme(scheme: SchemePlan): string {
@@ -9,6 +10,10 @@ export function describeScheme(scheme: SchemePlan): string {
       return `browser session after a login at ${scheme.issuer} as ${scheme.clientId}, for ${scheme.lifetimeSeconds} s, ${scheme.idleSeconds} s without use`
     case 'mutualTLS':
       return `client certificate ${describeClients(scheme)}`
+    case 'apiKey':
+      return `API key in ${scheme.in} ${scheme.name}, of the ledger of keys`
+    case 'basic':
+      return `name and password of ${plural(Object.keys(scheme.users).length, 'user')} (RFC 7617)`
     case 'introspection':
       return `token that ${scheme.issuers.join(' or ')} calls active for ${scheme.audiences.join(' or ')}, asked again after ${scheme.cacheSeconds} s${demands(scheme)}`
   }

@@ -7,10 +7,20 @@ import { type Call, type Command, type ExitCode, UsageError } from './command.ts
 import { demo } from './demo.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
+import { keys } from './keys.ts'
 import { run } from './run.ts'
 import { print, tell } from './terminal.ts'
+import { tokens } from './tokens.ts'
 
-const commands: { readonly [name: string]: Command } = { init, check, explain, run, demo }
+const commands: { readonly [name: string]: Command } = {
+  init,
+  check,
+  explain,
+  run,
+  keys,
+  tokens,
+  demo,
+}
 
 // A reader that has seen enough, as in `check | head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -63,7 +73,10 @@ function read({ usage, options }: Command, words: readonly string[]): Call {
       allowPositionals: true,
       options: {
         ...Object.fromEntries(
-          Object.entries(options).map(([name, { type, short }]) => [name, { type, ...(short && { short }) }]),
+          Object.entries(options).map(([name, { type, short, multiple = false }]) => [
+            name,
+            { type, multiple, ...(short && { short }) },
+          ]),
         ),
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
@@ -73,6 +86,7 @@ function read({ usage, options }: Command, words: readonly string[]): Call {
     return {
       flag: (name) => held[name] === true,
       text: (name) => (typeof held[name] === 'string' ? held[name] : undefined),
+      texts: (name) => (Array.isArray(held[name]) ? (held[name] as string[]) : []),
       operands: positionals,
     }
   } catch (error) {

@@ -27,3 +27,8 @@ export function shownPath(file: string): string {
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** ISO 8601, UTC. */
+export function time(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}

@@ -214,7 +214,7 @@ class DocumentCompiler {
       )
     }
     const rules = levels.toReversed().flatMap((level) => level.rules)
-    this.#checkRules(rules, parameters)
+    this.#checkRules(rules, { parameters, body })
     if (!security) return []
     return [
       {
@@ -253,17 +253,15 @@ class DocumentCompiler {
     ]
   }
 
-  #checkRules(rules: Extension['rules'], parameters: OperationPlan['parameters']): void {
+  #checkRules(rules: Extension['rules'], operation: Pick<OperationPlan, 'parameters' | 'body'>): void {
+    if (rules.length === 0) return
+    const scope = ruleScope(operation, this.#lowering.definitions)
     for (const { expression, source } of rules) {
-      const compiled = compileExpression(expression, ruleScope(parameters), 'condition')
-      if (!compiled.ok) {
-        this.#context.report.error(
-          'expression-invalid',
-          source,
-          `authorize: ${compiled.error.message}`,
-          'name what the operation declares: token, client, path, query, headers, body',
-        )
-      }
+      const compiled = compileExpression(expression, scope, 'condition')
+      if (compiled.ok) continue
+      const { message, fix } = compiled.error
+      const otherwise = `name what the operation declares: ${Object.keys(scope).join(', ')}`
+      this.#context.report.error('expression-invalid', source, `authorize: ${message}`, fix ?? otherwise)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { parseDuration, parseSize } from '../base/duration.ts'
+import { pointerTo } from '../base/pointer.ts'
 import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
@@ -85,9 +86,11 @@ function weakening(section: Section, key: string, what: string, allowed: boolean
 }
 
 function readRules(section: Section): Extension['rules'] {
-  return (section.texts('authorize') ?? []).map((expression) => ({
+  const at = pointerTo(section.pointer, 'authorize')
+  const listed = Array.isArray(section.get('authorize'))
+  return (section.texts('authorize') ?? []).map((expression, index) => ({
     expression,
-    source: section.position('authorize'),
+    source: section.source.position(listed ? pointerTo(at, index) : at),
   }))
 }
 

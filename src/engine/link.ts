@@ -5,6 +5,7 @@ import { type AddressRule, type Admission, linkAddresses, linkAdmission } from '
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
 import { linkSecurity } from './authenticate/link-security.ts'
 import type { LinkedDestination } from './forward/compose-forwarding.ts'
+import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
@@ -13,7 +14,7 @@ import type { OwnRoutes } from './route/own-routes.ts'
 import { buildRoutes, type RouteNode } from './route/route-table.ts'
 import { sessionRoutes } from './route/session-routes.ts'
 import { linkRules } from './rules/link-rules.ts'
-import type { LinkedRule } from './rules/rules.ts'
+import type { LinkedRules } from './rules/rules.ts'
 import { isOwnCookie } from './session-cookies.ts'
 import { claimFor } from './validate/read-query.ts'
 import type { LinkedBody } from './validate/validate-body.ts'
@@ -35,7 +36,8 @@ export interface LinkedOperation {
   readonly limits: readonly LimitPlan[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
-  readonly rules: readonly LinkedRule[]
+  /** Null where the contract has none. */
+  readonly rules: LinkedRules | null
   readonly destination: LinkedDestination
 }
 
@@ -70,19 +72,24 @@ function linkOwnRoutes(program: Program): OwnRoutes {
 function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
+  const credentials = credentialPlaces(program, plan)
   return {
     plan,
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
-    parameters: linkParameters(plan, compile),
+    parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
-    rules: linkRules(plan),
-    destination: linkDestination(plan, upstream),
+    rules: linkRules(plan, program.definitions),
+    destination: linkDestination(plan, credentials, upstream),
   }
 }
 
-function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters {
+function linkParameters(
+  plan: OperationPlan,
+  credentials: CredentialPlaces,
+  compile: Compile,
+): LinkedParameters {
   const inPlace = (place: ParameterPlan['in']) =>
     plan.parameters.filter((parameter) => parameter.in === place)
   const linked = (parameter: ParameterPlan) => ({ plan: parameter, validator: compile(parameter.schema) })
@@ -91,6 +98,7 @@ function linkParameters(plan: OperationPlan, compile: Compile): LinkedParameters
     query: inPlace('query').map((parameter) => ({ ...linked(parameter), claim: claimFor(parameter) })),
     header: inPlace('header').map(linked),
     cookie: inPlace('cookie').map(linked),
+    credentials: credentials.query,
   }
 }
 
@@ -116,13 +124,20 @@ function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): L
   }
 }
 
-function linkDestination(plan: OperationPlan, upstream: UpstreamPlan): LinkedDestination {
+function linkDestination(
+  plan: OperationPlan,
+  credentials: CredentialPlaces,
+  upstream: UpstreamPlan,
+): LinkedDestination {
   return {
     upstream,
-    forwardable: forwardableFields(plan, upstream),
+    forwardable: forwardableFields(plan, upstream, credentials.header),
     cookies: plan.parameters
-      .filter(({ in: place, name }) => place === 'cookie' && !isOwnCookie(name))
+      .filter(
+        ({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name) && !isOwnCookie(name),
+      )
       .map(({ name }) => name),
+    credentials,
     identity: identityFields(upstream),
   }
 }

@@ -27,7 +27,7 @@ import { route } from './route/route.ts'
 import { judgeRules } from './rules/rules.ts'
 import { readBody } from './validate/read-body.ts'
 import { expectBody, validateJson } from './validate/validate-body.ts'
-import { type ParameterValues, validateParameters } from './validate/validate-parameters.ts'
+import { validateParameters } from './validate/validate-parameters.ts'
 
 /**
  * The way of a request. Each stage decides; the first denial is the answer; only the last line mints a permit.
@@ -122,8 +122,8 @@ export async function pipeline(
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return denial(withinQuota)
 
-  // authorize: the scopes of the contract
-  const authorized = authorize(authenticated.value, operation.security.schemes)
+  // authorize: what keys are meant for, and the scopes of the contract
+  const authorized = authorize(authenticated.value, operation.security.schemes, plan.id)
   if (!authorized.allow) return denial(authorized)
 
   // validate: parameters, then the body
@@ -141,7 +141,7 @@ export async function pipeline(
   // rules: object-level authorization over the validated input
   const ruled = judgeRules(operation.rules, {
     principal,
-    parameters: parameters.allow ? parameters.value : noValues,
+    parameters: parameters.allow ? parameters.value : null,
     body: body.value.content,
   })
   if (!ruled.allow) return denial(ruled)
@@ -188,11 +188,10 @@ const nothingToTake = allow(null)
 
 interface JudgedBody {
   readonly forwarded: ForwardedBody
-  /** The parsed value, for rules; null when there is none or it was not read. */
+  /** The validated value, for rules; null when there is none, undefined when it is unseen or not valid. */
   readonly content: unknown
 }
 const noBody: Decision<JudgedBody> = allow({ forwarded: { kind: 'none' }, content: null })
-const noValues: ParameterValues = { path: new Map(), query: new Map(), header: new Map(), cookie: new Map() }
 
 /** What of the body is forwarded: the validated bytes, an opaque stream, or nothing. */
 async function judgeBody(
@@ -215,12 +214,12 @@ async function judgeBody(
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({
     forwarded: { kind: 'bytes', bytes: bytes.value },
-    content: valid.allow ? valid.value : null,
+    content: valid.allow ? valid.value : undefined,
   })
 }
 
 function streamed({ contentLength }: Head, maxBytes: number): Decision<JudgedBody> {
-  return allow({ forwarded: { kind: 'stream', maxBytes, contentLength }, content: null })
+  return allow({ forwarded: { kind: 'stream', maxBytes, contentLength }, content: undefined })
 }
 
 /** `validate: report` lets faults of the input pass, noted. Sizes, and all other stages, are always enforced. */
@@ -235,7 +234,7 @@ function preflight(operation: LinkedOperation, head: Head, journal: Journal): Ou
   if (!allowed) return null
   journal.operation = operation.plan
   journal.crossOrigin = allowed
-  const headers = preflightFields(operation.plan, operation.destination.forwardable, head.fields)
+  const headers = preflightFields(operation.plan, operation.destination, head.fields)
   return { kind: 'reply', status: 204, headers, body: '' }
 }
 

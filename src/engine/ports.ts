@@ -1,6 +1,8 @@
+import type { Cidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { ShownCertificates } from '../base/message.ts'
 import type { LimitPlan } from '../program/program.ts'
+import type { KeyRecord } from './ledger.ts'
 
 /**
  * What the engine needs from outside. Every method answers at once when it knows, returns a promise only for
@@ -11,6 +13,9 @@ export interface Ports {
   readonly proofs: ProofReader
   readonly replays: ReplayMemory
   readonly certificates: Certificates
+  readonly keys: ApiKeys
+  readonly passwords: Passwords
+  readonly revocations: Revocations
   readonly counters: Counters
   readonly sessions: Sessions
 }
@@ -108,6 +113,39 @@ export interface ClientCertificate {
   readonly distrust: string | null
 }
 
+/** The API keys that exist. They are at hand, so it answers at once. */
+export interface ApiKeys {
+  /** @param text what stood in the place of a key; of any form */
+  find(text: string, nowMs: number): SeenKey
+  /** Notes that a key opened something. */
+  used(id: string, nowMs: number): void
+}
+
+export type SeenKey =
+  | { readonly kind: 'key'; readonly key: KeyRecord; readonly addresses: readonly Cidr[] }
+  | { readonly kind: 'invalid'; readonly detail: string }
+  /** What is at hand is too old to be believed. */
+  | { readonly kind: 'fault'; readonly detail: string }
+
+/** Verifies passwords against their hashes. A name that does not exist takes as long as a wrong password. */
+export interface Passwords {
+  verify(
+    scheme: string,
+    user: string,
+    password: string,
+    nowMs: number,
+  ): PasswordState | Promise<PasswordState>
+}
+
+/** `busy`: so many are being verified that this one was not looked at. */
+export type PasswordState = 'right' | 'wrong' | 'busy'
+
+/** Access tokens that are no longer believed. They are at hand, so it answers at once. */
+export interface Revocations {
+  /** `unknown`: what is at hand is too old to be believed. */
+  stateOf(issuer: string, claims: JsonObject, nowMs: number): 'good' | 'revoked' | 'unknown'
+}
+
 /** Token buckets. */
 export interface Counters {
   /**
@@ -172,7 +210,8 @@ export interface KnownSession {
   readonly accessToken: string
   /** Epoch milliseconds; null when the issuer did not say. */
   readonly accessTokenEndsMs: number | null
-  /** End of the session, whatever its use; epoch milliseconds. */
+  /** Login and end of the session, whatever its use; epoch milliseconds. */
+  readonly begunMs: number
   readonly endsMs: number
 }
 

@@ -1,6 +1,16 @@
 import type { JsonObject } from '../base/json.ts'
 import type { RequirementPlan } from '../program/program.ts'
 
+/** What is known of an API key beside the key itself. */
+export interface KeyFacts {
+  readonly id: string
+  readonly name: string
+  readonly owner: string | null
+  readonly scopes: readonly string[]
+  /** Operations it may call; empty: all that its scheme opens. */
+  readonly operations: readonly string[]
+}
+
 /** What one scheme proved about the caller. */
 export interface Identity {
   readonly subject: string | null
@@ -13,6 +23,8 @@ export interface Identity {
   readonly roles: readonly string[]
   /** Key the token is bound to (RFC 7800 `cnf`), as the issuer wrote it; null for a bearer. */
   readonly confirmation: JsonObject | null
+  /** The API key; null when there is none. */
+  readonly key: KeyFacts | null
   /** Claims of the token, for rules and identity headers; empty when there is none. */
   readonly claims: JsonObject
 }
@@ -35,6 +47,7 @@ export const anonymous: Principal = {
   scopes: new Set(),
   roles: [],
   confirmation: null,
+  key: null,
   claims: {},
 }
 
@@ -60,6 +73,7 @@ export function principalOf(
     scopes: new Set(all.flatMap(({ scopes }) => [...scopes])),
     roles: [...new Set(all.flatMap(({ roles }) => roles))],
     confirmation: firstOf(all, ({ confirmation }) => confirmation),
+    key: firstOf(all, ({ key }) => key),
     claims: all.find(({ claims }) => Object.keys(claims).length > 0)?.claims ?? {},
     schemes,
     identities: accepted,

@@ -1,20 +1,121 @@
+import type { JsonSchema } from '../base/json.ts'
 import type { ExpressionScope } from './compile-expression.ts'
+import { schemaType } from './schema-type.ts'
+import { type ObjectType, openMap, type ScalarType, type ValueType } from './value-type.ts'
 
 /** The names that an identity header's expression may use. */
-export const identityScope: ExpressionScope = { token: 'map', client: 'dyn', subject: 'dyn', issuer: 'dyn' }
+export const identityScope: ExpressionScope = { token: openMap, client: 'dyn', subject: 'dyn', issuer: 'dyn' }
 
-/** The names that rules of an operation may use: a misspelt parameter is found when the contract is compiled. */
+type Primitive = 'string' | 'integer' | 'number' | 'boolean'
+
+/** What the types of a rule's variables are read from: see `OperationPlan`. */
+export interface ScopedOperation {
+  readonly parameters: readonly {
+    readonly in: 'path' | 'query' | 'header' | 'cookie'
+    readonly name: string
+    readonly json: boolean
+    readonly type: ReadType
+    readonly schema: JsonSchema
+  }[]
+  readonly body: {
+    readonly content: readonly { readonly reading: 'json' | 'opaque'; readonly schema: JsonSchema }[]
+  } | null
+}
+
+type ReadType =
+  | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }
+  | {
+      readonly kind: 'array'
+      readonly items: readonly Primitive[]
+      readonly single: readonly Primitive[] | null
+    }
+  | {
+      readonly kind: 'object'
+      readonly properties: { readonly [name: string]: readonly Primitive[] }
+      readonly additional: readonly Primitive[] | null
+    }
+
+/** Facts of the API key that proved who calls; without one there is no member. */
+const keyType: ObjectType = {
+  kind: 'object',
+  fields: new Map<string, ValueType>([
+    ['id', 'string'],
+    ['name', 'string'],
+    ['owner', 'string'],
+    ['scopes', { kind: 'list', items: 'string' }],
+  ]),
+}
+
+/**
+ * The variables of an operation's rules with the types that its contract gives them, so that a misspelt name and a
+ * comparison that can never hold are found when the contract is compiled.
+ *
+ * @param definitions what the schemas' `#/$defs/NAME` refers to
+ */
 export function ruleScope(
-  parameters: readonly { readonly in: 'path' | 'query' | 'header' | 'cookie'; readonly name: string }[],
+  operation: ScopedOperation,
+  definitions: { readonly [name: string]: JsonSchema },
 ): ExpressionScope {
-  const named = (place: string) =>
-    parameters.filter((parameter) => parameter.in === place).map(({ name }) => name)
-  return {
-    token: 'map',
-    client: 'dyn',
-    path: named('path'),
-    query: named('query'),
-    headers: named('header').map((name) => name.toLowerCase()),
-    body: 'dyn',
+  const place = (wanted: string, spell = (name: string) => name): ObjectType => {
+    const parameters = operation.parameters.filter((parameter) => parameter.in === wanted)
+    return {
+      kind: 'object',
+      fields: new Map(
+        parameters.map(({ name, json, type, schema }) => [
+          spell(name),
+          json ? schemaType(schema, definitions) : readType(type),
+        ]),
+      ),
+    }
   }
+  const body = bodyType(operation, definitions)
+  return {
+    token: openMap,
+    key: keyType,
+    client: 'dyn',
+    path: place('path'),
+    query: place('query'),
+    headers: place('header', (name) => name.toLowerCase()),
+    ...(body === null ? {} : { body }),
+  }
+}
+
+/** Null where no body can be seen: none is declared, or none of JSON. */
+function bodyType(
+  { body }: ScopedOperation,
+  definitions: { readonly [name: string]: JsonSchema },
+): ValueType | null {
+  const schemas = (body?.content ?? []).flatMap(({ reading, schema }) => (reading === 'json' ? [schema] : []))
+  const [schema] = schemas
+  if (schema === undefined) return null
+  const different = new Set(schemas.map((one) => JSON.stringify(one))).size > 1
+  return different ? 'dyn' : schemaType(schema, definitions)
+}
+
+function readType(type: ReadType): ValueType {
+  switch (type.kind) {
+    case 'primitive':
+      return scalarType(type.primitives)
+    case 'array':
+      return type.single ? 'dyn' : { kind: 'list', items: scalarType(type.items) }
+    case 'object': {
+      const members = Object.entries(type.properties)
+      if (type.additional) {
+        return members.length > 0 ? openMap : { kind: 'map', values: scalarType(type.additional) }
+      }
+      return {
+        kind: 'object',
+        fields: new Map(members.map(([name, primitives]) => [name, scalarType(primitives)])),
+      }
+    }
+  }
+}
+
+const scalars = { string: 'string', integer: 'int', number: 'double', boolean: 'bool' } as const
+
+function scalarType(primitives: readonly Primitive[]): ScalarType {
+  const types = new Set(primitives.map((primitive) => scalars[primitive]))
+  const [type] = types
+  if (types.size === 1 && type) return type
+  return [...types].every((one) => one === 'int' || one === 'double') ? 'double' : 'dyn'
 }

@@ -21,7 +21,7 @@ export interface InForce {
   readonly ports: Ports
   readonly upstreams: Upstreams
   /** Lets go of what it holds, once nothing is under way in it any more. */
-  release(): void
+  release(): Promise<void>
 }
 
 export interface DataPlaneParts {
@@ -133,5 +133,5 @@ export class DataPlane {
 }
 
 function closeWhenIdle({ inForce, inFlight }: Generation): void {
-  if (inFlight === 0) inForce.release()
+  if (inFlight === 0) void inForce.release()
 }

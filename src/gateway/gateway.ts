@@ -78,7 +78,7 @@ export async function openGateway(
       }, timeoutMs)
       await Promise.all(open.map((listener) => closed(listener, plane)))
       clearTimeout(timer)
-      plane.inForce.release()
+      await plane.inForce.release()
     },
   }
 }

@@ -125,6 +125,7 @@ export class SchemeSessions {
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
       refreshToken: granted.refreshToken,
+      begunMs: nowMs,
       endsMs: nowMs + plan.lifetimeSeconds * 1000,
     }
     if (callback.formerId !== null) {

@@ -108,7 +108,7 @@ export interface StepUpPlan {
 
 export interface LimitPlan {
   readonly name: string
-  readonly by: 'subject' | 'client' | 'address' | 'operation'
+  readonly by: 'subject' | 'key' | 'client' | 'address' | 'operation'
   /** Tokens that one `windowSeconds` refills, evenly. */
   readonly rate: number
   readonly windowSeconds: number

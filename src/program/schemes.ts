@@ -3,7 +3,7 @@
  * and how it is judged; every kind has one file in `contract/configuration/identity/`, one in `engine/authenticate/`
  * and one verifier behind a port. Secrets of a scheme are in the settings, never here.
  */
-export type SchemePlan = JwtPlan | IntrospectionPlan | MutualTlsPlan | SessionPlan
+export type SchemePlan = JwtPlan | IntrospectionPlan | MutualTlsPlan | ApiKeyPlan | BasicPlan | SessionPlan
 
 /** What every access token must say, whoever vouches for it. */
 export interface AccessTokenPlan {
@@ -55,6 +55,22 @@ export interface CertificateRule {
   /** Exact; a `uri` may end in `/*`, which takes everything below. */
   readonly value: string
   readonly scopes: readonly string[]
+}
+
+/** A key that the ledger knows (OpenAPI `apiKey`). */
+export interface ApiKeyPlan {
+  readonly kind: 'apiKey'
+  readonly in: 'header' | 'query' | 'cookie'
+  /** Of the field, parameter or cookie; a field's in lower case. */
+  readonly name: string
+  /** Leave to take keys from the query, where they end up in histories and logs. */
+  readonly allowInQuery: boolean
+}
+
+/** A name and a password (RFC 7617). The hashes are in the settings. */
+export interface BasicPlan {
+  readonly kind: 'basic'
+  readonly users: { readonly [name: string]: { readonly scopes: readonly string[] } }
 }
 
 /** A browser session that the gateway keeps, begun by a login at the issuer (OpenID Connect Core 3.1). */

@@ -17,6 +17,7 @@ export interface Settings {
   /** Longest wait for requests in flight at a stop. */
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
+  readonly ledger: LedgerSettings
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
@@ -58,6 +59,14 @@ export interface UpstreamSettings {
     readonly cert: string | null
     readonly key: string | null
   } | null
+}
+
+/** Where API keys and revocations of tokens are kept. */
+export interface LedgerSettings {
+  /** `postgres://…`, a secret; null: a file under `stateDir`. */
+  readonly database: string | null
+  /** How long what was read is believed while it cannot be read. */
+  readonly staleAfterMs: number
 }
 
 /** This process, or a server that several gateways share. The address may hold a password. */

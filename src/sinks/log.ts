@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 import type { OperationPlan } from '../program/program.ts'
 
@@ -65,11 +66,25 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
     if (principal.client !== null) line += `,"client_id":${text(principal.client)}`
     line += `,"issuer":${text(principal.issuer ?? '')},"schemes":${text(principal.schemes.join(' '))}`
     if (principal.keyId !== null) line += `,"key_id":${text(principal.keyId)}`
+    if (principal.schemes.length > 1) line += `,"identities":${identitiesText(principal)}`
   }
   if (denial) line += `,"stage":"${denial.stage}","reason":"${denial.reason}","detail":${text(denial.detail)}`
   for (const found of journal.reported)
     line += `,"reported":"${found.reason}","reported_detail":${text(found.detail)}`
   return `${line},"http.response.body.size":${responseBytes},"duration_ms":${Math.round(durationMs * 1000) / 1000}}\n`
+}
+
+/** Who each scheme of a combination says it is. */
+function identitiesText({ schemes, identities }: Principal): string {
+  const each = schemes.map((scheme) => {
+    const { subject = null, issuer = null, keyId = null } = identities.get(scheme) ?? {}
+    const facts = { 'enduser.id': subject, issuer, key_id: keyId }
+    const said = Object.entries(facts).flatMap(([name, value]) =>
+      value === null ? [] : `,"${name}":${text(value)}`,
+    )
+    return `{"scheme":${text(scheme)}${said.join('')}}`
+  })
+  return `[${each.join(',')}]`
 }
 
 const operationTexts = new WeakMap<OperationPlan, string>()

@@ -37,6 +37,7 @@ const headings = {
   validate: '## validate',
   addresses: '## addresses',
   cors: '## cors',
+  keys: '## keys',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {

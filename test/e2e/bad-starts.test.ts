@@ -104,9 +104,9 @@ const badStarts: readonly BadStart[] = [
     says: /would send its keys in the clear/,
   },
   {
-    name: 'a scheme that is not built',
-    yaml: sound.replace('type: jwt', 'type: basic'),
-    says: /basic has no verifier yet/,
+    name: 'a type of verifier that there is not',
+    yaml: sound.replace('type: jwt', 'type: jtw'),
+    says: /did you mean jwt\?/,
   },
 ]
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
 
@@ -24,6 +24,8 @@ export interface TestIssuer {
   readonly fetches: number
   /** `refuse` answers 500, `hang` never answers. */
   mode: 'serve' | 'refuse' | 'hang'
+  /** Answers for the key set in place of what is sound, when set. */
+  answer: ((response: ServerResponse) => void) | null
   readonly key: TestKey
   /** A token with sound claims, changed as told; undefined removes a claim. */
   token(changes?: Claims, header?: Partial<JWTHeaderParameters>, key?: TestKey): Promise<string>
@@ -58,7 +60,8 @@ export async function startIssuer({
     response.setHeader('Content-Type', 'application/json')
     if (request.url?.endsWith('/jwks')) {
       fetches++
-      response.end(JSON.stringify({ keys: issuer.keys }))
+      if (issuer.answer) issuer.answer(response)
+      else response.end(JSON.stringify({ keys: issuer.keys }))
     } else {
       response.end(JSON.stringify({ issuer: issuer.issuer, jwks_uri: `${issuer.issuer}/jwks` }))
     }
@@ -70,6 +73,7 @@ export async function startIssuer({
     keys: [signing.jwk],
     key: signing,
     mode: 'serve',
+    answer: null,
     get fetches() {
       return fetches
     },

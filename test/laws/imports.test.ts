@@ -181,6 +181,7 @@ const homes: { readonly [library: string]: readonly string[] } = {
   'oidc-provider': ['demo'],
   oauth4webapi: ['demo', 'identity'],
   ioredis: ['stores'],
+  pg: ['stores'],
 }
 
 test('libraries are imported in their own folders only', () => {

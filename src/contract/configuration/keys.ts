@@ -14,6 +14,7 @@ export const keys = {
     'hosts',
     'publicUrl',
     'cors',
+    'keys',
     'state',
     'stateDir',
     'drainDelay',
@@ -31,4 +32,5 @@ export const keys = {
   validate: ['requests'],
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],
+  keys: ['database', 'staleAfter'],
 } as const satisfies { readonly [section: string]: readonly string[] }

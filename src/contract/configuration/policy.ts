@@ -48,7 +48,7 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text)
 }
 
-const limitWords = ['subject', 'client', 'address', 'operation'] as const
+const limitWords = ['subject', 'key', 'client', 'address', 'operation'] as const
 
 export function readLimits(parent: Section): readonly LimitPlan[] | undefined {
   const items = parent.items('limits')

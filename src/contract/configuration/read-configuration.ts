@@ -4,6 +4,7 @@ import { parseDuration } from '../../base/duration.ts'
 import type { Json } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
 import { nearest } from '../../base/nearest.ts'
+import type { Settings } from '../../program/settings.ts'
 import type { Report } from '../report.ts'
 import { Section } from '../section.ts'
 import { readSource } from '../source.ts'
@@ -11,6 +12,7 @@ import type { Configuration, ContractEntry, SecurityDefault } from './configurat
 import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
+import { readLedger } from './ledger.ts'
 import { readListen } from './listen.ts'
 import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
@@ -34,7 +36,7 @@ export function readConfiguration(
   const settings = {
     listen,
     state: readState(root, env),
-    stateDir: readPath(root, 'stateDir') ?? resolve(dirname(file), '.portcullis'),
+    ...readPlace(root, env),
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
@@ -59,6 +61,21 @@ export function readConfiguration(
     cors: readCors(root) ?? null,
   }
   return configuration
+}
+
+/** The part that says where the ledger is; null after a report. */
+export function readLedgerPlace(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  report: Report,
+): Pick<Settings, 'ledger' | 'stateDir'> | null {
+  const root = openRoot(file, report)
+  return root && readPlace(root, env)
+}
+
+function readPlace(root: Section, env: NodeJS.ProcessEnv): Pick<Settings, 'ledger' | 'stateDir'> {
+  const stateDir = readPath(root, 'stateDir') ?? resolve(dirname(root.source.file), '.portcullis')
+  return { stateDir, ledger: readLedger(root, env) }
 }
 
 function openRoot(file: string, report: Report): Section | null {

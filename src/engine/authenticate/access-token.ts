@@ -41,6 +41,10 @@ export function linkAccessToken(name: string, plan: AccessTokenPlan, setting: To
         if (token.kind === 'invalid' || token.kind === 'fault') return token
         const judged = judgeAccessToken(token, plan, nowMs)
         if (judged.kind === 'invalid') return judged
+        // On every hit: a token that was verified may have been revoked since.
+        const state = ports.revocations.stateOf(token.issuer, token.claims, nowMs)
+        if (state === 'revoked') return { kind: 'invalid', detail: 'the token is revoked' }
+        if (state === 'unknown') return { kind: 'fault', detail: 'the list of revoked tokens is too old' }
         return (
           judgeConfirmation(
             token,

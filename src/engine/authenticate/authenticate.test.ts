@@ -4,6 +4,7 @@ import type { RequirementPlan } from '../../program/program.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
 import type { Ports, SeenToken, TokenVerifier } from '../ports.ts'
+import { anonymous } from '../principal.ts'
 import { linkAccessToken } from './access-token.ts'
 import { authenticate, type LinkedSecurity } from './authenticate.ts'
 import type { LinkedScheme, Presentation } from './scheme.ts'
@@ -35,8 +36,10 @@ const field = (name: string): LinkedScheme => ({
     if (value === null) return { kind: 'missing' }
     if (value === 'down') return { kind: 'fault', detail: 'down' }
     if (value !== 'good') return { kind: 'invalid', detail: 'wrong' }
-    const facts = { subject: null, issuer: null, client: null, roles: [], confirmation: null, claims: {} }
-    return { kind: 'accepted', identity: { ...facts, keyId: `${name}-key`, scopes: new Set(['s']) } }
+    return {
+      kind: 'accepted',
+      identity: { ...anonymous, keyId: `${name}-key`, scopes: new Set(['s']) },
+    }
   },
 })
 const schemes = { a: jwt('a'), b: jwt('b'), x: field('x'), y: field('y') }
@@ -67,6 +70,9 @@ const ports: Ports = {
   proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
   replays: { use: () => 'full' },
   certificates: { read: () => null, readForwarded: () => null, revocation: () => 'unknown' },
+  keys: { find: () => ({ kind: 'fault', detail: 'none' }), used() {} },
+  passwords: { verify: () => 'busy' },
+  revocations: { stateOf: () => 'good' },
   counters: { take: () => ({ allowed: true, states: [] }) },
   sessions: {
     find: () => down,

@@ -1,15 +1,9 @@
 import type { CertificateRule, MutualTlsPlan } from '../../program/schemes.ts'
 import type { ClientCertificate } from '../ports.ts'
-import { type Challenges, type LinkedScheme, missing, type Verdict } from './scheme.ts'
+import { type LinkedScheme, missing, oneChallenge, type Verdict } from './scheme.ts'
 
 // RFC 9110 11.6.1 wants a challenge on every 401, and client certificates have no registered scheme.
-const challenge = ['ClientCertificate realm="api"']
-const challenges: Challenges = {
-  missing: challenge,
-  invalid: () => challenge,
-  scope: () => challenge,
-  stepUp: null,
-}
+const challenges = oneChallenge('ClientCertificate realm="api"')
 
 /** A scheme whose credential is the certificate of the connection (OpenAPI `mutualTLS`, RFC 8446 4.4.2). */
 export function linkClientCertificate(name: string, plan: MutualTlsPlan): LinkedScheme {
@@ -89,6 +83,7 @@ function accepted({ issuer, thumbprint }: ClientCertificate, { name, scopes }: M
       scopes: new Set(scopes),
       roles: [],
       confirmation: null,
+      key: null,
       claims: {},
     },
   }

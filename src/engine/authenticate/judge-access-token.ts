@@ -146,6 +146,7 @@ function identityOf({ claims, issuer, keyId }: VouchedToken, { rolesClaim }: Acc
     scopes: new Set([...words(claims.scope), ...words(claims.scp)]),
     roles: words(claimAt(claims, rolesClaim)),
     confirmation: isJsonObject(claims.cnf) ? (claims.cnf as JsonObject) : null,
+    key: null,
     claims,
   }
 }

@@ -2,7 +2,9 @@ import type { OperationPlan, Program } from '../../program/program.ts'
 import type { SchemePlan } from '../../program/schemes.ts'
 import { metadataUrlOf } from '../resource-metadata.ts'
 import { linkAccessToken, type TokenSetting } from './access-token.ts'
+import { linkApiKey } from './api-key.ts'
 import type { LinkedSecurity } from './authenticate.ts'
+import { linkBasic } from './basic.ts'
 import { linkClientCertificate } from './client-certificate.ts'
 import type { LinkedScheme } from './scheme.ts'
 import { linkSession } from './session.ts'
@@ -33,6 +35,10 @@ function linkScheme(name: string, plan: SchemePlan, setting: TokenSetting): Link
       return linkAccessToken(name, plan, setting)
     case 'mutualTLS':
       return linkClientCertificate(name, plan)
+    case 'apiKey':
+      return linkApiKey(name, plan)
+    case 'basic':
+      return linkBasic(name, plan)
     case 'session':
       return linkSession(name, plan, setting.origin)
   }

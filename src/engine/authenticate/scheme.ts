@@ -71,3 +71,9 @@ export interface Challenges {
   /** The user must authenticate anew or better (RFC 9470 3); `parameters` begins with a comma. */
   readonly stepUp: ((parameters: string) => readonly string[]) | null
 }
+
+/** The same challenge whatever is wrong, for schemes that have no words for more. */
+export function oneChallenge(challenge: string): Challenges {
+  const told = [challenge]
+  return { missing: told, invalid: () => told, scope: () => told, stepUp: null }
+}

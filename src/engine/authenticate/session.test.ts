@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { JsonObject } from '../../base/json.ts'
 import type { SessionPlan } from '../../program/schemes.ts'
 import type { Decision } from '../decision.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
@@ -33,6 +34,7 @@ const good: KnownSession = {
   scopes: ['orders:read'],
   accessToken: 'token',
   accessTokenEndsMs: nowMs + 1,
+  begunMs: nowMs - 1,
   endsMs: nowMs + 1,
 }
 const session = linkSession('web', plan, 'https://shop.example.com')
@@ -73,6 +75,10 @@ async function ask(
         return found
       },
     },
+    revocations: {
+      stateOf: (issuer: string, { sub, iat }: JsonObject) =>
+        sub === 'barred' && iat === good.begunMs / 1000 && issuer === plan.issuer ? 'revoked' : 'good',
+    },
   } as unknown as Ports
   const presented = {
     method,
@@ -107,9 +113,11 @@ test('a session is who its ID token says; the upstream gets its access token', a
 test('a session that has ended, or whose token has, is none', async () => {
   const ended: readonly FoundSession[] = [
     { ...good, endsMs: nowMs },
+    { ...good, begunMs: nowMs - 600_000 },
     { ...good, accessTokenEndsMs: nowMs },
     { ...good, claims: { iss: plan.issuer } },
     { ...good, claims: { sub: '' } },
+    { ...good, claims: { sub: 'barred', iat: nowMs } },
     { kind: 'unknown', detail: 'gone' },
   ]
   for (const found of ended) {

@@ -1,5 +1,5 @@
 import type { SessionPlan } from '../../program/schemes.ts'
-import type { FoundSession } from '../ports.ts'
+import type { FoundSession, Revocations } from '../ports.ts'
 import { crossSite } from '../request-site.ts'
 import { sessionCookie, sessionIdSyntax } from '../session-cookies.ts'
 import { sessionChallenge, signInPath } from '../session-paths.ts'
@@ -27,7 +27,7 @@ export function linkSession(name: string, plan: SessionPlan, origin: string | nu
     place: `cookie ${cookie}`,
     challenges,
     signIn: signInPath(name),
-    judge({ method, fields, cookies }: Presentation, { sessions }, nowMs) {
+    judge({ method, fields, cookies }: Presentation, { sessions, revocations }, nowMs) {
       const shown = cookies.get(cookie)
       if (!shown) return missing
       const foreign = crossSite(method, fields, origin)
@@ -37,20 +37,26 @@ export function linkSession(name: string, plan: SessionPlan, origin: string | nu
       if (!sessionIdSyntax.test(id)) return invalid('the session cookie holds no session id')
       const found = sessions.find(name, id, nowMs)
       return found instanceof Promise
-        ? found.then((later) => conclude(later, plan, nowMs))
-        : conclude(found, plan, nowMs)
+        ? found.then((later) => conclude(later, plan, revocations, nowMs))
+        : conclude(found, plan, revocations, nowMs)
     },
   }
 }
 
-function conclude(found: FoundSession, plan: SessionPlan, nowMs: number): Verdict {
+function conclude(found: FoundSession, plan: SessionPlan, revocations: Revocations, nowMs: number): Verdict {
   if (found.kind === 'fault') return found
   if (found.kind === 'unknown') return invalid(found.detail)
-  if (nowMs >= found.endsMs) return invalid('the session has lasted its whole lifetime')
+  // A lifetime that was shortened since the login holds for it too.
+  if (nowMs >= Math.min(found.endsMs, found.begunMs + plan.lifetimeSeconds * 1000))
+    return invalid('the session has lasted its whole lifetime')
   if (found.accessTokenEndsMs !== null && nowMs >= found.accessTokenEndsMs)
     return invalid('its access token has expired')
   const { claims } = found
   if (typeof claims.sub !== 'string' || claims.sub === '') return invalid('the session has no subject')
+  // A session is as old as its login, however often it was renewed since.
+  const state = revocations.stateOf(plan.issuer, { ...claims, iat: found.begunMs / 1000 }, nowMs)
+  if (state === 'revoked') return invalid('the tokens of its subject are revoked')
+  if (state === 'unknown') return { kind: 'fault', detail: 'the list of revoked tokens is too old' }
   return {
     kind: 'accepted',
     identity: {
@@ -61,6 +67,7 @@ function conclude(found: FoundSession, plan: SessionPlan, nowMs: number): Verdic
       scopes: new Set(found.scopes),
       roles: words(claimAt(claims, plan.rolesClaim)),
       confirmation: null,
+      key: null,
       claims,
     },
     upstreamCredential: `Bearer ${found.accessToken}`,

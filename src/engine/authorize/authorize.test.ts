@@ -23,7 +23,7 @@ function decide(requirement: RequirementPlan, grants: Grants) {
   const identities = new Map(
     Object.entries(grants).map(([name, scopes]) => [name, { ...anonymous, scopes: new Set(scopes) }]),
   )
-  return authorize({ principal: principalOf(requirement, identities), requirement }, schemes)
+  return authorize({ principal: principalOf(requirement, identities), requirement }, schemes, 'anOperation')
 }
 const oauth = (...scopes: readonly string[]) => ({ scheme: 'oauth', scopes })
 const key = (...scopes: readonly string[]) => ({ scheme: 'key', scopes })

@@ -6,6 +6,7 @@ import type { NormalizedPath, Target } from '../normalize/target.ts'
 import type { FieldTable, Head } from '../parse/head.ts'
 import type { ForwardedBody, Forwarding } from '../permit.ts'
 import type { Principal } from '../principal.ts'
+import { type CredentialPlaces, searchWithout } from './credential-places.ts'
 
 /** Where and how requests of one operation go. */
 export interface LinkedDestination {
@@ -14,6 +15,7 @@ export interface LinkedDestination {
   readonly forwardable: ReadonlySet<string>
   /** Names of the cookies that pass. */
   readonly cookies: readonly string[]
+  readonly credentials: CredentialPlaces
   readonly identity: readonly IdentityField[]
 }
 
@@ -54,10 +56,11 @@ export function composeForwarding(
   const headers: string[] = ['host', upstream.host]
   copyFields(head.fields, destination.forwardable, headers)
   const authorization = head.fields.get('authorization')
+  // Only an access token passes, and only one that was verified: the backend is to validate it again.
+  const verified = principal.schemes.some((scheme) => destination.credentials.tokens.has(scheme))
   if (passage.upstreamCredential !== null) {
     if (upstream.forwardCredential) headers.push('authorization', passage.upstreamCredential)
-    // A credential nobody verified is not passed on as if somebody had.
-  } else if (authorization !== null && upstream.forwardCredential && principal.schemes.length > 0) {
+  } else if (authorization !== null && upstream.forwardCredential && verified) {
     if (head.fields.endToEnd.includes('authorization')) headers.push('authorization', authorization)
   }
   const cookies = forwardedCookies(destination.cookies, passage.cookies)
@@ -78,11 +81,12 @@ export function composeForwarding(
     'traceparent',
     `00-${passage.traceId}-${request.trace.spanId}-01`,
   )
+  const search = searchWithout(target, destination.credentials.query)
   return {
     operation,
     upstream: operation.upstream,
     method: request.method,
-    target: upstream.basePath + stripped(target.path, operation.stripSegments) + target.search,
+    target: upstream.basePath + stripped(target.path, operation.stripSegments) + search,
     headers,
     body: passage.body,
     timeoutMs: operation.timeoutMs,

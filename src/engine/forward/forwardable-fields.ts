@@ -68,10 +68,14 @@ const gatewayOwned: ReadonlySet<string> = new Set([
 ])
 
 /** Lower-case names of the client's fields that reach the upstream of an operation. */
-export function forwardableFields(operation: OperationPlan, upstream: UpstreamPlan): ReadonlySet<string> {
+export function forwardableFields(
+  operation: OperationPlan,
+  upstream: UpstreamPlan,
+  credentials: ReadonlySet<string>,
+): ReadonlySet<string> {
   const declared = operation.parameters.filter(({ in: place }) => place === 'header')
   const names = new Set([...undeclared, ...declared.map(({ name }) => name.toLowerCase())])
-  for (const name of gatewayOwned) names.delete(name)
+  for (const name of [...gatewayOwned, ...credentials]) names.delete(name)
   // ATTACK: B1, B2. Fields with an underscore never get here; other spellings are only case.
   for (const name of Object.keys(upstream.identityHeaders)) names.delete(name.toLowerCase())
   return names

@@ -32,6 +32,8 @@ function keyFor(limit: LimitPlan, who: Countable): string {
       return clientKey(principal) ?? addressKey(address)
     case 'client':
       return clientKey(principal) ?? addressKey(address)
+    case 'key':
+      return principal?.key ? `key ${principal.key.id}` : addressKey(address)
     case 'operation':
       return who.operationId === null ? addressKey(address) : `operation ${who.operationId}`
     default:

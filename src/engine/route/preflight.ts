@@ -1,6 +1,11 @@
 import type { OperationPlan } from '../../program/program.ts'
 import type { FieldTable } from '../parse/head.ts'
 
+interface AllowedFields {
+  readonly forwardable: ReadonlySet<string>
+  readonly credentials: { readonly header: ReadonlySet<string> }
+}
+
 const maxAgeSeconds = 600
 
 /**
@@ -10,13 +15,15 @@ const maxAgeSeconds = 600
  */
 export function preflightFields(
   operation: Pick<OperationPlan, 'method'>,
-  forwardable: ReadonlySet<string>,
+  { forwardable, credentials }: AllowedFields,
   fields: FieldTable,
 ): readonly string[] {
   const asked = (fields.get('access-control-request-headers') ?? '')
     .split(',')
     .map((name) => name.trim().toLowerCase())
-  const allowed = asked.filter((name) => name === 'authorization' || forwardable.has(name))
+  const allowed = asked.filter(
+    (name) => name === 'authorization' || credentials.header.has(name) || forwardable.has(name),
+  )
   const answer = [
     'access-control-allow-methods',
     operation.method,

@@ -1,12 +1,17 @@
-import { compileExpression } from '../../expression/compile-expression.ts'
+import { linkExpression } from '../../expression/compile-expression.ts'
 import { ruleScope } from '../../expression/scopes.ts'
-import type { OperationPlan } from '../../program/program.ts'
-import type { LinkedRule } from './rules.ts'
+import type { OperationPlan, Program } from '../../program/program.ts'
+import type { LinkedRules } from './rules.ts'
 
-export function linkRules(plan: Pick<OperationPlan, 'id' | 'rules' | 'parameters'>): readonly LinkedRule[] {
-  return plan.rules.map((rule) => {
-    const compiled = compileExpression(rule.expression, ruleScope(plan.parameters), 'condition')
-    if (!compiled.ok) throw new Error(`a rule of ${plan.id} does not compile: ${compiled.error.message}`)
-    return { plan: rule, expression: compiled.value }
-  })
+export function linkRules(
+  plan: Pick<OperationPlan, 'id' | 'rules' | 'parameters' | 'body'>,
+  definitions: Program['definitions'],
+): LinkedRules | null {
+  if (plan.rules.length === 0) return null
+  const scope = ruleScope(plan, definitions)
+  const rules = plan.rules.map((rule) => ({
+    plan: rule,
+    expression: linkExpression(rule.expression, scope),
+  }))
+  return { scope, rules }
 }

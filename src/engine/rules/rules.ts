@@ -1,19 +1,27 @@
-import type { Expression } from '../../expression/compile-expression.ts'
+import type { Expression, ExpressionScope } from '../../expression/compile-expression.ts'
 import type { RulePlan } from '../../program/program.ts'
 import { allow, type Decision, deny } from '../decision.ts'
 import type { Principal } from '../principal.ts'
 import type { ParameterValues } from '../validate/validate-parameters.ts'
+import { RuleValues } from './rule-values.ts'
 
 export interface LinkedRule {
   readonly plan: RulePlan
   readonly expression: Expression
 }
 
+/** The rules of one operation, and the types of what they look at. */
+export interface LinkedRules {
+  readonly scope: ExpressionScope
+  readonly rules: readonly LinkedRule[]
+}
+
 /** What a rule may look at: who calls, and the validated input. */
 export interface RuleInput {
   readonly principal: Principal
-  readonly parameters: ParameterValues
-  /** The validated JSON body; null when there is none or its content is unseen. */
+  /** Null where they are not valid and pass all the same (`validate: report`). */
+  readonly parameters: ParameterValues | null
+  /** The validated JSON body; null when there is none; undefined when its content is unseen or not valid. */
   readonly body: unknown
 }
 
@@ -22,17 +30,10 @@ export interface RuleInput {
  * INVARIANT: only `true` allows. An error, an absent claim or any other value is a denial.
  * @see OWASP API Security Top 10, API1:2023
  */
-export function judgeRules(rules: readonly LinkedRule[], input: RuleInput): Decision<null> {
-  if (rules.length === 0) return allow(null)
-  const values = {
-    token: input.principal.claims,
-    client: input.principal.client,
-    path: Object.fromEntries(input.parameters.path),
-    query: Object.fromEntries(input.parameters.query),
-    headers: lowerCased(input.parameters.header),
-    body: input.body,
-  }
-  for (const { plan, expression } of rules) {
+export function judgeRules(linked: LinkedRules | null, input: RuleInput): Decision<null> {
+  if (!linked) return allow(null)
+  const values = new RuleValues(linked.scope, input)
+  for (const { plan, expression } of linked.rules) {
     const result = expression.evaluate(values)
     if (!result.ok || result.value !== true) {
       const { file, line } = plan.source
@@ -41,8 +42,4 @@ export function judgeRules(rules: readonly LinkedRule[], input: RuleInput): Deci
     }
   }
   return allow(null)
-}
-
-function lowerCased(values: ReadonlyMap<string, unknown>): { readonly [name: string]: unknown } {
-  return Object.fromEntries([...values].map(([name, value]) => [name.toLowerCase(), value]))
 }

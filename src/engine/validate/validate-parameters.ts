@@ -36,6 +36,8 @@ export interface LinkedParameters {
   readonly query: readonly LinkedQueryParameter[]
   readonly header: readonly LinkedParameter[]
   readonly cookie: readonly LinkedParameter[]
+  /** Names in the query that carry a credential and are no parameters. */
+  readonly credentials: ReadonlySet<string>
 }
 
 /** What rules may look at: typed values by name. */
@@ -65,7 +67,7 @@ export function validateParameters(
 ): Decision<ParameterValues> {
   const check = new ParameterCheck()
   check.path(parameters.path, from.captured)
-  check.query(parameters.query, from.query)
+  check.query(parameters, from.query)
   check.header(parameters.header, from.fields)
   check.cookie(parameters.cookie, from.cookies)
   const { faults } = check
@@ -90,8 +92,8 @@ class ParameterCheck {
     }
   }
 
-  query(parameters: readonly LinkedQueryParameter[], pairs: readonly QueryPair[]): void {
-    const claimed = pairs.length === 0 ? null : this.#claim(parameters, pairs)
+  query({ query: parameters, credentials }: LinkedParameters, pairs: readonly QueryPair[]): void {
+    const claimed = pairs.length === 0 ? null : this.#claim(parameters, credentials, pairs)
     for (const parameter of parameters) {
       const own = claimed?.get(parameter) ?? noPairs
       if (own.length === 0) this.#absent(parameter)
@@ -120,6 +122,7 @@ class ParameterCheck {
 
   #claim(
     parameters: readonly LinkedQueryParameter[],
+    credentials: ReadonlySet<string>,
     pairs: readonly QueryPair[],
   ): Map<LinkedParameter, QueryPair[]> {
     const claimed = new Map<LinkedParameter, QueryPair[]>()
@@ -127,6 +130,7 @@ class ParameterCheck {
       const owner =
         parameters.find(({ claim }) => claim.members === 'none' && claim.name === pair.name) ??
         parameters.find(({ claim }) => memberOf(claim, pair.name) !== null)
+      if (!owner && credentials.has(pair.name)) continue
       if (!owner) {
         this.#add({ in: 'query', pointer: pointerTo(pair.name), message: 'is not a known parameter' })
         continue

@@ -1,6 +1,7 @@
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
-import { notInThisVersion } from '../listen.ts'
+import { apiKeyKeys, readApiKey } from './api-key.ts'
+import { basicKeys, readBasic } from './basic.ts'
 import { introspectionKeys, readIntrospection } from './introspection.ts'
 import { jwtKeys, readJwt } from './jwt.ts'
 import { mutualTlsKeys, readMutualTls } from './mutual-tls.ts'
@@ -17,10 +18,11 @@ interface EntryReader {
 export const entryReaders: { readonly [type: string]: EntryReader } = {
   jwt: { keys: jwtKeys, read: readJwt },
   mutualTLS: { keys: mutualTlsKeys, read: readMutualTls },
+  apiKey: { keys: apiKeyKeys, read: readApiKey },
+  basic: { keys: basicKeys, read: readBasic },
   introspection: { keys: introspectionKeys, read: readIntrospection },
   session: { keys: sessionKeys, read: readSession },
 }
-const laterTypes = ['apiKey', 'basic']
 
 export function readIdentity(
   root: Section,
@@ -35,9 +37,6 @@ export function readIdentity(
 
 function readEntry(section: Section, env: NodeJS.ProcessEnv): IdentityEntry | undefined {
   if (!section.require('type', 'jwt')) return undefined
-  const type = section.get('type')
-  if (laterTypes.includes(type as string))
-    return notInThisVersion(section, 'type', `${type} has no verifier yet`)
   const known = section.choice('type', Object.keys(entryReaders))
   const reader = known === undefined ? undefined : entryReaders[known]
   if (!reader) return undefined

@@ -1,0 +1,13 @@
+/** Columns of text; what cannot be shown on a terminal is left out (attack G3). */
+export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const safe = rows.map((row) => row.map((cell) => cell.replace(/\p{C}/gu, '')))
+  const widths = titles.map((title, column) =>
+    Math.max(title.length, ...safe.map((row) => row[column]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [line(titles), ...safe.map(line)].join('\n')
+}

@@ -1,0 +1,102 @@
+import { listRevocations, restoreTokens, revokeTokens } from '../app/manage-tokens.ts'
+import { type Actions, runAction } from './actions.ts'
+import { type Call, type Command, configurationOption, type ExitCode, UsageError } from './command.ts'
+import { table } from './table.ts'
+import { print, tell, time } from './terminal.ts'
+import { withLedger } from './with-ledger.ts'
+
+const actions: Actions = {
+  revoke: { of: null, run: revoke },
+  list: { of: null, run: list },
+  restore: { of: 'the ID of a revocation', run: restore },
+}
+
+export const tokens: Command = {
+  usage: 'tokens revoke|list|restore [ID] [-c FILE] [--json]',
+  summary: 'stop believing access tokens before they expire',
+  options: {
+    config: configurationOption,
+    json: { type: 'boolean', help: 'print one JSON document' },
+    issuer: { type: 'string', value: 'URL', help: 'revoke: who issued them' },
+    jti: { type: 'string', value: 'ID', help: 'revoke: one token' },
+    subject: { type: 'string', value: 'SUB', help: 'revoke: all tokens of one subject' },
+    'issued-before': {
+      type: 'string',
+      value: 'TIME',
+      help: 'revoke: only those issued until then, ISO 8601 or now (default: now; with --jti: whenever)',
+    },
+  },
+  operands: [1, 2],
+  run: (call) => runAction('tokens', tokens.usage, actions, call),
+}
+
+async function revoke(call: Call): Promise<ExitCode> {
+  const issuer = call.text('issuer')
+  const [jti, subject] = [call.text('jti'), call.text('subject')]
+  if (!issuer) throw new UsageError('tokens revoke needs --issuer URL')
+  if (jti !== undefined && subject !== undefined)
+    throw new UsageError('--jti and --subject exclude each other')
+  const kind = jti !== undefined ? 'token' : subject !== undefined ? 'subject' : 'issuer'
+  const nowMs = Date.now()
+  const issuedBeforeMs = readTime(call.text('issued-before'), kind === 'token' ? null : nowMs, nowMs)
+  return withLedger(call, async (ledger) => {
+    const wish = { issuer, kind, value: jti ?? subject ?? '', issuedBeforeMs } as const
+    const { id } = await revokeTokens(ledger, wish, nowMs)
+    if (call.flag('json'))
+      print(JSON.stringify({ id, ...wish, issuedBeforeMs: undefined, issuedBefore: time(issuedBeforeMs) }))
+    else print(`${id}: every gateway refuses these tokens within 2 s`)
+    return 0
+  })
+}
+
+async function list(call: Call): Promise<ExitCode> {
+  return withLedger(call, async (ledger) => {
+    const rows = (await listRevocations(ledger)).map(
+      ({ id, issuer, kind, value, issuedBeforeMs, createdMs }) => ({
+        ...{ id, issuer, kind, value },
+        issuedBefore: time(issuedBeforeMs),
+        created: time(createdMs),
+      }),
+    )
+    if (call.flag('json')) print(JSON.stringify(rows, null, 2))
+    else
+      print(
+        table(
+          ['id', 'issuer', 'kind', 'value', 'issued before', 'created'],
+          rows.map((row) => [
+            row.id,
+            row.issuer,
+            row.kind,
+            row.value,
+            row.issuedBefore ?? 'any',
+            row.created ?? '',
+          ]),
+        ),
+      )
+    return 0
+  })
+}
+
+async function restore(call: Call): Promise<ExitCode> {
+  const [, id = ''] = call.operands
+  return withLedger(call, async (ledger) => {
+    const restored = await restoreTokens(ledger, id, Date.now())
+    if (!restored) {
+      tell(`portcullis: no revocation in force is called ${id}; portcullis tokens list shows them`)
+      return 1
+    }
+    print(
+      call.flag('json') ? JSON.stringify({ id, restored: time(restored.restoredMs) }) : `${id} is taken back`,
+    )
+    return 0
+  })
+}
+
+function readTime(text: string | undefined, unset: number | null, nowMs: number): number | null {
+  if (text === undefined) return unset
+  if (text === 'now') return nowMs
+  const ms = /^\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(ms))
+    throw new UsageError('--issued-before must be a time such as 2026-11-25T08:00:00Z, or now')
+  return ms
+}

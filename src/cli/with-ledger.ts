@@ -1,0 +1,28 @@
+import { openLedger } from '../app/open-ledger.ts'
+import { readLedgerSettings } from '../contract/read-ledger-settings.ts'
+import { type Call, configurationOf, type ExitCode } from './command.ts'
+import { tellAll } from './diagnostics.ts'
+import { tell } from './terminal.ts'
+
+type Ledger = Awaited<ReturnType<typeof openLedger>>
+
+/**
+ * Does something with the ledger that the configuration names. A configuration with problems elsewhere will do: a key
+ * must be revocable while the contract is being mended.
+ */
+export async function withLedger(call: Call, work: (ledger: Ledger) => Promise<ExitCode>): Promise<ExitCode> {
+  const { settings, diagnostics } = readLedgerSettings(configurationOf(call), process.env)
+  if (!settings) {
+    tellAll(diagnostics)
+    return 1
+  }
+  const ledger = await openLedger(settings)
+  try {
+    return await work(ledger)
+  } catch (error) {
+    tell(`portcullis: the ledger of keys cannot be used: ${(error as Error).message}`)
+    return 1
+  } finally {
+    await ledger.close()
+  }
+}

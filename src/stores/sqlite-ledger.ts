@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Ledger } from '../engine/ledger.ts'
+import { createSqlLedger, type SqlRow, type SqlStatement, type SqlWork, tables } from './sql-ledger.ts'
+
+const busyTimeoutMs = 2000
+
+/**
+ * A ledger in one SQLite file, for the gateways of one machine.
+ * @param file made with mode 0600, its folder with 0700, by the first write; until then it reads as empty
+ */
+export async function openSqliteLedger(file: string): Promise<Ledger> {
+  const { DatabaseSync: Database } = await import('node:sqlite')
+  let wasThere = false
+  let open: { readonly database: DatabaseSync; readonly inode: number } | null = null
+
+  return createSqlLedger({
+    transaction: async (mode, work) => transact(mode, work),
+    async close() {
+      open?.database.close()
+      open = null
+    },
+  })
+
+  /** Never waits in the middle: another connection of this thread would wait for it in vain. */
+  function transact<T>(mode: 'read' | 'write', work: () => SqlWork<T>): T {
+    const database = current(mode)
+    if (!database) return finish(work(), () => [])
+    database.exec(mode === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    try {
+      const value = finish(work(), ([sql, values = []]) => database.prepare(sql).all(...values) as SqlRow[])
+      database.exec('COMMIT')
+      return value
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** The file that bears the name now: one that was replaced is opened anew, one that went away is a fault. */
+  function current(mode: 'read' | 'write'): DatabaseSync | null {
+    const inode = statSync(file, { throwIfNoEntry: false })?.ino
+    if (open && open.inode === inode) return open.database
+    if (open) {
+      open.database.close()
+      open = null
+    }
+    // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
+    if (inode === undefined && wasThere) throw new Error(`${file} is gone`)
+    if (inode === undefined && mode === 'read') return null
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // Only where there is none: closing a file drops the locks that other connections of this process hold on it.
+    if (inode === undefined) closeSync(openSync(file, 'a', 0o600))
+    const database = new Database(file, { timeout: busyTimeoutMs })
+    try {
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+      for (const statement of tables) database.exec(statement)
+      database
+        .prepare(
+          'INSERT INTO portcullis_ledger (one, identity, revision) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING',
+        )
+        .run(randomUUID())
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    wasThere = true
+    open = { database, inode: statSync(file).ino }
+    return database
+  }
+}
+
+function finish<T>(work: SqlWork<T>, run: (statement: SqlStatement) => readonly SqlRow[]): T {
+  let step = work.next()
+  while (!step.done) step = work.next(run(step.value))
+  return step.value
+}

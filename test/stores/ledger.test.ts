@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { createKey, listKeys, revokeKey, rotateKey } from '../../src/app/manage-keys.ts'
+import { restoreTokens, revokeTokens } from '../../src/app/manage-tokens.ts'
+import type { Ledger } from '../../src/engine/ledger.ts'
+import { LedgerView } from '../../src/identity/ledger-view.ts'
+import { openPostgresLedger } from '../../src/stores/postgres-ledger.ts'
+import { openSqliteLedger } from '../../src/stores/sqlite-ledger.ts'
+import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
+
+// One behaviour for every store of the ledger.
+
+const folder = mkdtempSync(join(tmpdir(), 'portcullis-ledger-'))
+let postgres: TestPostgres
+before(async () => {
+  postgres = await startPostgres()
+})
+after(async () => {
+  await postgres.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const wish = {
+  scheme: 'partnerKey',
+  name: 'nightly "export" \u2028',
+  owner: 'acme',
+  scopes: ['reports:read'],
+  operations: ['getReports'],
+  addresses: ['10.0.0.0/8'],
+  expiresMs: 4_102_444_800_000,
+}
+const nowMs = 1_700_000_000_123
+
+const stores: readonly (readonly [name: string, open: () => Promise<Ledger>])[] = [
+  ['SQLite', () => openSqliteLedger(join(folder, 'sqlite', 'keys.sqlite'))],
+  ['PostgreSQL', () => openPostgresLedger(postgres.url)],
+]
+
+for (const [name, open] of stores) {
+  describe(name, () => {
+    let one: Ledger
+    let other: Ledger
+    before(async () => {
+      one = await open()
+      other = await open()
+    })
+    after(async () => {
+      await one.close()
+      await other.close()
+    })
+
+    test('an empty ledger has no keys', async () => {
+      const { keys, revocations, whole } = await one.changesSince(0)
+      assert.deepEqual([keys, revocations, whole], [[], [], true])
+    })
+
+    test('what one writes, the other reads as it was, from the revision it knows on', async () => {
+      const { record } = await createKey(one, wish, nowMs)
+      const first = await other.changesSince(0)
+      assert.deepEqual(first.keys, [record])
+      const again = await other.changesSince(first.revision)
+      assert.deepEqual([again.keys, again.whole, again.revision], [[], false, first.revision])
+      const bare = { ...wish, owner: null, scopes: [], operations: [], addresses: [], expiresMs: null }
+      const second = await createKey(one, bare, nowMs)
+      const later = await other.changesSince(first.revision)
+      assert.deepEqual(later.keys, [second.record])
+      assert.ok(later.revision > first.revision)
+    })
+
+    test('a revocation and a rotation change what is there, together', async () => {
+      const { record } = await createKey(one, wish, nowMs)
+      const { revision } = await other.changesSince(0)
+      const rotated = await rotateKey(one, record.id, { overlapMs: 1000, expiresMs: null }, nowMs)
+      assert.ok(rotated)
+      const changes = await other.changesSince(revision)
+      assert.deepEqual(new Set(changes.keys), new Set([rotated.old, rotated.minted.record]))
+      assert.equal(rotated.old.expiresMs, nowMs + 1000)
+      assert.equal(rotated.old.replacedBy, rotated.minted.record.id)
+      assert.deepEqual((await revokeKey(other, record.id, nowMs))?.revokedMs, nowMs)
+      assert.equal(await rotateKey(one, record.id, { overlapMs: 1000, expiresMs: null }, nowMs), null)
+      assert.equal(await revokeKey(one, 'key_none', nowMs), null)
+    })
+
+    test('writers side by side lose nothing, and a reader that follows them misses nothing', async () => {
+      const before = await one.changesSince(0)
+      const seen = new Set<string>()
+      let revision = before.revision
+      let writing = true
+      const reader = (async () => {
+        for (let last = false; !last; ) {
+          last = !writing
+          const changes = await other.changesSince(revision)
+          revision = changes.revision
+          for (const { id } of changes.keys) seen.add(id)
+        }
+      })()
+      const made = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => createKey(i % 2 === 0 ? one : other, wish, nowMs)),
+      )
+      writing = false
+      await reader
+      assert.deepEqual(
+        made.map(({ record }) => record.id).filter((id) => !seen.has(id)),
+        [],
+      )
+    })
+
+    test('last uses: the latest wins, unknown keys are left out', async () => {
+      const { record } = await createKey(one, wish, nowMs)
+      await one.noteUses(
+        new Map([
+          [record.id, 20],
+          ['key_none', 5],
+        ]),
+      )
+      await other.noteUses(new Map([[record.id, 10]]))
+      const uses = await one.uses()
+      assert.equal(uses.get(record.id), 20)
+      assert.ok(!uses.has('key_none'))
+    })
+
+    test('revocations of tokens come, and go when they are taken back', async () => {
+      const told = {
+        issuer: 'https://i.example',
+        kind: 'subject',
+        value: 'alice',
+        issuedBeforeMs: 7,
+      } as const
+      const revocation = await revokeTokens(one, told, nowMs)
+      const { revocations, revision } = await other.changesSince(0)
+      assert.deepEqual(revocations, [revocation])
+      await restoreTokens(other, revocation.id, nowMs + 1)
+      assert.deepEqual((await one.changesSince(revision)).revocations, [
+        { ...revocation, restoredMs: nowMs + 1 },
+      ])
+      assert.equal(await restoreTokens(other, revocation.id, nowMs), null)
+    })
+  })
+}
+
+test('SQLite: the file is for its owner alone; one that goes away is a fault, another in its place is read whole', async () => {
+  const home = join(folder, 'replaced')
+  const file = join(home, 'keys.sqlite')
+  const ledger = await openSqliteLedger(file)
+  assert.deepEqual((await ledger.changesSince(0)).keys, [])
+  await createKey(ledger, wish, nowMs)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.equal(statSync(home).mode & 0o777, 0o700)
+  const { revision } = await ledger.changesSince(0)
+  renameSync(file, `${file}.away`)
+  await assert.rejects(ledger.changesSince(revision), /is gone/)
+  await assert.rejects(ledger.changesSince(revision), /is gone/)
+  const another = await openSqliteLedger(file)
+  const minted = await createKey(another, wish, nowMs)
+  await another.close()
+  const changes = await ledger.changesSince(revision)
+  assert.ok(changes.whole)
+  assert.deepEqual(changes.keys, [minted.record])
+  await ledger.close()
+})
+
+test('PostgreSQL that goes away: the view is believed until it is stale, then nothing is; back again, all is well', async () => {
+  const writer = await openPostgresLedger(postgres.url)
+  const minted = await createKey(writer, wish, nowMs)
+  const events: string[] = []
+  const view = new LedgerView(await openPostgresLedger(postgres.url), 5000, ({ event }) => events.push(event))
+  await view.started
+  const kind = (aheadMs: number) => view.find(minted.text, Date.now() + aheadMs).kind
+  assert.equal(kind(0), 'key')
+  await postgres.halt()
+  await view.refresh()
+  assert.equal(kind(0), 'key')
+  assert.equal(kind(5001), 'fault')
+  assert.equal(view.stateOf('https://i.example', {}, Date.now() + 5001), 'unknown')
+  await assert.rejects(listKeys(writer))
+  await postgres.resume()
+  await view.refresh()
+  assert.equal(kind(0), 'key')
+  await revokeKey(writer, minted.record.id, nowMs)
+  await view.refresh()
+  const seen = view.find(minted.text, Date.now())
+  assert.equal(seen.kind === 'key' && seen.key.revokedMs, nowMs)
+  assert.deepEqual(events.slice(0, 3), ['ledger_read', 'ledger_unavailable', 'ledger_read'])
+  await view.stop()
+  await writer.close()
+})
+
+test('PostgreSQL: a role that may only read and write the tables is enough', async () => {
+  const { Client } = await import('pg')
+  const owner = new Client({ connectionString: postgres.url })
+  await owner.connect()
+  await owner.query('CREATE ROLE narrow LOGIN')
+  await owner.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO narrow')
+  await owner.end()
+  const ledger = await openPostgresLedger(postgres.url.replace('gate@', 'narrow@'))
+  assert.ok((await createKey(ledger, wish, nowMs)).record.id)
+  await ledger.close()
+})
