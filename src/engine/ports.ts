@@ -210,7 +210,8 @@ export interface KnownSession {
   readonly accessToken: string
   /** Epoch milliseconds; null when the issuer did not say. */
   readonly accessTokenEndsMs: number | null
-  /** End of the session, whatever its use; epoch milliseconds. */
+  /** Login and end of the session, whatever its use; epoch milliseconds. */
+  readonly begunMs: number
   readonly endsMs: number
 }
 

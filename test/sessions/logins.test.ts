@@ -397,3 +397,25 @@ test('sessions of a subject whose tokens are revoked end within 2 s; a later log
   assert.equal((await use(bystander)).status, 200)
   assert.equal((await use(await logIn({ sub: 'mallory' }))).status, 200)
 })
+
+test('an upstream that takes no credential gets none (forwardCredential: false)', async () => {
+  const closed = await startGate({
+    yaml: (upstream) => `
+contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
+publicUrl: "${origin}"
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}", forwardCredential: false, identityHeaders: { X-User: token.sub } } }
+identity:
+  webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read }
+  bearerAuth: { type: jwt, issuer: "${provider.issuer}", audience: "https://api.example.com" }
+`,
+  })
+  const cookie = await logInByHand(closed, provider)
+  const headers = [cookie, 'Authorization: Basic dTpw', 'X-User: mallory']
+  assert.equal((await sendTo(closed, '/orders', { headers })).status, 200)
+  const seen = closed.upstream.seen.at(-1)
+  assert.ok(seen)
+  assert.equal(headerOf(seen, 'authorization'), null)
+  assert.equal(headerOf(seen, 'x-user'), 'ada')
+  await closed.stop()
+})
