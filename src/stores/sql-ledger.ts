@@ -38,8 +38,8 @@ const putKey = `INSERT INTO portcullis_keys
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
   ON CONFLICT (id) DO UPDATE SET scheme = excluded.scheme, name = excluded.name, owner = excluded.owner,
     scopes = excluded.scopes, operations = excluded.operations, addresses = excluded.addresses,
-    expires_ms = excluded.expires_ms, revoked_ms = excluded.revoked_ms, replaced_by = excluded.replaced_by,
-    revision = excluded.revision`
+    expires_ms = excluded.expires_ms, replaced_by = excluded.replaced_by,
+    revoked_ms = COALESCE(portcullis_keys.revoked_ms, excluded.revoked_ms), revision = excluded.revision`
 const putRevocation = `INSERT INTO portcullis_revocations
   (id, issuer, kind, value, issued_before_ms, created_ms, restored_ms, revision)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

@@ -84,6 +84,14 @@ for (const [name, open] of stores) {
       assert.equal(await revokeKey(one, 'key_none', nowMs), null)
     })
 
+    test('a key that is revoked stays so, also when a rotation that began earlier writes it', async () => {
+      const { record } = await createKey(one, wish, nowMs)
+      await revokeKey(other, record.id, nowMs)
+      await one.write({ keys: [{ ...record, expiresMs: nowMs + 1000, replacedBy: 'key_next' }] })
+      const kept = (await listKeys(other)).find(({ id }) => id === record.id)
+      assert.deepEqual([kept?.revokedMs, kept?.replacedBy], [nowMs, 'key_next'])
+    })
+
     test('writers side by side lose nothing, and a reader that follows them misses nothing', async () => {
       const before = await one.changesSince(0)
       const seen = new Set<string>()
@@ -160,6 +168,22 @@ test('SQLite: the file is for its owner alone; one that goes away is a fault, an
   assert.ok(changes.whole)
   assert.deepEqual(changes.keys, [minted.record])
   await ledger.close()
+})
+
+test('whoever hears that a ledger was read, which took its time, finds the view ready', async () => {
+  const ledger = await openSqliteLedger(join(folder, 'slow', 'keys.sqlite'))
+  const slow: Ledger = {
+    ...ledger,
+    async changesSince(revision) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return ledger.changesSince(revision)
+    },
+  }
+  const heard: boolean[] = []
+  const view: LedgerView = new LedgerView(slow, 5000, () => heard.push(view.ready))
+  await view.started
+  assert.deepEqual(heard, [true])
+  await view.stop()
 })
 
 test('PostgreSQL that goes away: the view is believed until it is stale, then nothing is; back again, all is well', async () => {
