@@ -9,10 +9,13 @@ export type SqlStatement = readonly [sql: string, values?: readonly SqlValue[]]
 /** Work of one transaction: yields statements and is given their rows. A driver may run it without ever waiting. */
 export type SqlWork<T> = Generator<SqlStatement, T, readonly SqlRow[]>
 
+/** `note`: a write that may as well be tried again later, so it waits for nobody. */
+export type TransactionMode = 'read' | 'write' | 'note'
+
 /** What the ledger needs of a database that speaks SQL. */
 export interface SqlDatabase {
   /** Runs work as one transaction in which reads see one state; writers go one after the other. */
-  transaction<T>(mode: 'read' | 'write', work: () => SqlWork<T>): Promise<T>
+  transaction<T>(mode: TransactionMode, work: () => SqlWork<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -100,7 +103,7 @@ export function createSqlLedger(database: SqlDatabase): Ledger {
         return new Map(rows.map((row) => [String(row.id), Number(row.used_ms)]))
       }),
     noteUses: (uses) =>
-      database.transaction('write', function* () {
+      database.transaction('note', function* () {
         // In one order everywhere, so that two gateways never wait for each other.
         for (const [id, usedMs] of [...uses].toSorted()) yield [putUse, [id, usedMs]]
       }),

@@ -170,6 +170,27 @@ test('SQLite: the file is for its owner alone; one that goes away is a fault, an
   await ledger.close()
 })
 
+test('SQLite: a gateway stands still for nobody who holds a lock on the file', async () => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const file = join(folder, 'locked', 'keys.sqlite')
+  const ledger = await openSqliteLedger(file)
+  const { record } = await createKey(ledger, wish, nowMs)
+  const holder = new DatabaseSync(file)
+  holder.exec('BEGIN IMMEDIATE')
+  const startedMs = performance.now()
+  await assert.rejects(ledger.noteUses(new Map([[record.id, 1]])), /locked/)
+  assert.equal((await listKeys(ledger)).length, 1)
+  const fresh = await openSqliteLedger(file)
+  await fresh.changesSince(0).catch(() => {})
+  assert.ok(performance.now() - startedMs < 1000)
+  holder.exec('ROLLBACK')
+  holder.close()
+  await ledger.noteUses(new Map([[record.id, 1]]))
+  assert.equal((await ledger.uses()).get(record.id), 1)
+  await fresh.close()
+  await ledger.close()
+})
+
 test('whoever hears that a ledger was read, which took its time, finds the view ready', async () => {
   const ledger = await openSqliteLedger(join(folder, 'slow', 'keys.sqlite'))
   const slow: Ledger = {
