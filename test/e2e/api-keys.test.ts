@@ -168,6 +168,20 @@ test('a key in the query opens only with the written leave, and is cut out of wh
   assert.match(stdout, /its key stands in the query, where it leaks/)
 })
 
+test('A23: a key under a name that no request can carry to the engine is a problem of the contract', async () => {
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const contract = join(gate.folder, 'underscore.yaml')
+  const text = readFileSync(`${project}/test/fixtures/keys.yaml`, 'utf8')
+  const other = join(gate.folder, 'underscore.portcullis.yaml')
+  for (const name of ['api_key', 'X API Key']) {
+    writeFileSync(contract, text.replace('in: header, name: X-API-Key }\n', `in: header, name: ${name} }\n`))
+    writeFileSync(other, yaml.replace(/^contract: .*$/m, `contract: ${contract}`))
+    const { stdout, code } = await portcullis(['check', '-c', other])
+    assert.equal(code, 1, stdout)
+    assert.match(stdout, /is no name of a field that the gate lets in/)
+  }
+})
+
 test('AND and OR with tokens: both are needed, either will do, and the log names who proved what', async () => {
   const { id, key } = await make('--scheme', 'partnerKey', '--scope', 'reports:read', '--owner', 'acme')
   await within2Seconds(200, () => withKey(key))
