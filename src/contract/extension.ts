@@ -98,5 +98,10 @@ function readStepUp(parent: Section): StepUpPlan | undefined {
   const section = parent.child('stepUp')?.expect(['acr', 'maxAge'])
   if (!section) return undefined
   const maxAgeMs = section.parsed('maxAge', parseDuration, 'a duration such as 300s')
-  return { acr: section.texts('acr') ?? [], maxAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000 }
+  const acr = section.texts('acr') ?? []
+  // RFC 9470 3: they are told in one quoted text, with spaces between them.
+  if (acr.some((value) => !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)))
+    section.wrong('acr', 'a list of texts without spaces, quotes and backslashes')
+  if (acr.length === 0 && maxAgeMs === undefined) section.wrong('acr', 'a list of texts, or write maxAge')
+  return { acr, maxAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000 }
 }

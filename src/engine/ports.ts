@@ -78,7 +78,7 @@ export interface ReplayMemory {
 
 /** Reads client certificates and knows the authorities that are believed. Everything is at hand, so it answers at once. */
 export interface Certificates {
-  /** @returns null when it cannot be read */
+  /** @returns one that is distrusted when it cannot be read; null where no authority is configured */
   read(shown: ShownCertificates): ClientCertificate | null
   /**
    * Reads what a TLS terminator forwarded, and judges its chain anew.

@@ -47,7 +47,11 @@ export async function openGateway(
     return listenRedirect(
       wanted,
       plane,
-      redirectTo((host) => httpsOrigin(host), parts.record),
+      redirectTo(
+        (host) => httpsOrigin(host),
+        () => plane.inForce.linked.program.schemes,
+        parts.record,
+      ),
     )
   }
 

@@ -44,6 +44,7 @@ const proofs: readonly (readonly [string, JsonObject, string | null])[] = [
     'htu is not the address',
   ],
   ['old', { iat: 1_562_262_557 }, 'iat is not about now'],
+  ['as old as the memory of proofs reaches', { iat: 1_562_262_558 }, 'iat is not about now'],
   ['from the future', { iat: 1_562_262_679 }, 'iat is not about now'],
   ['iat as a text', { iat: '1562262618' }, 'iat is missing'],
   ['A27 for another token', { ath: 'AAAA' }, 'ath is not the hash of the token'],
