@@ -111,7 +111,9 @@ async function restore(call: Call): Promise<ExitCode> {
 function checkIssuer(call: Call, issuer: string): void {
   const { program } = compile(configurationOf(call), process.env)
   if (!program) return
-  const trusted = Object.values(program.schemes).flatMap((plan) => ('issuers' in plan ? plan.issuers : []))
+  const trusted = Object.values(program.schemes).flatMap((plan) =>
+    plan.kind === 'session' ? plan.issuer : 'issuers' in plan ? plan.issuers : [],
+  )
   if (trusted.includes(issuer)) return
   const meant = nearest(issuer, trusted)
   throw new UsageError(
