@@ -100,9 +100,10 @@ test('a reload that a stop overtakes changes nothing any more', async () => {
   const gate = await startGate()
   const reloaded = gate.gateway.reload()
   await new Promise((resolve) => setTimeout(resolve, 1))
-  await gate.stop()
+  await gate.gateway.stop()
   assert.equal(await reloaded, false)
   assert.ok(!gate.log.some(({ event }) => event === 'reload'))
+  await gate.stop()
 })
 
 test('limits and keys outlive a reload', () =>
