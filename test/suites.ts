@@ -39,6 +39,7 @@ export const suites: readonly Suite[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'], needs: [] },
   { name: 'laws', files: ['test/laws/*.test.ts'], needs: [] },
   { name: 'unit', files: ['src/**/*.test.ts'], needs: [] },
+  { name: 'conformance', files: ['test/conformance/*.test.ts'], needs: [] },
   { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },

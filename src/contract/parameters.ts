@@ -1,5 +1,5 @@
 import { pointerTo } from '../base/pointer.ts'
-import type { ParameterPlan, SegmentPlan } from '../program/program.ts'
+import type { ParameterPlan, ParameterType, SegmentPlan } from '../program/program.ts'
 import type { SchemaLowering } from '../schema/lower.ts'
 import type { Documents, Located } from './documents.ts'
 import { openApiKeys } from './openapi-keys.ts'
@@ -11,7 +11,7 @@ type Style = ParameterPlan['style']
 
 /** Styles that can be read, the first being the default. @see OpenAPI 3.1.1 Style Values */
 const styles: { readonly [P in Place]: readonly Style[] } = {
-  path: ['simple'],
+  path: ['simple', 'label', 'matrix'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
   header: ['simple'],
   cookie: ['form'],
@@ -44,7 +44,8 @@ export function readParameters(
   for (const [level, owner] of [pathItem, operation].entries()) {
     const seen = new Set<string>()
     for (const section of parameterSections(owner, context.documents)) {
-      const key = `${section.get('in')} ${section.get('name')}`
+      const name = section.get('name')
+      const key = `${section.get('in')} ${section.get('in') === 'header' ? String(name).toLowerCase() : name}`
       if (seen.has(key))
         section.problem('name', 'parameter-duplicate', `${key} is declared twice`, 'remove one of them')
       seen.add(key)
@@ -56,7 +57,7 @@ export function readParameters(
   for (const section of chosen.values()) {
     const parameter = readParameter(section, context)
     if (!parameter) continue
-    if (parameter.in === 'path') shaped = shapeSegment(shaped, parameter.name, section)
+    if (parameter.in === 'path') shaped = shapeSegment(shaped, parameter, section)
     parameters.push(parameter)
   }
   checkTemplate(operation, segments, parameters)
@@ -92,7 +93,7 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
   const style = (section.text('style') ?? styles[place][0]) as Style
   if (!styles[place].includes(style)) return unsupported(section, `style ${style} in ${place}`)
   const content = section.child('content')
-  const described = content ? readJsonContent(section, content) : { owner: section, json: false }
+  const described = content ? readContent(section, content) : { owner: section, reading: 'styled' as const }
   if (!described) return undefined
   const schema = described.owner.get('schema')
   if (schema === undefined)
@@ -103,20 +104,12 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
       'write schema: { type: string }',
     )
   const at = { file: described.owner.source.file, pointer: pointerTo(described.owner.pointer, 'schema') }
-  const type = described.json
-    ? { kind: 'primitive' as const, primitives: ['string' as const] }
-    : parameterType({ value: schema, at }, context.documents)
+  const type =
+    described.reading === 'styled' ? parameterType({ value: schema, at }, context.documents) : oneText
   if (typeof type === 'string') return unsupported(section, type)
   const explode = section.flag('explode') ?? style === 'form'
-  if (type.kind === 'array' && type.single && !(place === 'query' && explode)) {
-    return unsupported(section, 'a schema that allows both a single value and a list')
-  }
-  if (style === 'deepObject' && type.kind !== 'object')
-    return unsupported(section, 'style deepObject for what is no object')
-  if ((style === 'spaceDelimited' || style === 'pipeDelimited') && (type.kind === 'primitive' || explode)) {
-    if (type.kind === 'object' || type.kind === 'primitive')
-      return unsupported(section, `style ${style} with this schema`)
-  }
+  const undefinedStyle = describeUndefined(place, style, explode, type)
+  if (undefinedStyle !== null) return unsupported(section, undefinedStyle)
   return {
     in: place,
     name,
@@ -125,20 +118,42 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
     explode,
     allowEmptyValue: section.flag('allowEmptyValue') ?? false,
     type,
-    json: described.json,
+    json: described.reading === 'json',
     schema: context.lowering.lower(schema, at),
   }
 }
 
-function readJsonContent(
+const oneText: ParameterType = { kind: 'primitive', primitives: ['string'] }
+
+/** What OpenAPI 3.1.1 4.8.12.6 leaves undefined (`n/a`), or no two readers agree on; null for everything else. */
+function describeUndefined(place: Place, style: Style, explode: boolean, type: ParameterType): string | null {
+  if (type.kind === 'array' && type.single && !(place === 'query' && explode))
+    return 'a schema that allows both a single value and a list'
+  if (place === 'cookie' && explode && type.kind !== 'primitive')
+    return 'a list or an object in a cookie without explode: false'
+  if (style === 'deepObject' && type.kind !== 'object') return 'style deepObject for what is no object'
+  if (style !== 'spaceDelimited' && style !== 'pipeDelimited') return null
+  const defined = type.kind === 'array' || (type.kind === 'object' && !explode)
+  return defined ? null : `style ${style} with this schema`
+}
+
+/** OpenAPI 3.1.1 4.8.12.2.2: `content` holds exactly one media type, and replaces `style`. */
+function readContent(
   section: Section,
   content: Section,
-): { readonly owner: Section; readonly json: boolean } | undefined {
-  const [mediaType, ...more] = Object.keys(content.value)
-  if (mediaType !== 'application/json' || more.length > 0)
-    return unsupported(section, 'content other than application/json')
+): { readonly owner: Section; readonly reading: 'json' | 'text' } | undefined {
+  for (const key of ['schema', 'style', 'explode', 'allowReserved'])
+    if (section.has(key))
+      return section.problem(key, 'parameter-content', `${key} means nothing beside content`, 'remove it')
+  const [mediaType = '', ...more] = Object.keys(content.value)
+  const plain = mediaType.split(';')[0]?.trim().toLowerCase() ?? ''
+  const json = /^application\/(?:[a-z0-9!#$&^_.-]+\+)?json$/.test(plain)
+  if (!(json || plain === 'text/plain') || more.length > 0)
+    return unsupported(section, 'content other than one of JSON or text/plain')
   const owner = content.child(mediaType)
-  return owner && { owner: owner.expect(openApiKeys.mediaType, 'extensions'), json: true }
+  return (
+    owner && { owner: owner.expect(openApiKeys.mediaType, 'extensions'), reading: json ? 'json' : 'text' }
+  )
 }
 
 function unsupported(section: Section, what: string): undefined {
@@ -152,7 +167,7 @@ function unsupported(section: Section, what: string): undefined {
 
 function shapeSegment(
   segments: readonly SegmentPlan[],
-  name: string,
+  { name, style }: ParameterPlan,
   section: Section,
 ): readonly SegmentPlan[] {
   const extension = section.child('x-portcullis')?.expect(['allow'])
@@ -166,12 +181,13 @@ function shapeSegment(
         'write the encoded octet in upper case',
       )
   }
+  const structure = style === 'matrix' ? [';'] : []
   const spans = section.get('x-multi-segment') === true
   return segments.map((segment) =>
     segment.kind === 'parameter' && segment.names.includes(name)
       ? {
           ...segment,
-          allow: [...segment.allow, ...allow],
+          allow: [...segment.allow, ...allow, ...structure],
           spans: spans && segment.texts.join('') === '' && segment.names.length === 1,
         }
       : segment,

@@ -84,7 +84,7 @@ export type SegmentPlan =
       readonly texts: readonly string[]
       /** May take several segments, slashes included (the contract says `x-multi-segment: true`). */
       readonly spans: boolean
-      /** Encoded octets otherwise refused as ambiguous, e.g. `%2F`, that this parameter may hold. */
+      /** Octets otherwise refused as ambiguous, e.g. `%2F`, that this parameter may hold; `;` for style matrix. */
       readonly allow: readonly string[]
     }
 

@@ -32,7 +32,8 @@ export function lowerKeywords(
   lowerType(site)
   lowerProperties(site)
   lowerInPlace(site)
-  if (world === 'closed') close(site)
+  if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
+  else if (world === 'closed') close(site)
   return site.target
 }
 
@@ -239,7 +240,9 @@ function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
-    target.$ref = (context.refer(source.$ref, below(at, '$ref'), 'open') as { $ref: string }).$ref ?? false
+    const referred = context.refer(source.$ref, below(at, '$ref'), 'open')
+    // A reference that leads nowhere was reported, so no program comes of it.
+    if (typeof referred !== 'boolean') target.$ref = referred.$ref as string
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, 'open')
@@ -256,17 +259,18 @@ function lowerInPlace(site: Site): void {
   }
 }
 
+/** Written down it means the same in both worlds: what this schema and its parts have not evaluated. */
+function lowerUnevaluated({ source, target, at, context }: Site): void {
+  const place = below(at, 'unevaluatedProperties')
+  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, 'closed')
+}
+
 /**
  * Closes the object at this position. Where other schemas apply to the same instance, only what none of them
  * has evaluated is unknown; where there are none, the cheaper keyword means the same.
  */
 function close(site: Site): void {
-  const { source, target, at, context } = site
-  if (source.unevaluatedProperties !== undefined) {
-    const place = below(at, 'unevaluatedProperties')
-    target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, 'closed')
-    return
-  }
+  const { target, at, context } = site
   const composed = inPlaceKeywords.some((keyword) => target[keyword] !== undefined)
   if (composed) {
     target.unevaluatedProperties = false

@@ -10,7 +10,7 @@ export interface PathReading {
 // RFC 3986 3.3 pchar without `%` and without `;`.
 const plainPath = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/
 const unreserved = /[A-Za-z0-9\-._~]/
-/** Octets that a later hop may take for structure: NUL # % / ; ? \ */
+/** Octets that a later hop may take for structure: NUL # % / ; ? \. A plain `;` is listed like them. */
 const delimiters: ReadonlySet<string> = new Set(['%00', '%23', '%25', '%2F', '%3B', '%3F', '%5C'])
 const noDelimiters: readonly EncodedDelimiter[] = []
 
@@ -18,7 +18,8 @@ const noDelimiters: readonly EncodedDelimiter[] = []
  * Brings a path to its canonical spelling, or refuses one that could be read in two ways.
  *
  * Percent-encoded unreserved characters are decoded and hex is upper-cased (RFC 3986 6.2.2). Dot segments, empty
- * segments, a backslash and `;` are refused rather than interpreted. Encoded delimiters are listed for the router.
+ * segments and a backslash are refused rather than interpreted. Encoded delimiters and `;` are listed for the router,
+ * which lets them pass only where a parameter of the contract may hold them.
  *
  * ATTACK: C1 `%2e%2e`, C2 `//admin`, C3 `%2f ;x`, C5 `/%61dmin`, overlong UTF-8 `%c0%af`.
  */
@@ -31,6 +32,7 @@ export function normalizePath(raw: string): Decision<PathReading> {
     const segment = segments[i] as string
     if (segment === '.' || segment === '..') return deny('normalize', 'path_ambiguous', 'dot segment')
     if (segment === '' && i < segments.length - 1) return deny('normalize', 'path_ambiguous', 'empty segment')
+    if (segment.includes(';')) encodedDelimiters = [...encodedDelimiters, { segment: i, octet: ';' }]
     if (segment.includes('%')) {
       const checked = checkEncoded(segment, i)
       if (!checked.allow) return checked
@@ -44,11 +46,9 @@ function decodeUnreserved(raw: string): Decision<string> {
   let path = ''
   for (let i = 0; i < raw.length; i++) {
     const character = raw[i] as string
-    if (character === '\\' || character === ';') {
-      return deny('normalize', 'path_ambiguous', 'a backslash or semicolon in the path')
-    }
+    if (character === '\\') return deny('normalize', 'path_ambiguous', 'a backslash in the path')
     if (character !== '%') {
-      if (!plainPath.test(character))
+      if (character !== ';' && !plainPath.test(character))
         return deny('normalize', 'malformed_request', 'illegal character in the path')
       path += character
       continue

@@ -7,7 +7,7 @@ export interface Target {
   readonly path: NormalizedPath
   /** The path's segments, canonical and still encoded; the one after a trailing slash is ''. */
   readonly segments: readonly string[]
-  /** Segments that hold encoded delimiters; they pass only where a parameter allows them. */
+  /** Segments that hold encoded delimiters or semicolons; they pass only where a parameter allows them. */
   readonly encodedDelimiters: readonly EncodedDelimiter[]
   /** Raw query with its `?`, forwarded as received; '' when there is none. */
   readonly search: string
@@ -16,7 +16,7 @@ export interface Target {
 
 export interface EncodedDelimiter {
   readonly segment: number
-  /** E.g. `%2F`, hex in upper case. */
+  /** E.g. `%2F`, hex in upper case; `;` for a plain semicolon. */
   readonly octet: string
 }
 

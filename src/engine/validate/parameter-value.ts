@@ -1,9 +1,16 @@
+import { isInexact } from '../../base/inexact-number.ts'
 import { readJson } from '../../base/read-json.ts'
 import type { ParameterType, PrimitiveType } from '../../program/program.ts'
 
 /** A parameter's typed value, or what is wrong with its text. */
 export type Reading =
-  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: true
+      /** Undefined for an empty text that stands for an omitted parameter. */
+      readonly value: unknown
+      /** Further readings that the contract's types allow, in order; the schema decides. */
+      readonly others?: readonly unknown[]
+    }
   | { readonly ok: false; readonly message: string }
 
 const encoder = new TextEncoder()
@@ -17,7 +24,7 @@ const readers = {
   },
   number: (text) => {
     const value = number.test(text) ? Number(text) : Number.NaN
-    return Number.isFinite(value) ? value : undefined
+    return Number.isFinite(value) && !isInexact(text, value) ? value : undefined
   },
   boolean: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
   string: (text) => text,
@@ -36,11 +43,14 @@ const order: readonly PrimitiveType[] = ['integer', 'number', 'boolean', 'string
  * `TRUE`, no blanks. There is no coercion beyond that.
  */
 export function readPrimitive(text: string, wanted: readonly PrimitiveType[]): Reading {
+  const values: unknown[] = []
   for (const type of order) {
     if (!wanted.includes(type)) continue
     const value = readers[type](text)
-    if (value !== undefined) return { ok: true, value }
+    if (value !== undefined && !values.includes(value)) values.push(value)
   }
+  if (values.length === 1) return { ok: true, value: values[0] }
+  if (values.length > 1) return { ok: true, value: values[0], others: values.slice(1) }
   return { ok: false, message: `must be ${wanted.map((type) => articles[type]).join(' or ')}` }
 }
 
@@ -59,7 +69,12 @@ export function readPieces(type: ParameterType, pieces: readonly string[]): Read
 export const repeated: Reading = { ok: false, message: 'must not be repeated' }
 export const undecodable: Reading = { ok: false, message: 'must be percent-encoded UTF-8' }
 
+/** Items of a list and members of an object, whatever their schema says. */
+const maxPieces = 1000
+const tooMany: Reading = { ok: false, message: `must have at most ${maxPieces} items` }
+
 function readArray(items: readonly PrimitiveType[], pieces: readonly string[]): Reading {
+  if (pieces.length > maxPieces) return tooMany
   const values: unknown[] = []
   for (const piece of pieces) {
     const item = readPrimitive(piece, items)
@@ -77,13 +92,36 @@ function readMembers(type: Extract<ParameterType, { kind: 'object' }>, pieces: r
   return readEntries(type, entries)
 }
 
+/** Reads raw `name=value` pieces (explode). Only the first equals sign of each separates. */
+export function readAssignments(
+  type: Extract<ParameterType, { kind: 'object' }>,
+  pieces: readonly string[],
+  decode: (text: string) => string | null,
+): Reading {
+  const entries: [string, string][] = []
+  for (const piece of pieces) {
+    const equals = piece.indexOf('=')
+    if (equals < 0) return { ok: false, message: 'must be a list of name=value' }
+    const name = decode(piece.slice(0, equals))
+    const value = decode(piece.slice(equals + 1))
+    if (name === null || value === null) return undecodable
+    entries.push([name, value])
+  }
+  return readEntries(type, entries)
+}
+
+/** Names that reach an object's prototype in careless code behind the gate (attack D6). */
+const prototypeNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
 /** Members of an object by name; unknown names are refused unless the schema is open, repeated ones always. */
 export function readEntries(
   type: Extract<ParameterType, { kind: 'object' }>,
   entries: readonly (readonly [string, string])[],
 ): Reading {
+  if (entries.length > maxPieces) return tooMany
   const value: Record<string, unknown> = Object.create(null)
   for (const [name, text] of entries) {
+    if (prototypeNames.has(name)) return { ok: false, message: 'has a member with a forbidden name' }
     if (Object.hasOwn(value, name)) return repeated
     const wanted = Object.hasOwn(type.properties, name) ? type.properties[name] : type.additional
     if (!wanted) return { ok: false, message: 'has a member that is not known' }
@@ -104,11 +142,14 @@ export function percentDecode(text: string): string | null {
   }
 }
 
-/** Decodes each piece; null when one of them is not UTF-8. */
-export function percentDecodeAll(pieces: readonly string[]): readonly string[] | null {
+/** Decodes each piece; null when one of them cannot be. */
+export function decodeAll(
+  pieces: readonly string[],
+  decode: (text: string) => string | null,
+): readonly string[] | null {
   const decoded: string[] = []
   for (const piece of pieces) {
-    const text = percentDecode(piece)
+    const text = decode(piece)
     if (text === null) return null
     decoded.push(text)
   }

@@ -1,8 +1,8 @@
 import type { ParameterPlan, ParameterType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import {
+  decodeAll,
   percentDecode,
-  percentDecodeAll,
   type Reading,
   readEntries,
   readJsonText,
@@ -41,7 +41,10 @@ export function memberOf(claim: QueryClaim, name: string): string | null {
     const open = claim.name.length
     const shaped = name.startsWith(claim.name) && name[open] === '[' && name.endsWith(']')
     const member = shaped ? name.slice(open + 1, -1) : ''
-    return member !== '' && !/[[\]]/.test(member) ? member : null
+    if (member === '' || /[[\]]/.test(member)) return null
+    // ATTACK: D9 `a[999999999]=1` is a list with holes to some parsers, so an index must be a declared name.
+    const declared = Object.hasOwn((claim.plan.type as ObjectType).properties, member)
+    return declared || !/^\d+$/.test(member) ? member : null
   }
   if (claim.members === 'own') {
     const type = claim.plan.type as ObjectType
@@ -58,6 +61,7 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
     if (pair.value === null && !plan.allowEmptyValue) return { ok: false, message: 'must have a value' }
     texts.push(pair.value ?? '')
   }
+  if (plan.allowEmptyValue && isEmpty(plan.type, texts)) return { ok: true, value: undefined }
   if (claim.members !== 'none') return readMemberPairs(plan, claim, pairs, texts)
   if (plan.json) return texts.length === 1 ? decodeThen(texts[0] as string, readJsonText) : repeated
   if (plan.type.kind === 'primitive') {
@@ -73,6 +77,12 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
   if (plan.type.kind === 'array' && plan.explode) return readDecoded(plan, texts.map(plusIsSpace))
   if (texts.length !== 1) return repeated
   return readDecoded(plan, split(plan, texts[0] as string))
+}
+
+/** OpenAPI 3.1.1 4.8.12: a zero-length text in place of a parameter that would otherwise be omitted. */
+function isEmpty(type: ParameterType, texts: readonly string[]): boolean {
+  if (texts.length !== 1 || texts[0] !== '') return false
+  return type.kind === 'primitive' && !type.primitives.includes('string')
 }
 
 function readMemberPairs(
@@ -91,7 +101,7 @@ function readMemberPairs(
 }
 
 function readDecoded(plan: ParameterPlan, pieces: readonly string[]): Reading {
-  const decoded = percentDecodeAll(pieces)
+  const decoded = decodeAll(pieces, percentDecode)
   return decoded === null ? undecodable : readPieces(plan.type, decoded)
 }
 

@@ -4,14 +4,8 @@ import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, denyWith, type Fault } from '../decision.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
-import {
-  percentDecode,
-  percentDecodeAll,
-  type Reading,
-  readJsonText,
-  readPieces,
-  undecodable,
-} from './parameter-value.ts'
+import type { Reading } from './parameter-value.ts'
+import { readHeader, readPathParameter, readSimple } from './read-delimited.ts'
 import { memberOf, type QueryClaim, readQueryParameter } from './read-query.ts'
 
 export interface LinkedParameter {
@@ -88,7 +82,7 @@ class ParameterCheck {
     for (const parameter of parameters) {
       const raw = captured[parameter.segment] as string
       const text = splitSegment(raw, parameter.texts)?.[parameter.index] ?? ''
-      this.#judge(parameter, readSimple(parameter.plan, text, true))
+      this.#judge(parameter, readPathParameter(parameter.plan, text))
     }
   }
 
@@ -107,7 +101,7 @@ class ParameterCheck {
       if (values.length === 0) this.#absent(parameter)
       else if (values.length > 1 && parameter.plan.type.kind === 'primitive') {
         this.#fault(parameter.plan, 'must not be repeated')
-      } else this.#judge(parameter, readSimple(parameter.plan, values.join(','), false))
+      } else this.#judge(parameter, readHeader(parameter.plan, values))
     }
   }
 
@@ -116,7 +110,7 @@ class ParameterCheck {
       const values = cookies.get(parameter.plan.name) ?? []
       if (values.length === 0) this.#absent(parameter)
       else if (values.length > 1) this.#fault(parameter.plan, 'must not be repeated')
-      else this.#judge(parameter, readSimple(parameter.plan, values[0] as string, true))
+      else this.#judge(parameter, readSimple(parameter.plan, values[0] as string))
     }
   }
 
@@ -151,8 +145,10 @@ class ParameterCheck {
       this.#fault(plan, reading.message)
       return
     }
-    if (validator.check(reading.value)) {
-      this.values[plan.in].set(plan.name, reading.value)
+    if (reading.value === undefined) return
+    for (const value of reading.others ? [reading.value, ...reading.others] : [reading.value]) {
+      if (!validator.check(value)) continue
+      this.values[plan.in].set(plan.name, value)
       return
     }
     for (const fault of validator.faults(reading.value, maxFaults)) {
@@ -167,19 +163,6 @@ class ParameterCheck {
   #add(fault: Fault): void {
     if (this.faults.length < maxFaults) this.faults.push(fault)
   }
-}
-
-/** `simple` style, and a cookie's `form`: one text, split at commas when the type is a list. */
-function readSimple(plan: ParameterPlan, raw: string, encoded: boolean): Reading {
-  if (plan.json || plan.type.kind === 'primitive') {
-    const text = encoded ? percentDecode(raw) : raw
-    if (text === null) return undecodable
-    return plan.json ? readJsonText(text) : readPieces(plan.type, [text])
-  }
-  const separator = plan.type.kind === 'object' && plan.explode ? /[,=]/ : ','
-  const pieces = raw.split(separator).map((piece) => (encoded ? piece : piece.trim()))
-  const decoded = encoded ? percentDecodeAll(pieces) : pieces
-  return decoded === null ? undecodable : readPieces(plan.type, decoded)
 }
 
 /** For the operator: how many and what kind. Pointers may hold names a client made up, so they stay out of logs. */
