@@ -74,6 +74,11 @@ interface Survey {
 /** Names that reach an object's prototype in careless code behind the gate. */
 const prototypeNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
+/** No member of any body is called so, in any media type (attack D6). */
+export function isPrototypeName(name: string): boolean {
+  return prototypeNames.has(name)
+}
+
 function surveyValue(value: unknown, survey: Survey): void {
   if (typeof value === 'number') {
     if (!Number.isFinite(value))

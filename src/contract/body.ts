@@ -1,6 +1,7 @@
 import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
 import type { BodyPlan, MediaTypePlan } from '../program/program.ts'
+import { formPlan } from './form-body.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import type { ParameterContext } from './parameters.ts'
 import type { Section } from './section.ts'
@@ -42,12 +43,21 @@ function readMediaType(
   }
   if (jsonType.test(mediaType))
     return { mediaType, reading: 'json', schema: lowering.lower(schema ?? {}, at) }
-  if (isOpaque(schema === undefined ? undefined : documents.follow({ value: schema, at })?.value))
-    return { mediaType, reading: 'opaque', schema: true }
+  const followed = schema === undefined ? undefined : documents.follow({ value: schema, at })
+  if (isOpaque(followed?.value)) return { mediaType, reading: 'opaque', schema: true }
+  if (followed && mediaType === 'application/x-www-form-urlencoded') {
+    const form = formPlan(followed, section, documents)
+    if (typeof form === 'string') return unreadable(section, mediaType, form)
+    return { mediaType, reading: 'form', ...form, schema: lowering.lower(schema, at) }
+  }
+  return unreadable(section, mediaType, null)
+}
+
+function unreadable(section: Section, mediaType: string, what: string | null): undefined {
   section.report.warn(
     'media-type-unvalidated',
     section.position(undefined, 'key'),
-    `bodies of ${mediaType} cannot be validated by this version and are refused with 415`,
+    `bodies of ${mediaType} cannot be validated by this version and are refused with 415${what === null ? '' : `: ${what}`}`,
     'offer application/json, or declare the schema { type: string, format: binary } for content that is passed on unseen',
   )
   return undefined
