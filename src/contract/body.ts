@@ -2,7 +2,9 @@ import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
 import type { BodyPlan, MediaTypePlan } from '../program/program.ts'
 import { formPlan } from './form-body.ts'
+import { bySpecificity, readMediaTypeName } from './media-type.ts'
 import { openApiKeys } from './openapi-keys.ts'
+import { parameterType } from './parameter-type.ts'
 import type { ParameterContext } from './parameters.ts'
 import type { Section } from './section.ts'
 
@@ -18,21 +20,20 @@ export function readBody(operation: Section, context: ParameterContext): BodyPla
     const plan = readMediaType(name, mediaType.expect(openApiKeys.mediaType, 'extensions'), context)
     return plan ? [plan] : []
   })
-  content.sort((a, b) => Number(a.mediaType.endsWith('*')) - Number(b.mediaType.endsWith('*')))
+  content.sort(bySpecificity)
   return { required: section.flag('required') ?? false, content }
 }
 
 const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
+const textType = /^(?:text\/.+|application\/(?:xml|yaml|.+\+(?:xml|yaml)))$/
 
 function readMediaType(
   name: string,
   section: Section,
   { documents, lowering }: ParameterContext,
 ): MediaTypePlan | undefined {
-  const mediaType = (name.split(';')[0] as string).trim().toLowerCase()
-  const schema = section.get('schema')
-  const at = { file: section.source.file, pointer: pointerTo(section.pointer, 'schema') }
-  if (!/^[a-z0-9!#$&^_.+*-]+\/[a-z0-9!#$&^_.+*-]+$/.test(mediaType)) {
+  const named = readMediaTypeName(name)
+  if (!named) {
     section.report.error(
       'media-type-invalid',
       section.position(undefined, 'key'),
@@ -41,14 +42,26 @@ function readMediaType(
     )
     return undefined
   }
-  if (jsonType.test(mediaType))
-    return { mediaType, reading: 'json', schema: lowering.lower(schema ?? {}, at) }
+  const schema = section.get('schema')
+  const at = { file: section.source.file, pointer: pointerTo(section.pointer, 'schema') }
+  const { mediaType } = named
+  const json = jsonType.test(mediaType)
   const followed = schema === undefined ? undefined : documents.follow({ value: schema, at })
-  if (isOpaque(followed?.value)) return { mediaType, reading: 'opaque', schema: true }
+  if (!json && isOpaque(followed?.value)) return { ...named, reading: 'opaque', schema: true }
+  // RFC 8259 8.1; content in another charset is not looked at.
+  if (named.parameters.some(([key]) => key === 'charset'))
+    return unreadable(section, mediaType, 'a charset that is not UTF-8')
+  if (json) return { ...named, reading: 'json', schema: lowering.lower(schema ?? {}, at) }
   if (followed && mediaType === 'application/x-www-form-urlencoded') {
     const form = formPlan(followed, section, documents)
     if (typeof form === 'string') return unreadable(section, mediaType, form)
-    return { mediaType, reading: 'form', ...form, schema: lowering.lower(schema, at) }
+    return { ...named, reading: 'form', ...form, schema: lowering.lower(schema, at) }
+  }
+  if (followed && textType.test(mediaType)) {
+    const type = parameterType(followed, documents)
+    if (typeof type === 'string' || type.kind !== 'primitive')
+      return unreadable(section, mediaType, 'a text that is a list or an object')
+    return { ...named, reading: 'text', primitives: type.primitives, schema: lowering.lower(schema, at) }
   }
   return unreadable(section, mediaType, null)
 }

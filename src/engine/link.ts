@@ -27,6 +27,7 @@ import { isOwnCookie } from './session-cookies.ts'
 import type { ReadContent } from './validate/content.ts'
 import { linkForm } from './validate/read-form.ts'
 import { claimFor } from './validate/read-query.ts'
+import { linkText } from './validate/read-text.ts'
 import { type LinkedBody, readJsonContent } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
 
@@ -139,6 +140,8 @@ function linkReading(plan: MediaTypePlan): ReadContent | null {
   switch (plan.reading) {
     case 'json':
       return readJsonContent
+    case 'text':
+      return linkText(plan.primitives)
     case 'form':
       return linkForm(plan)
     case 'opaque':

@@ -22,7 +22,7 @@ export interface ScopedOperation {
   } | null
 }
 
-type Reading = 'json' | 'form' | 'opaque'
+type Reading = 'json' | 'text' | 'form' | 'opaque'
 
 type ReadType =
   | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }

@@ -1,39 +1,16 @@
-import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { ask, assertNotForwarded } from '../harness/ask.ts'
-import { startGate, type TestGate } from '../harness/gate.ts'
+import { type BodyGate, startBodyGate } from '../harness/body-gate.ts'
 
-const contract = fileURLToPath(new URL('../fixtures/bodies.yaml', import.meta.url))
-const contentType = 'application/x-www-form-urlencoded'
-let gate: TestGate
-
+let bodies: BodyGate
 before(async () => {
-  gate = await startGate({
-    contract,
-    yaml: (upstream) => `
-contract: ${JSON.stringify(contract)}
-listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "${upstream.url}" } }
-limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
-`,
-  })
+  bodies = await startBodyGate()
 })
-after(() => gate.stop())
+after(() => bodies.gate.stop())
 
-const post = (body: string, target = '/form') => ask(gate, target, { method: 'POST', body, contentType })
-async function passes(body: string, target?: string): Promise<void> {
-  const reply = await post(body, target)
-  assert.equal(reply.status, 200, `${body}: ${reply.text}`)
-  assert.equal(gate.upstream.seen.at(-1)?.body, body, 'the octets that came are those that arrive')
-}
-async function refused(body: string, pointer: string, message: string, target?: string): Promise<void> {
-  const reply = await assertNotForwarded(gate, post(body, target), 400, 'body_invalid')
-  const { errors } = JSON.parse(Buffer.from(reply.body, 'latin1').toString()) as {
-    readonly errors: readonly object[]
-  }
-  assert.deepEqual(errors[0], { in: 'body', pointer, message }, body)
-}
+const contentType = 'application/x-www-form-urlencoded'
+const passes = (body: string, target = '/form') => bodies.passes(target, contentType, body)
+const refused = (body: string, pointer: string, message: string, target = '/form') =>
+  bodies.refused(target, contentType, body, pointer, message)
 
 test('a sound form arrives octet for octet (OpenAPI 3.1.1 4.8.15.1)', async () => {
   for (const body of [

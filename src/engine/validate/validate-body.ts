@@ -1,8 +1,9 @@
 import { type JsonFault, readJson } from '../../base/read-json.ts'
+import type { MediaTypePlan } from '../../program/program.ts'
 import { allow, type Decision, deny, denyWith, type Fault } from '../decision.ts'
 import type { Head } from '../parse/head.ts'
 import type { ContentReading, LinkedMediaType, ReadContent } from './content.ts'
-import { parseContentType } from './content-type.ts'
+import { type ContentType, parseContentType } from './content-type.ts'
 import { maxFaults, summarize } from './validate-parameters.ts'
 
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
@@ -47,12 +48,12 @@ export function expectBody(
   const contentType = parseContentType(head.fields.get('content-type') ?? '')
   if (!contentType)
     return deny('validate', 'media_type_unsupported', 'Content-Type is missing or not one media type')
-  const declared = body.content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
+  const declared = body.content.find(({ plan }) => covers(plan, contentType))
   if (!declared)
     return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
   if (!declared.read) return allow(opaque)
   // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
-  if (contentType.charset !== null && contentType.charset !== 'utf-8') {
+  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') {
     return deny('validate', 'media_type_unsupported', 'the only charset is UTF-8')
   }
   return allow({ kind: 'content', mediaType: declared })
@@ -82,7 +83,9 @@ function invalidBody(faults: readonly Fault[]): Decision<never> {
   return denyWith('validate', 'body_invalid', summarize(faults), { faults })
 }
 
-function covers(declared: string, actual: string): boolean {
-  if (declared === actual || declared === '*/*') return true
-  return declared.endsWith('/*') && actual.startsWith(declared.slice(0, -1))
+/** RFC 9110 8.3.1: parameters that the contract names are part of the media type. */
+function covers({ mediaType, parameters }: MediaTypePlan, actual: ContentType): boolean {
+  for (const [name, value] of parameters) if (actual.parameters.get(name) !== value) return false
+  if (mediaType === actual.mediaType || mediaType === '*/*') return true
+  return mediaType.endsWith('/*') && actual.mediaType.startsWith(mediaType.slice(0, -1))
 }
