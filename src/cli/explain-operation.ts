@@ -93,9 +93,9 @@ function shape(schema: JsonSchema): string {
 function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
   if (!body) return ['none; one that comes is refused']
   const lines = body.content.map(({ mediaType, reading, schema }) =>
-    reading === 'json'
-      ? `${mediaType}: ${shape(schema)}, read whole and validated; unknown fields are refused`
-      : `${mediaType}: streamed, content not looked at`,
+    reading === 'opaque'
+      ? `${mediaType}: streamed, content not looked at`
+      : `${mediaType}: ${shape(schema)}, read whole and validated; unknown fields are refused`,
   )
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []

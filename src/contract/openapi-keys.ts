@@ -62,6 +62,7 @@ export const openApiKeys = {
   ],
   requestBody: ['description', 'content', 'required'],
   mediaType: ['schema', 'example', 'examples', 'encoding'],
+  encoding: ['contentType', 'headers', 'style', 'explode', 'allowReserved'],
   securityScheme: [
     'type',
     'description',

@@ -1,5 +1,13 @@
 import type { JsonSchema } from '../base/json.ts'
-import type { LimitPlan, OperationPlan, ParameterPlan, Program, UpstreamPlan } from '../program/program.ts'
+import { unreachable } from '../base/unreachable.ts'
+import type {
+  LimitPlan,
+  MediaTypePlan,
+  OperationPlan,
+  ParameterPlan,
+  Program,
+  UpstreamPlan,
+} from '../program/program.ts'
 import { compileValidator, type Validator } from '../schema/validator.ts'
 import { type AddressRule, type Admission, linkAddresses, linkAdmission } from './admit/admission.ts'
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
@@ -16,8 +24,11 @@ import { sessionRoutes } from './route/session-routes.ts'
 import { linkRules } from './rules/link-rules.ts'
 import type { LinkedRules } from './rules/rules.ts'
 import { isOwnCookie } from './session-cookies.ts'
+import type { ReadContent } from './validate/content.ts'
+import { linkForm } from './validate/read-form.ts'
 import { claimFor } from './validate/read-query.ts'
-import type { LinkedBody } from './validate/validate-body.ts'
+import { linkText } from './validate/read-text.ts'
+import { type LinkedBody, readJsonContent } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
 
 /** A program with its functions: validators, the route tree, parsed networks. Made once per thread. */
@@ -119,8 +130,24 @@ function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): L
     required: body.required,
     content: body.content.map((plan) => ({
       plan,
-      validator: plan.reading === 'json' ? compile(plan.schema) : null,
+      validator: plan.reading === 'opaque' ? null : compile(plan.schema),
+      read: linkReading(plan),
     })),
+  }
+}
+
+function linkReading(plan: MediaTypePlan): ReadContent | null {
+  switch (plan.reading) {
+    case 'json':
+      return readJsonContent
+    case 'text':
+      return linkText(plan.primitives)
+    case 'form':
+      return linkForm(plan)
+    case 'opaque':
+      return null
+    default:
+      return unreachable(plan)
   }
 }
 

@@ -26,7 +26,7 @@ import { preflightFields } from './route/preflight.ts'
 import { route } from './route/route.ts'
 import { judgeRules } from './rules/rules.ts'
 import { readBody } from './validate/read-body.ts'
-import { expectBody, validateJson } from './validate/validate-body.ts'
+import { expectBody, validateContent } from './validate/validate-body.ts'
 import { validateParameters } from './validate/validate-parameters.ts'
 
 /**
@@ -210,7 +210,7 @@ async function judgeBody(
   if (expected.value.kind === 'opaque') return streamed(head, maxBytes)
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
-  const valid = validateJson(expected.value.validator, bytes.value)
+  const valid = validateContent(expected.value.mediaType, bytes.value)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({
     forwarded: { kind: 'bytes', bytes: bytes.value },

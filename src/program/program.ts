@@ -150,15 +150,43 @@ export type ParameterType =
 
 export interface BodyPlan {
   readonly required: boolean
-  /** Media types in the order of the contract; parameters stripped, lower case; ranges such as `text/*` last. */
+  /** Media types, the most specific first: those with more parameters, then the others, then ranges such as `text/*`. */
   readonly content: readonly MediaTypePlan[]
 }
 
-export interface MediaTypePlan {
+export type MediaTypePlan = {
+  /** Without parameters, lower case. */
   readonly mediaType: string
-  /** `json`: read whole, validated, then forwarded. `opaque`: streamed under the byte limit, content unseen. */
-  readonly reading: 'json' | 'opaque'
+  /** Parameters that a body's `Content-Type` must have, but for a charset of UTF-8, which goes without saying. */
+  readonly parameters: readonly (readonly [name: string, value: string])[]
   readonly schema: JsonSchema
+} & ContentPlan
+
+/** How content becomes a value. All but `opaque` is read whole and validated, and only then forwarded. */
+export type ContentPlan =
+  | { readonly reading: 'json' }
+  /** One text in UTF-8, or what it spells. */
+  | { readonly reading: 'text'; readonly primitives: readonly PrimitiveType[] }
+  | ({ readonly reading: 'form' } & FormPlan)
+  /** Streamed under the byte limit, content unseen. */
+  | { readonly reading: 'opaque' }
+
+/** Fields of `application/x-www-form-urlencoded`. Names that are not listed are the schema's to judge. */
+export interface FormPlan {
+  readonly fields: readonly FieldPlan[]
+  /** Readings of the fields that are not listed. */
+  readonly others: readonly PrimitiveType[]
+}
+
+/** What of a parameter tells how its text is read; fields of a form are read alike. */
+export type ParameterReading = Pick<
+  ParameterPlan,
+  'name' | 'style' | 'explode' | 'allowEmptyValue' | 'type' | 'json'
+>
+
+export interface FieldPlan extends ParameterReading {
+  /** Each time it stands it is one item of a list, in JSON. */
+  readonly jsonItems: boolean
 }
 
 export interface RulePlan {
