@@ -21,7 +21,7 @@ export function readBody(operation: Section, context: ParameterContext): BodyPla
   return { required: section.flag('required') ?? false, content }
 }
 
-const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
+export const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
 
 function readMediaType(
   name: string,

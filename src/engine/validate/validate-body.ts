@@ -79,7 +79,8 @@ function invalidBody(faults: readonly Fault[]): Decision<never> {
   return denyWith('validate', 'body_invalid', summarize(faults), { faults })
 }
 
-function covers(declared: string, actual: string): boolean {
+/** Whether a media type, or a range of them, takes in an actual one. */
+export function covers(declared: string, actual: string): boolean {
   if (declared === actual || declared === '*/*') return true
   return declared.endsWith('/*') && actual.startsWith(declared.slice(0, -1))
 }
