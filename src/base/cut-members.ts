@@ -31,12 +31,12 @@ export function cutMembers(bytes: Uint8Array, cuts: Cuts): Uint8Array {
 }
 
 class Cutter {
-  readonly #bytes: Uint8Array
+  readonly #bytes: Buffer
   /** Start, end, start, end … of what goes, ascending. */
   readonly #ranges: number[] = []
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   rest(): Uint8Array {
@@ -74,7 +74,7 @@ class Cutter {
     while (this.#bytes[at] !== closeObject) {
       const start = at
       const nameEnd = this.#string(start)
-      const name = JSON.parse(Buffer.from(this.#bytes.subarray(start, nameEnd)).toString('utf8')) as string
+      const name = this.#name(start + 1, nameEnd - 1)
       const within = cuts.get(pointerStep(name))
       const end = this.value(this.#blanks(nameEnd) + 1, within ?? null)
       members.push({ start, end, cut: within === null })
@@ -102,6 +102,11 @@ class Cutter {
     let place = this.#ranges.length
     while (place > 0 && (this.#ranges[place - 2] as number) > start) place -= 2
     this.#ranges.splice(place, 0, start, end)
+  }
+
+  #name(start: number, end: number): string {
+    const written = this.#bytes.toString('utf8', start, end)
+    return written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written
   }
 
   #blanks(at: number): number {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { request } from 'undici'
+import { compile } from '../../src/contract/compile.ts'
 import { ask, assertDenied } from '../harness/ask.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import type { RawReply } from '../harness/raw-client.ts'
@@ -407,4 +411,32 @@ test('what was reported, unseen and cut is counted by operation', async () => {
       ),
     )
   assert.match(text, /operation="enforced",stage="response",reason="response_invalid"\} [1-9]/)
+})
+
+test('a contract may be stricter than the configuration; to be looser it needs allowWeakening', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-answers-'))
+  const file = join(folder, 'portcullis.yaml')
+  const rulesOf = (configured: string, written: string, more = '') => {
+    const document = readFileSync(contract, 'utf8').replaceAll(/x-portcullis: .*/g, '')
+    writeFileSync(
+      join(folder, 'openapi.yaml'),
+      `${document}\nx-portcullis: { validate: { responses: "${written}" } }\n`,
+    )
+    writeFileSync(
+      file,
+      `contract: ./openapi.yaml\nlisten: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }\nupstreams: { default: { url: "http://127.0.0.1:1" } }\nvalidate: { responses: "${configured}" }\n${more}`,
+    )
+    const { program, diagnostics } = compile(file, {})
+    const modes = new Set(program?.operations.map(({ validateResponses }) => validateResponses))
+    return [...modes, ...diagnostics.map(({ rule }) => rule).filter((rule) => rule !== 'plaintext')]
+  }
+  assert.deepEqual(rulesOf('report', 'enforce'), ['enforce'])
+  assert.deepEqual(rulesOf('enforce', 'strip'), ['strip'])
+  assert.deepEqual(rulesOf('strip', 'enforce'), ['enforce'])
+  assert.deepEqual(rulesOf('report', 'off'), ['weakening-not-allowed'])
+  assert.deepEqual(rulesOf('enforce', 'report'), ['weakening-not-allowed'])
+  assert.deepEqual(rulesOf('strip', 'report', 'allowWeakening: true'), ['report', 'weakening'])
+  assert.deepEqual(rulesOf('off', 'off'), ['off', 'weakening'])
+  assert.deepEqual(rulesOf('report', 'offf'), ['value-invalid'])
+  rmSync(folder, { recursive: true })
 })

@@ -4,8 +4,8 @@ import { isJsonObject } from '../../base/json.ts'
 import { unknownField } from '../../schema/faults.ts'
 import type { Validator } from '../../schema/validator.ts'
 
-const maxListed = 4096
-const maxRounds = 16
+const maxListed = 65_536
+const maxRounds = 8
 
 /**
  * Cuts out of a JSON text every member that its schema does not let be there. Takes rounds: under a composition the
