@@ -24,6 +24,7 @@ export function explainOperation(operation: OperationPlan, program: Program): st
     ],
     ['body', bodyLines(operation)],
     ['forwarded', forwardLines(operation, program)],
+    ['answers', answerLines(operation)],
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
   const text = rows
@@ -100,6 +101,19 @@ function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): rea
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
   return [...lines, bounds, ...report]
+}
+
+const answerTexts = {
+  enforce: 'what breaks the contract becomes 502 response_invalid',
+  strip: 'undeclared fields are cut out; what else breaks the contract becomes 502 response_invalid',
+  report: 'what breaks the contract is reported, and passes',
+  off: 'not looked at (validate.responses: off)',
+} as const satisfies { readonly [V in OperationPlan['validateResponses']]: string }
+
+function answerLines({ responses, validateResponses }: OperationPlan): readonly string[] {
+  const statuses = responses.map(({ status }) => status)
+  const declared = statuses.length > 0 ? [`declared: ${statuses.join(', ')}`] : []
+  return [...declared, answerTexts[validateResponses]]
 }
 
 function forwardLines(operation: OperationPlan, program: Program): readonly string[] {

@@ -24,7 +24,7 @@ export function readBody(operation: Section, context: ParameterContext): BodyPla
   return { required: section.flag('required') ?? false, content }
 }
 
-const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
+export const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
 const textType = /^(?:text\/.+|application\/(?:xml|yaml|.+\+(?:xml|yaml)))$/
 
 function readMediaType(

@@ -1,4 +1,4 @@
-import type { Json } from '../base/json.ts'
+import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
 import { compileExpression } from '../expression/compile-expression.ts'
@@ -15,6 +15,7 @@ import { methods, openApiKeys } from './openapi-keys.ts'
 import { readParameters } from './parameters.ts'
 import { canonicalLiteral, readTemplate } from './paths.ts'
 import type { Report } from './report.ts'
+import { ResponseReader } from './responses.ts'
 import { Section } from './section.ts'
 import { type BoundScheme, SecurityReader } from './security.ts'
 
@@ -35,30 +36,35 @@ export interface CompiledDocument {
   readonly operations: readonly OperationPlan[]
   /** Null where the document could not be read. */
   readonly about: { readonly basePath: string; readonly documentation: string | null } | null
-  readonly lowering: SchemaLowering | null
+  readonly definitions: { readonly [name: string]: JsonSchema }
 }
 
 /** Compiles one OpenAPI document. */
 export function compileDocument(entry: ContractEntry, context: CompileContext): CompiledDocument {
   const root = openDocument(entry, context)
   const dialect = root && dialectOf(root)
-  if (!root || !dialect) return { operations: [], about: null, lowering: null }
+  if (!root || !dialect) return { operations: [], about: null, definitions: {} }
   root.expect(openApiKeys.root, 'extensions')
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
-  const lowering = createSchemaLowering({
-    dialect,
-    direction: 'request',
-    definitionPrefix: context.configuration.contracts.length > 1 ? `${entry.name}.` : '',
-    resolver: {
-      resolve: (ref, from) => {
-        const found = context.documents.resolve(ref, from)
-        return found && { schema: found.value, location: found.at }
+  const prefix = context.configuration.contracts.length > 1 ? `${entry.name}.` : ''
+  const lowerFor = (direction: 'request' | 'response', definitionPrefix: string) =>
+    createSchemaLowering({
+      dialect,
+      direction,
+      definitionPrefix,
+      resolver: {
+        resolve: (ref, from) => {
+          const found = context.documents.resolve(ref, from)
+          return found && { schema: found.value, location: found.at }
+        },
       },
-    },
-  })
-  const compiler = new DocumentCompiler(entry, context, root, lowering, dialect)
+    })
+  const lowering = lowerFor('request', prefix)
+  // No definition of a request has a colon in its name.
+  const answers = new ResponseReader(context.documents, lowerFor('response', `${prefix}response:`))
+  const compiler = new DocumentCompiler(entry, context, root, lowering, answers, dialect)
   const operations = compiler.compile()
-  for (const problem of lowering.problems) {
+  for (const problem of [...lowering.problems, ...answers.lowering.problems]) {
     const { severity, rule, message, fix } = problem
     context.report.add({
       severity,
@@ -70,7 +76,8 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
   }
   const { basePath } = compiler
   const documentation = root.child('externalDocs')?.text('url') ?? null
-  return { operations, about: { basePath, documentation }, lowering }
+  const definitions = { ...lowering.definitions, ...answers.lowering.definitions }
+  return { operations, about: { basePath, documentation }, definitions }
 }
 
 function openDocument(entry: ContractEntry, { documents, report }: CompileContext): Section | null {
@@ -119,6 +126,7 @@ class DocumentCompiler {
   readonly #context: CompileContext
   readonly #root: Section
   readonly #lowering: SchemaLowering
+  readonly #answers: ResponseReader
   readonly #security: SecurityReader
   readonly #extension: Extension
   readonly #limits: readonly number[]
@@ -129,12 +137,14 @@ class DocumentCompiler {
     context: CompileContext,
     root: Section,
     lowering: SchemaLowering,
+    answers: ResponseReader,
     dialect: '3.0' | '3.1',
   ) {
     this.#entry = entry
     this.#context = context
     this.#root = root
     this.#lowering = lowering
+    this.#answers = answers
     this.#security = new SecurityReader(
       root,
       context.documents,
@@ -143,7 +153,7 @@ class DocumentCompiler {
       dialect,
       context.schemes,
     )
-    this.#extension = readExtension(root, context.configuration.allowWeakening)
+    this.#extension = readExtension(root, context.configuration)
     this.#limits = context.limits.addAll(this.#extension.limits, entry.name)
     this.#base = basePathOf(entry, root)
   }
@@ -179,7 +189,7 @@ class DocumentCompiler {
     const section = this.#context.documents.section({ value: paths.value[template] as Json, at })
     if (!section) return []
     section.expect(openApiKeys.pathItem, 'extensions')
-    const extension = readExtension(section, this.#context.configuration.allowWeakening)
+    const extension = readExtension(section, this.#context.configuration)
     const limits = this.#context.limits.addAll(extension.limits, template)
     const item: PathItem = { template, section, segments, extension, limits }
     return methods.flatMap((method) => {
@@ -201,7 +211,7 @@ class DocumentCompiler {
     const security = this.#security.decide(operation, id)
     const { parameters, segments } = readParameters(item.section, operation, item.segments, context)
     const body = readBody(operation, context)
-    const own = readExtension(operation, configuration.allowWeakening)
+    const own = readExtension(operation, configuration)
     const levels = [own, item.extension, this.#extension]
     const first = <T>(pick: (level: Extension) => T | undefined): T | undefined =>
       levels.map(pick).find((value) => value !== undefined)
@@ -213,6 +223,7 @@ class DocumentCompiler {
         'route it with an upstream of portcullis.yaml',
       )
     }
+    const validateResponses = first((level) => level.validateResponses) ?? configuration.validate.responses
     const rules = levels.toReversed().flatMap((level) => level.rules)
     this.#checkRules(rules, { parameters, body })
     if (!security) return []
@@ -241,6 +252,8 @@ class DocumentCompiler {
         rules: rules.map(({ expression, source }) => ({ expression, source })),
         validateRequests:
           first(({ validateRequests }) => validateRequests) ?? configuration.validate.requests,
+        responses: validateResponses === 'off' ? [] : this.#answers.read(operation),
+        validateResponses,
         timeoutMs:
           first(({ timeoutMs }) => timeoutMs) ??
           configuration.upstreams[this.#entry.upstream]?.timeoutMs ??

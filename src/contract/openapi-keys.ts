@@ -61,6 +61,18 @@ export const openApiKeys = {
     'x-portcullis',
   ],
   requestBody: ['description', 'content', 'required'],
+  response: ['description', 'headers', 'content', 'links', 'summary'],
+  header: [
+    'description',
+    'required',
+    'deprecated',
+    'style',
+    'explode',
+    'schema',
+    'example',
+    'examples',
+    'content',
+  ],
   mediaType: ['schema', 'example', 'examples', 'encoding'],
   encoding: ['contentType', 'headers', 'style', 'explode', 'allowReserved'],
   securityScheme: [

@@ -25,6 +25,7 @@ import { linkRules } from './rules/link-rules.ts'
 import type { LinkedRules } from './rules/rules.ts'
 import { isOwnCookie } from './session-cookies.ts'
 import type { ReadContent } from './validate/content.ts'
+import { type LinkedResponses, linkResponses } from './validate/link-responses.ts'
 import { linkForm } from './validate/read-form.ts'
 import { claimFor } from './validate/read-query.ts'
 import { linkText } from './validate/read-text.ts'
@@ -47,6 +48,8 @@ export interface LinkedOperation {
   readonly limits: readonly LimitPlan[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
+  /** Null where answers are not looked at. */
+  readonly responses: LinkedResponses | null
   /** Null where the contract has none. */
   readonly rules: LinkedRules | null
   readonly destination: LinkedDestination
@@ -84,6 +87,7 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
   const credentials = credentialPlaces(program, plan)
+  const responses = linkResponses(plan, compile)
   return {
     plan,
     addresses: linkAddresses(plan.addresses),
@@ -91,8 +95,9 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
     parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
+    responses,
     rules: linkRules(plan, program.definitions),
-    destination: linkDestination(plan, credentials, upstream),
+    destination: linkDestination(plan, credentials, upstream, responses?.whole ?? false),
   }
 }
 
@@ -155,10 +160,12 @@ function linkDestination(
   plan: OperationPlan,
   credentials: CredentialPlaces,
   upstream: UpstreamPlan,
+  wholeAnswers: boolean,
 ): LinkedDestination {
   return {
     upstream,
-    forwardable: forwardableFields(plan, upstream, credentials.header),
+    forwardable: forwardableFields(plan, upstream, credentials.header, wholeAnswers),
+    wholeAnswers,
     cookies: plan.parameters
       .filter(
         ({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name) && !isOwnCookie(name),

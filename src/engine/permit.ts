@@ -1,5 +1,6 @@
 import type { RawHeaders } from '../base/message.ts'
 import type { OperationPlan } from '../program/program.ts'
+import type { LinkedResponses } from './validate/link-responses.ts'
 
 /** The upstream request that was decided on, complete. The data plane sends it and adds nothing of its own. */
 export interface Forwarding {
@@ -10,6 +11,8 @@ export interface Forwarding {
   readonly target: string
   readonly headers: RawHeaders
   readonly body: ForwardedBody
+  /** What the answer is judged by; null when it is not looked at. */
+  readonly responses: LinkedResponses | null
   readonly timeoutMs: number
 }
 

@@ -156,6 +156,7 @@ export async function pipeline(
     principal,
     upstreamCredential: authenticated.value.upstreamCredential ?? null,
     body: body.value.forwarded,
+    responses: operation.responses,
     requestId,
     traceId,
   })

@@ -1,14 +1,18 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type Denial, deny } from '../engine/decision.ts'
+import type { Journal } from '../engine/outcome.ts'
 import { type Forwarding, Permit } from '../engine/permit.ts'
 import { BodyCut, type MessageBody } from '../wire/read-request.ts'
+import { AnswerCheck } from './answer-check.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export type UpstreamHead = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2]
 
 /** Who takes the upstream's answer: the client's side of the exchange. */
 export interface Receiver {
+  /** What is found out about the answer is noted in it. */
+  readonly journal: Journal
   head(status: number, headers: UpstreamHead): void
   /** @returns false when the client takes no more for now; `whenDrained` tells when it does */
   data(chunk: Buffer): boolean
@@ -50,7 +54,8 @@ class Passage implements Dispatcher.DispatchHandler {
     this.#forwarding = forwarding
     this.#pool = pool
     this.#body = body
-    this.#receiver = receiver
+    const { responses, method } = forwarding
+    this.#receiver = responses ? new AnswerCheck(responses, method, receiver, () => this.cancel()) : receiver
     const safe = forwarding.method === 'GET' || forwarding.method === 'HEAD'
     this.#mayRetry = safe && forwarding.body.kind === 'none'
   }

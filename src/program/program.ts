@@ -65,6 +65,9 @@ export interface OperationPlan {
   /** CEL expressions, all of which must hold (object-level authorization). */
   readonly rules: readonly RulePlan[]
   readonly validateRequests: 'enforce' | 'report'
+  /** Answers in the order of the contract; empty where they are not validated. */
+  readonly responses: readonly ResponsePlan[]
+  readonly validateResponses: ResponseValidation
   /** Milliseconds for the upstream to answer with a response head. */
   readonly timeoutMs: number
   readonly maxBodyBytes: number
@@ -187,6 +190,33 @@ export type ParameterReading = Pick<
 export interface FieldPlan extends ParameterReading {
   /** Each time it stands it is one item of a list, in JSON. */
   readonly jsonItems: boolean
+}
+
+/** `strip`: like `enforce`, but fields that the contract does not declare are cut out instead of being a fault. */
+export type ResponseValidation = 'enforce' | 'strip' | 'report' | 'off'
+
+/** One answer an operation may give. */
+export interface ResponsePlan {
+  /** `200`, a range such as `2XX`, or `default`. */
+  readonly status: string
+  readonly headers: readonly ResponseHeaderPlan[]
+  /** Like that of a request; empty: the answer has no content. */
+  readonly content: readonly MediaTypePlan[]
+}
+
+/** A header field of an answer; always of style `simple`. */
+export interface ResponseHeaderPlan {
+  /** Lower case. */
+  readonly name: string
+  readonly required: boolean
+  readonly explode: boolean
+  /** Null: only its presence is checked. */
+  readonly value: {
+    readonly type: ParameterType
+    /** Described by `content: application/json`. */
+    readonly json: boolean
+    readonly schema: JsonSchema
+  } | null
 }
 
 export interface RulePlan {

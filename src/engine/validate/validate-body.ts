@@ -48,7 +48,7 @@ export function expectBody(
   const contentType = parseContentType(head.fields.get('content-type') ?? '')
   if (!contentType)
     return deny('validate', 'media_type_unsupported', 'Content-Type is missing or not one media type')
-  const declared = body.content.find(({ plan }) => covers(plan, contentType))
+  const declared = body.content.find(({ plan }) => fits(plan, contentType))
   if (!declared)
     return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
   if (!declared.read) return allow(opaque)
@@ -84,8 +84,13 @@ function invalidBody(faults: readonly Fault[]): Decision<never> {
 }
 
 /** RFC 9110 8.3.1: parameters that the contract names are part of the media type. */
-function covers({ mediaType, parameters }: MediaTypePlan, actual: ContentType): boolean {
+function fits({ mediaType, parameters }: MediaTypePlan, actual: ContentType): boolean {
   for (const [name, value] of parameters) if (actual.parameters.get(name) !== value) return false
-  if (mediaType === actual.mediaType || mediaType === '*/*') return true
-  return mediaType.endsWith('/*') && actual.mediaType.startsWith(mediaType.slice(0, -1))
+  return covers(mediaType, actual.mediaType)
+}
+
+/** Whether a media type, or a range of them, takes in an actual one. */
+export function covers(declared: string, actual: string): boolean {
+  if (declared === actual || declared === '*/*') return true
+  return declared.endsWith('/*') && actual.startsWith(declared.slice(0, -1))
 }
