@@ -68,7 +68,8 @@ async function authenticateLater(
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const accepted = new Map<string, Identity>()
-  for (const [index, verdict] of verdicts.entries()) {
+  for (let index = 0; index < verdicts.length; index++) {
+    const verdict = verdicts[index] as Verdict
     if (verdict.kind === 'accepted')
       accepted.set((security.schemes[index] as LinkedScheme).name, verdict.identity)
   }
@@ -87,7 +88,10 @@ export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[])
       challenges: challengesOf(security, verdicts),
     })
   }
-  const requirement = met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first
+  const requirement =
+    met.length === 1
+      ? first
+      : (met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first)
   return allow({ principal: principalOf(requirement, accepted), requirement })
 }
 
