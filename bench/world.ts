@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exportSPKI, importJWK } from 'jose'
 import { freePort } from '../test/harness/free-port.ts'
-import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
+import { audience, createTestKey, startIssuer, type TestIssuer } from '../test/harness/issuer.ts'
 
 /** What all subjects share: the upstream, the issuer, one token, one contract. */
 export interface World {
   readonly folder: string
   readonly upstream: string
   readonly issuer: string
+  /** Behind `issuer`: signs tokens, and can change its keys. */
+  readonly authority: TestIssuer
   readonly audience: string
   readonly publicKeyFile: string
   readonly token: string
@@ -46,6 +48,7 @@ export async function startWorld(): Promise<World> {
     folder,
     upstream: `http://127.0.0.1:${port}`,
     issuer: issuer.issuer,
+    authority: issuer,
     audience,
     publicKeyFile,
     token,

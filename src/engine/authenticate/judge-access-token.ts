@@ -40,7 +40,23 @@ export function judgeAccessToken(seen: VouchedToken, plan: AccessTokenPlan, nowM
     const wrong = check(seen, plan, nowSeconds)
     if (wrong !== null) return { kind: 'invalid', detail: wrong }
   }
-  return { kind: 'accepted', identity: identityOf(seen, plan) }
+  return acceptedOf(seen, plan)
+}
+
+interface Accepted {
+  readonly plan: AccessTokenPlan
+  readonly judgement: Judgement
+}
+
+const accepted = new WeakMap<VouchedToken, Accepted>()
+
+/** The identity follows from the token and the plan alone, so a token that a verifier remembers is read once. */
+function acceptedOf(seen: VouchedToken, plan: AccessTokenPlan): Judgement {
+  const known = accepted.get(seen)
+  if (known?.plan === plan) return known.judgement
+  const judgement: Judgement = { kind: 'accepted', identity: identityOf(seen, plan) }
+  accepted.set(seen, { plan, judgement })
+  return judgement
 }
 
 // RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
