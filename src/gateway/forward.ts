@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type Denial, deny } from '../engine/decision.ts'
 import { type Forwarding, Permit } from '../engine/permit.ts'
-import { BodyCut, type MessageBody } from '../wire/read-request.ts'
+import { BodyCut, BodyRefused, type MessageBody } from '../wire/read-request.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export type UpstreamHead = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2]
@@ -108,7 +108,7 @@ class Passage implements Dispatcher.DispatchHandler {
   #openBody(): Uint8Array | Readable | null {
     const { body } = this.#forwarding
     if (body.kind === 'none') return null
-    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes)
+    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes, body.inspector)
   }
 }
 
@@ -127,6 +127,7 @@ function isStaleConnection(error: Error): boolean {
 
 /** What a failure of the upstream means to the client. The detail is for the operator. */
 function denialFor(error: Error): Denial {
+  if (error instanceof BodyRefused) return error.denial
   if (error instanceof BodyCut) {
     return error.kind === 'too_large'
       ? deny('forward', 'body_too_large', 'the streamed body went over its limit')
