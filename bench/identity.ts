@@ -15,9 +15,12 @@ import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { LedgerView } from '../src/identity/ledger-view.ts'
 import { createPasswords } from '../src/identity/passwords.ts'
 import { createProofReader } from '../src/identity/proof-reader.ts'
+import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
+import type { Program } from '../src/program/program.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
+import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
 import { audience, createTestKey, startIssuer, type TestIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
@@ -78,7 +81,7 @@ export async function measureIdentity(rounds: number): Promise<readonly Line[]> 
     for (const [index, { path, credentials, fresh }] of lines.entries()) {
       const verifier = createTokenVerifier(linked.program.schemes, registry)
       await verifier.started
-      const ports = portsOf(verifier, view)
+      const ports = portsOf(verifier, view, linked.program, registry)
       const presented = credentials.map((credential) => presentation(path, credential))
       const security = securityOf(linked, path)
       if (!fresh) timed(security, presented, ports, presented.length)
@@ -216,7 +219,12 @@ function presentation(path: string, credential: string): Presentation {
   }
 }
 
-function portsOf(tokens: Ports['tokens'], ledger: LedgerView): Ports {
+function portsOf(
+  tokens: Ports['tokens'],
+  ledger: LedgerView,
+  program: Program,
+  registry: IssuerRegistry,
+): Ports {
   return {
     tokens,
     proofs: createProofReader(),
@@ -226,5 +234,6 @@ function portsOf(tokens: Ports['tokens'], ledger: LedgerView): Ports {
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
+    sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
 }

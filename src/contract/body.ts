@@ -3,6 +3,7 @@ import { pointerTo } from '../base/pointer.ts'
 import type { BodyPlan, MediaTypePlan } from '../program/program.ts'
 import { formPlan } from './form-body.ts'
 import { bySpecificity, readMediaTypeName } from './media-type.ts'
+import { multipartPlan } from './multipart-body.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import { parameterType } from './parameter-type.ts'
 import type { ParameterContext } from './parameters.ts'
@@ -56,6 +57,12 @@ function readMediaType(
     const form = formPlan(followed, section, documents)
     if (typeof form === 'string') return unreadable(section, mediaType, form)
     return { ...named, reading: 'form', ...form, schema: lowering.lower(schema, at) }
+  }
+  if (followed && mediaType === 'multipart/form-data') {
+    const multipart = multipartPlan(followed, section, documents)
+    if (typeof multipart === 'string') return unreadable(section, mediaType, multipart)
+    const lowered = lowering.lower(multipart.schema, followed.at)
+    return { ...named, reading: 'multipart', ...multipart.plan, schema: lowered }
   }
   if (followed && textType.test(mediaType)) {
     const type = parameterType(followed, documents)

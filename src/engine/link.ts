@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../base/json.ts'
+import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type {
   LimitPlan,
@@ -27,6 +27,7 @@ import { isOwnCookie } from './session-cookies.ts'
 import type { ReadContent } from './validate/content.ts'
 import { type LinkedResponses, linkResponses } from './validate/link-responses.ts'
 import { linkForm } from './validate/read-form.ts'
+import { linkParts } from './validate/read-multipart.ts'
 import { claimFor } from './validate/read-query.ts'
 import { linkText } from './validate/read-text.ts'
 import { type LinkedBody, readJsonContent } from './validate/validate-body.ts'
@@ -137,6 +138,7 @@ function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): L
       plan,
       validator: plan.reading === 'opaque' ? null : compile(plan.schema),
       read: linkReading(plan),
+      parts: plan.reading === 'multipart' ? linkParts(plan, partCompiler(plan.schema, compile)) : null,
     })),
   }
 }
@@ -149,10 +151,24 @@ function linkReading(plan: MediaTypePlan): ReadContent | null {
       return linkText(plan.primitives)
     case 'form':
       return linkForm(plan)
+    case 'multipart':
     case 'opaque':
       return null
     default:
       return unreachable(plan)
+  }
+}
+
+/** Each part is judged when it ends, by the schema that the whole has for it. */
+function partCompiler(
+  whole: JsonSchema,
+  compile: Compile,
+): (name: string, list: boolean) => Validator | null {
+  const properties = isJsonObject(whole) && isJsonObject(whole.properties ?? null) ? whole.properties : {}
+  return (name, list) => {
+    const schema = (properties as { readonly [name: string]: JsonSchema })[name]
+    const part = list && isJsonObject(schema) ? (schema.items as JsonSchema | undefined) : schema
+    return part === undefined ? null : compile(part)
   }
 }
 

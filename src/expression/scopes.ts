@@ -22,7 +22,7 @@ export interface ScopedOperation {
   } | null
 }
 
-type Reading = 'json' | 'text' | 'form' | 'opaque'
+type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque'
 
 type ReadType =
   | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }
@@ -88,7 +88,7 @@ function bodyType(
   definitions: { readonly [name: string]: JsonSchema },
 ): ValueType | null {
   const schemas = (body?.content ?? []).flatMap(({ reading, schema }) =>
-    reading === 'opaque' ? [] : [schema],
+    reading === 'opaque' || reading === 'multipart' ? [] : [schema],
   )
   const [schema] = schemas
   if (schema === undefined) return null

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import { type Denial, deny } from '../engine/decision.ts'
 import type { Journal } from '../engine/outcome.ts'
 import { type Forwarding, Permit } from '../engine/permit.ts'
-import { BodyCut, type MessageBody } from '../wire/read-request.ts'
+import { BodyCut, BodyRefused, type MessageBody } from '../wire/read-request.ts'
 import { AnswerCheck } from './answer-check.ts'
 import type { Upstreams } from './upstreams.ts'
 
@@ -113,7 +113,7 @@ class Passage implements Dispatcher.DispatchHandler {
   #openBody(): Uint8Array | Readable | null {
     const { body } = this.#forwarding
     if (body.kind === 'none') return null
-    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes)
+    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes, body.inspector)
   }
 }
 
@@ -132,6 +132,7 @@ function isStaleConnection(error: Error): boolean {
 
 /** What a failure of the upstream means to the client. The detail is for the operator. */
 function denialFor(error: Error): Denial {
+  if (error instanceof BodyRefused) return error.denial
   if (error instanceof BodyCut) {
     return error.kind === 'too_large'
       ? deny('forward', 'body_too_large', 'the streamed body went over its limit')

@@ -165,12 +165,14 @@ export type MediaTypePlan = {
   readonly schema: JsonSchema
 } & ContentPlan
 
-/** How content becomes a value. All but `opaque` is read whole and validated, and only then forwarded. */
+/** How content becomes a value. What is read whole is validated, and only then forwarded. */
 export type ContentPlan =
   | { readonly reading: 'json' }
   /** One text in UTF-8, or what it spells. */
   | { readonly reading: 'text'; readonly primitives: readonly PrimitiveType[] }
   | ({ readonly reading: 'form' } & FormPlan)
+  /** Streamed and judged as it comes when a part is a file, else read whole. */
+  | ({ readonly reading: 'multipart' } & MultipartPlan)
   /** Streamed under the byte limit, content unseen. */
   | { readonly reading: 'opaque' }
 
@@ -179,6 +181,25 @@ export interface FormPlan {
   readonly fields: readonly FieldPlan[]
   /** Readings of the fields that are not listed. */
   readonly others: readonly PrimitiveType[]
+}
+
+/** Parts of `multipart/form-data`; no other part passes. */
+export interface MultipartPlan {
+  readonly parts: readonly PartPlan[]
+}
+
+export interface PartPlan {
+  readonly name: string
+  readonly kind: 'text' | 'json' | 'file'
+  /** May stand several times, each time being one item. */
+  readonly list: boolean
+  /** For `text`. */
+  readonly primitives: readonly PrimitiveType[]
+  /** Acceptable media types and ranges, lower case, without parameters; empty for a file of any. */
+  readonly contentTypes: readonly string[]
+  /** Size of a file; null: as large as the body may be. */
+  readonly minBytes: number
+  readonly maxBytes: number | null
 }
 
 /** What of a parameter tells how its text is read; fields of a form are read alike. */

@@ -1,9 +1,12 @@
 import { type JsonFault, readJson } from '../../base/read-json.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
-import { allow, type Decision, deny, denyWith, type Fault } from '../decision.ts'
+import type { Validator } from '../../schema/validator.ts'
+import { allow, type Decision, type Denial, deny, denyWith, type Fault } from '../decision.ts'
 import type { Head } from '../parse/head.ts'
-import type { ContentReading, LinkedMediaType, ReadContent } from './content.ts'
+import type { BodyInspector } from '../permit.ts'
+import { type ContentReading, type LinkedMediaType, type ReadContent, unreadable } from './content.ts'
 import { type ContentType, parseContentType } from './content-type.ts'
+import { MultipartReading } from './read-multipart.ts'
 import { maxFaults, summarize } from './validate-parameters.ts'
 
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
@@ -16,6 +19,8 @@ export interface LinkedBody {
 export type BodyExpectation =
   | { readonly kind: 'none' }
   | { readonly kind: 'content'; readonly mediaType: LinkedMediaType }
+  /** `streams`: it holds files, and is judged on its way. */
+  | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
   | { readonly kind: 'opaque' }
 
 /** Deepest nesting of a JSON body. */
@@ -51,6 +56,7 @@ export function expectBody(
   const declared = body.content.find(({ plan }) => fits(plan, contentType))
   if (!declared)
     return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
+  if (declared.parts) return expectParts(declared, declared.parts, contentType)
   if (!declared.read) return allow(opaque)
   // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') {
@@ -59,10 +65,35 @@ export function expectBody(
   return allow({ kind: 'content', mediaType: declared })
 }
 
+/** @see RFC 7578 4.1 */
+function expectParts(
+  { validator }: LinkedMediaType,
+  parts: NonNullable<LinkedMediaType['parts']>,
+  contentType: ContentType,
+): Decision<BodyExpectation> {
+  const reading = MultipartReading.open(contentType, parts)
+  if (!reading) return deny('validate', 'media_type_unsupported', 'the boundary is missing, or is none')
+  const inspector: BodyInspector = {
+    push: (octets) => {
+      const faults = reading.push(octets)
+      return faults && invalidBody(faults.map(inBody))
+    },
+    end: () => {
+      const judged = judgeReading(reading.finish(), validator)
+      return judged.allow ? null : judged
+    },
+  }
+  const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
+  return allow({ kind: 'parts', inspector, streams })
+}
+
 /** Reads and checks a body; what is returned was read from the very bytes that are forwarded. */
 export function validateContent({ read, validator }: LinkedMediaType, bytes: Uint8Array): Decision<unknown> {
-  if (!read || !validator) return invalidBody([{ in: 'body', pointer: '', message: 'cannot be read' }])
-  const content = read(bytes)
+  return judgeReading(read?.(bytes) ?? unreadable('cannot be read'), validator)
+}
+
+function judgeReading(content: ContentReading, validator: Validator | null): Decision<unknown> {
+  if (!validator) return invalidBody([inBody({ pointer: '', message: 'cannot be read' })])
   if (!content.ok) return invalidBody(content.faults.slice(0, maxFaults).map(inBody))
   if (validator.check(content.value)) return allow(content.value)
   return invalidBody(validator.faults(content.value, maxFaults).map(inBody))
@@ -79,7 +110,7 @@ function inBody({ pointer, message }: JsonFault): Fault {
 
 const missing: Fault = { in: 'body', pointer: '', message: 'is required' }
 
-function invalidBody(faults: readonly Fault[]): Decision<never> {
+function invalidBody(faults: readonly Fault[]): Denial {
   return denyWith('validate', 'body_invalid', summarize(faults), { faults })
 }
 
