@@ -93,11 +93,15 @@ function shape(schema: JsonSchema): string {
 
 function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
   if (!body) return ['none; one that comes is refused']
-  const lines = body.content.map(({ mediaType, reading, schema }) =>
-    reading === 'opaque'
-      ? `${mediaType}: streamed, content not looked at`
-      : `${mediaType}: ${shape(schema)}, read whole and validated; unknown fields are refused`,
-  )
+  const lines = body.content.map((content) => {
+    const name = [content.mediaType, ...content.parameters.map(([key, value]) => `${key}=${value}`)].join(
+      '; ',
+    )
+    if (content.reading === 'opaque') return `${name}: streamed, content not looked at`
+    const streams = content.reading === 'multipart' && content.parts.some(({ kind }) => kind === 'file')
+    const how = streams ? 'parts validated on their way, files unread' : 'read whole and validated'
+    return `${name}: ${shape(content.schema)}, ${how}; unknown fields are refused`
+  })
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
   return [...lines, bounds, ...report]
