@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Member } from '../base/roster.ts'
 import type { Denial } from '../engine/decision.ts'
 import type { Journal, Reply } from '../engine/outcome.ts'
 import type { Permit } from '../engine/permit.ts'
@@ -23,7 +25,8 @@ const maxOneWriteBytes = 16 * 1024
  * One request and its answer on the client's side.
  * INVARIANT: `onEnd` is called exactly once, when the fate of the request is settled and its connection is done with it.
  */
-export class Exchange implements Receiver {
+export class Exchange implements Receiver, Member {
+  place = -1
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #body: MessageBody
@@ -55,6 +58,10 @@ export class Exchange implements Receiver {
     this.#style = style
     this.#onEnd = onEnd
     response.once('close', () => this.#onClose())
+  }
+
+  get socket(): Socket {
+    return this.#message.socket
   }
 
   deny(denial: Denial): void {

@@ -78,7 +78,7 @@ export async function openGateway(
     async stop(timeoutMs) {
       plane.close()
       const timer = setTimeout(() => {
-        for (const { connections } of open) connections.closeUnused(() => false)
+        for (const { connections } of open) connections.closeUnused(new Set())
       }, timeoutMs)
       await Promise.all(open.map((listener) => closed(listener, plane)))
       clearTimeout(timer)
@@ -90,6 +90,6 @@ export async function openGateway(
 function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    connections.closeUnused((end) => plane.isBusy(end))
+    connections.closeUnused(plane.busyEnds())
   })
 }
