@@ -94,7 +94,7 @@ async function flood(world: World, gateway: Started, rounds: number): Promise<Fl
   ])
   const figures = {
     saturationRps,
-    floodRps,
+    floodRps: attacks.reduce((sum, { sent }) => sum + sent, 0) / (rounds * seconds),
     attackers: statusesOf(attacks),
     client: statusesOf([...quiet, ...flooded]),
     delays,

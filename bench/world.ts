@@ -36,7 +36,8 @@ export async function startWorld(): Promise<World> {
   writeFileSync(publicKeyFile, await exportSPKI((await importJWK(key.jwk, 'RS256')) as CryptoKey))
   const conf = join(folder, 'upstream.conf')
   writeFileSync(conf, upstreamConfiguration(folder, port))
-  const nginx = spawn('taskset', ['-c', otherCore, 'nginx', '-p', folder, '-c', conf], {
+  // Before the clients on its core, where that is allowed: their turns are not to count as the gateway's delay.
+  const nginx = spawn('taskset', ['-c', otherCore, 'nice', '-n', '-15', 'nginx', '-p', folder, '-c', conf], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const token = await issuer.token({

@@ -76,12 +76,14 @@ export class LedgerView implements ApiKeys, Revocations {
     if (this.#isStale(nowMs)) return 'unknown'
     const own = this.#byIssuer.get(issuer)
     if (!own) return 'good'
-    const possible = [
-      ...own.all,
-      ...(typeof claims.jti === 'string' ? (own.byToken.get(claims.jti) ?? []) : []),
-      ...(typeof claims.sub === 'string' ? (own.bySubject.get(claims.sub) ?? []) : []),
-    ]
-    return possible.some((revocation) => revokes(revocation, issuer, claims)) ? 'revoked' : 'good'
+    const { jti, sub } = claims
+    const revoked = (some: readonly TokenRevocation[] | undefined) =>
+      some?.some((revocation) => revokes(revocation, issuer, claims)) === true
+    return revoked(own.all) ||
+      (typeof jti === 'string' && revoked(own.byToken.get(jti))) ||
+      (typeof sub === 'string' && revoked(own.bySubject.get(sub)))
+      ? 'revoked'
+      : 'good'
   }
 
   /** Reads now what has changed; resolves when it is in force. */

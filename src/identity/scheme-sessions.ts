@@ -11,7 +11,7 @@ import type {
 } from '../engine/ports.ts'
 import type { FoundEntry, SessionStore, StoreAnswer } from '../engine/session-store.ts'
 import type { SessionPlan } from '../program/schemes.ts'
-import { makeRoom } from './bounded-cache.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import { type GrantedTokens, SessionIssuer } from './session-issuer.ts'
 import { knownSession, openRecord, type SessionRecord, sealRecord } from './session-record.ts'
 import { SessionRenewal } from './session-renewal.ts'
@@ -36,8 +36,13 @@ interface Transaction {
   readonly begunMs: number
 }
 
+interface Opened {
+  readonly sealed: string
+  readonly record: SessionRecord
+}
+
 const loginMs = 600_000
-const maxOpened = 10_000
+const minOpened = 10_000
 const unknown = (detail: string): FoundSession => ({ kind: 'unknown', detail })
 
 /** Logins and sessions of one scheme. The store knows the hash of an id and cannot open what it keeps. */
@@ -49,7 +54,7 @@ export class SchemeSessions {
   readonly #renewal: SessionRenewal
   readonly #loginKey: Buffer
   /** Records opened before, by store key: what is sealed the same is the same, and opening costs ten times the rest. */
-  readonly #opened = new Map<string, { readonly sealed: string; readonly record: SessionRecord }>()
+  readonly #opened = new BoundedCache<Opened>(minOpened)
   /** What sealed things belong to: no other scheme, client or issuer opens them. */
   readonly #about: string
 
@@ -189,7 +194,6 @@ export class SchemeSessions {
     this.#opened.delete(key)
     const record = entry.kind === 'found' ? openRecord(id, entry.sealed, this.#about) : null
     if (entry.kind !== 'found' || !record) return null
-    makeRoom(this.#opened, maxOpened)
     this.#opened.set(key, { sealed: entry.sealed, record })
     return record
   }

@@ -69,6 +69,13 @@ async function authenticateLater(
  * another credential is good or anonymous callers pass. What cannot be judged is neither good nor bad.
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
+  const [only] = verdicts
+  return verdicts.length === 1 && only?.kind === 'accepted' && only.conclusion
+    ? only.conclusion.of(security, () => weigh(security, verdicts))
+    : weigh(security, verdicts)
+}
+
+function weigh(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const accepted = new Map<string, Identity>()
   let credentials: Map<string, string> | null = null
   for (let index = 0; index < verdicts.length; index++) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../base/json.ts'
+import { Memo } from '../../base/memo.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
 import type { Ports } from '../ports.ts'
@@ -94,7 +95,13 @@ function ask(
           },
     client: { address: { family: 4, groups: [0x7f00, 1] }, viaTrustedProxy: false, forwardingIgnored: false },
   }
-  const seen = { kind: 'signed', issuer: 'i', keyId: null, type: null } as const
+  const seen = {
+    kind: 'signed',
+    issuer: 'i',
+    keyId: null,
+    type: null,
+    accepted: new Memo<never, never>(),
+  } as const
   const ports = {
     proofs: {
       read: (text: string) =>

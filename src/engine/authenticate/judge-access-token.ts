@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
+import { Memo } from '../../base/memo.ts'
 import type { AccessTokenPlan } from '../../program/schemes.ts'
 import type { VouchedToken } from '../ports.ts'
 import type { Identity } from '../principal.ts'
+import type { Accepted } from './scheme.ts'
 
-export type Judgement =
-  | { readonly kind: 'accepted'; readonly identity: Identity }
-  | { readonly kind: 'invalid'; readonly detail: string }
+export type Judgement = Accepted | { readonly kind: 'invalid'; readonly detail: string }
 
 type Check = (seen: VouchedToken, plan: AccessTokenPlan, nowSeconds: number) => string | null
 
@@ -40,23 +40,12 @@ export function judgeAccessToken(seen: VouchedToken, plan: AccessTokenPlan, nowM
     const wrong = check(seen, plan, nowSeconds)
     if (wrong !== null) return { kind: 'invalid', detail: wrong }
   }
-  return acceptedOf(seen, plan)
-}
-
-interface Accepted {
-  readonly plan: AccessTokenPlan
-  readonly judgement: Judgement
-}
-
-const accepted = new WeakMap<VouchedToken, Accepted>()
-
-/** The identity follows from the token and the plan alone, so a token that a verifier remembers is read once. */
-function acceptedOf(seen: VouchedToken, plan: AccessTokenPlan): Judgement {
-  const known = accepted.get(seen)
-  if (known?.plan === plan) return known.judgement
-  const judgement: Judgement = { kind: 'accepted', identity: identityOf(seen, plan) }
-  accepted.set(seen, { plan, judgement })
-  return judgement
+  // The identity follows from the token and the plan alone, so a token that a verifier remembers is read once.
+  return seen.accepted.of(plan, () => ({
+    kind: 'accepted',
+    identity: identityOf(seen, plan),
+    conclusion: new Memo(),
+  }))
 }
 
 // RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
