@@ -1,9 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { measureFlood } from './flood.ts'
 import { measureGitHub } from './github.ts'
+import { measureIdentity } from './identity.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
+import { measureRotation } from './rotation.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, subjects } from './subjects.ts'
 import { startWorld, type World } from './world.ts'
@@ -42,11 +45,23 @@ const absent = subjects.flatMap(({ name, missing }) => (missing() === null ? [] 
 if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
+if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('github')) report.github = await measureGitHub()
+if (wants('flood') || wants('rotation')) await measureAttacked()
 if (wants('http') || wants('denials')) await measureHttp()
 const text = JSON.stringify(report, null, 2)
 if (values.json === undefined) console.log(`\n${text}`)
 else writeFileSync(values.json, `${text}\n`)
+
+async function measureAttacked(): Promise<void> {
+  const world = await startWorld()
+  try {
+    if (wants('flood')) report.flood = await measureFlood(world, rounds)
+    if (wants('rotation')) report.rotation = await measureRotation(world)
+  } finally {
+    await world.stop()
+  }
+}
 
 async function measureHttp(): Promise<void> {
   const world = await startWorld()

@@ -42,6 +42,8 @@ function runSuite({ files, command }: Suite): number | null {
     process.execPath,
     '--test',
     '--test-timeout=120000',
+    // What a failed test left open must not keep the run from ending.
+    '--test-force-exit',
     '--test-reporter=dot',
     ...(files ?? []),
   ]

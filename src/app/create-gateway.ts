@@ -200,10 +200,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function reloadOnce(): Promise<boolean> {
     if (stopping) return false
+    let fresh: Awaited<ReturnType<typeof enforce>> | null = null
     try {
       const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
-      const fresh = await enforce(program, next)
+      fresh = await enforce(program, next)
       await fresh.started
+      if (stopping) throw new Error('the gateway is stopping')
       gateway.swap(fresh, next)
       waiting = fresh
       const restartNeeded = needsRestart(settings, next)
@@ -218,6 +220,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       })
       return true
     } catch (error) {
+      if (fresh && gateway.inForce !== fresh) await fresh.release()
       log.event('reload_failed', {
         problems: problemsOf(error),
         detail: 'the program in force stays in force',

@@ -65,6 +65,53 @@ test('a whole number whose digits are lost in reading is refused where it stands
     ok: false,
     fault: { pointer: '/a/1', message: 'must be a number that a double holds exactly' },
   })
-  for (const text of ['9007199254740992', '1e20', '[0.12345678901234567]', '{"a":"9007199254740993"}'])
+  for (const text of [
+    '9007199254740992',
+    '1e20',
+    '100000000000000000000',
+    '18446744073709551616',
+    '1.50',
+    '1.0e1',
+    '-0.0',
+    '[0.12345678901234567]',
+    '[0.1234567890123456789]',
+    '0.1',
+    '0.10000000000000001',
+    '0.1000000000000000055511151231257827',
+    '1e-300',
+    '0e-999',
+    '{"a":"9007199254740993"}',
+    '1.7976931348623157e308',
+  ])
     assert.equal(read(text).ok, true, text)
+  for (const text of [
+    '-9007199254740993',
+    '9007199254740993.0',
+    '9.007199254740993e15',
+    '9007199254740993e0',
+    '1.00000000000000000001',
+    '100.00000000000000000000001',
+    '0.30000000000000000000000001',
+    '1e-400',
+    '-1e-400',
+    '123456789012345678901',
+  ])
+    assert.equal(read(text).ok, false, text)
+})
+
+test('items and members are counted, and halves of surrogate pairs are no text (RFC 7493 2.1)', () => {
+  const message = (text: string) => {
+    const reading = read(text)
+    return reading.ok ? null : `${reading.fault.pointer} ${reading.fault.message}`
+  }
+  assert.equal(message(`{"a":[${'0,'.repeat(99_999)}0]}`), null)
+  assert.equal(message(`{"a":[${'0,'.repeat(100_000)}0]}`), '/a must have at most 100000 items')
+  const members = (count: number) => Array.from({ length: count }, (_, i) => `"m${i}":0`).join()
+  assert.equal(message(`{${members(10_000)}}`), null)
+  assert.equal(message(`[{${members(10_001)}}]`), '/0 must have at most 10000 members')
+  assert.equal(message('"\\ud83d\\ude00"'), null)
+  assert.equal(message('{"a":"\\ud83d"}'), '/a must be Unicode text')
+  assert.equal(message('["\\uDE00\\uD83D"]'), '/0 must be Unicode text')
+  assert.match(message('{"\\ud83d":1}') ?? '', /is not an acceptable name$/)
+  assert.equal(message('"\\\\ud83d"'), null)
 })

@@ -24,6 +24,7 @@ export function explainOperation(operation: OperationPlan, program: Program): st
     ],
     ['body', bodyLines(operation)],
     ['forwarded', forwardLines(operation, program)],
+    ['answers', answerLines(operation)],
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
   const text = rows
@@ -92,14 +93,31 @@ function shape(schema: JsonSchema): string {
 
 function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
   if (!body) return ['none; one that comes is refused']
-  const lines = body.content.map(({ mediaType, reading, schema }) =>
-    reading === 'json'
-      ? `${mediaType}: ${shape(schema)}, read whole and validated; unknown fields are refused`
-      : `${mediaType}: streamed, content not looked at`,
-  )
+  const lines = body.content.map((content) => {
+    const name = [content.mediaType, ...content.parameters.map(([key, value]) => `${key}=${value}`)].join(
+      '; ',
+    )
+    if (content.reading === 'opaque') return `${name}: streamed, content not looked at`
+    const streams = content.reading === 'multipart' && content.parts.some(({ kind }) => kind === 'file')
+    const how = streams ? 'parts validated on their way, files unread' : 'read whole and validated'
+    return `${name}: ${shape(content.schema)}, ${how}; unknown fields are refused`
+  })
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
   return [...lines, bounds, ...report]
+}
+
+const answerTexts = {
+  enforce: 'what breaks the contract becomes 502 response_invalid',
+  strip: 'undeclared fields are cut out; what else breaks the contract becomes 502 response_invalid',
+  report: 'what breaks the contract is reported, and passes',
+  off: 'not looked at (validate.responses: off)',
+} as const satisfies { readonly [V in OperationPlan['validateResponses']]: string }
+
+function answerLines({ responses, validateResponses }: OperationPlan): readonly string[] {
+  const statuses = responses.map(({ status }) => status)
+  const declared = statuses.length > 0 ? [`declared: ${statuses.join(', ')}`] : []
+  return [...declared, answerTexts[validateResponses]]
 }
 
 function forwardLines(operation: OperationPlan, program: Program): readonly string[] {

@@ -1,25 +1,31 @@
 import { findOperation } from '../app/find-operation.ts'
 import { compile } from '../contract/compile.ts'
-import { type Command, configurationOf, configurationOption } from './command.ts'
+import { type Command, configurationOf, configurationOption, UsageError } from './command.ts'
 import { tally, tellAll } from './diagnostics.ts'
 import { explainOperation } from './explain-operation.ts'
+import { explainRequest } from './explain-request.ts'
 import { print, tell } from './terminal.ts'
 
 export const explain: Command = {
-  usage: 'explain [-c FILE] [--json] OPERATION',
+  usage: 'explain [-c FILE] [--json] OPERATION | --request FILE',
   summary: 'print who may call an operation, what is checked, which limits apply, and why',
   options: {
     config: configurationOption,
+    request: { type: 'string', value: 'FILE', help: 'judge a request in HTTP/1.1 form, offline' },
     json: { type: 'boolean', help: 'print the plan of the operation as JSON' },
   },
-  operands: [1, 2],
+  operands: [0, 2],
   async run(call) {
+    const request = call.text('request')
+    if ((request === undefined) === (call.operands.length === 0))
+      throw new UsageError('explain takes an operation, or --request FILE')
     const { program, diagnostics } = compile(configurationOf(call), process.env)
     if (!program) {
       tellAll(diagnostics)
       tell(`portcullis: ${tally(diagnostics)}`)
       return 1
     }
+    if (request !== undefined) return explainRequest(program, request, call.flag('json'))
     // `GET /orders` may be written with or without quotes.
     const name = call.operands.join(' ')
     const found = findOperation(program, name)

@@ -23,6 +23,8 @@ import { withLedger } from './with-ledger.ts'
 /** A key that nobody renews ends by itself. */
 const defaultLifetime = '90d'
 const defaultOverlap = '24h'
+/** Ten years. Beyond what a date can say, a record could be written and never be read again. */
+const maxLifetimeMs = 3650 * 86_400_000
 
 const key = 'the ID of a key'
 const actions: Actions = {
@@ -113,6 +115,7 @@ async function create(call: Call): Promise<ExitCode> {
 async function rotate(call: Call): Promise<ExitCode> {
   const [, id = ''] = call.operands
   const overlapMs = duration('overlap', call.text('overlap') ?? defaultOverlap)
+  if (overlapMs > maxLifetimeMs) throw new UsageError('--overlap must be at most 3650d')
   const expiresMs = lifetime(call)
   return withLedger(call, async (ledger) => {
     const rotated = await rotateKey(ledger, id, { overlapMs, expiresMs }, Date.now())
@@ -218,7 +221,11 @@ function known(kind: string, name: string, all: readonly string[]): string {
 
 function lifetime(call: Call): number | null {
   const written = call.text('expires') ?? defaultLifetime
-  return written === 'never' ? null : Date.now() + duration('expires', written)
+  if (written === 'never') return null
+  const ms = duration('expires', written)
+  if (ms === 0 || ms > maxLifetimeMs)
+    throw new UsageError('--expires must be above 0 and at most 3650d, or never')
+  return Date.now() + ms
 }
 
 function duration(option: string, text: string): number {

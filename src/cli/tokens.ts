@@ -1,6 +1,15 @@
 import { listRevocations, restoreTokens, revokeTokens } from '../app/manage-tokens.ts'
+import { nearest } from '../base/nearest.ts'
+import { compile } from '../contract/compile.ts'
 import { type Actions, runAction } from './actions.ts'
-import { type Call, type Command, configurationOption, type ExitCode, UsageError } from './command.ts'
+import {
+  type Call,
+  type Command,
+  configurationOf,
+  configurationOption,
+  type ExitCode,
+  UsageError,
+} from './command.ts'
 import { table } from './table.ts'
 import { print, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
@@ -36,6 +45,9 @@ async function revoke(call: Call): Promise<ExitCode> {
   if (!issuer) throw new UsageError('tokens revoke needs --issuer URL')
   if (jti !== undefined && subject !== undefined)
     throw new UsageError('--jti and --subject exclude each other')
+  // A shell variable that is not set would revoke nothing and look as if it had.
+  if (jti === '' || subject === '') throw new UsageError('--jti and --subject must not be empty')
+  checkIssuer(call, issuer)
   const kind = jti !== undefined ? 'token' : subject !== undefined ? 'subject' : 'issuer'
   const nowMs = Date.now()
   const issuedBeforeMs = readTime(call.text('issued-before'), kind === 'token' ? null : nowMs, nowMs)
@@ -90,6 +102,23 @@ async function restore(call: Call): Promise<ExitCode> {
     )
     return 0
   })
+}
+
+/**
+ * A misspelt issuer would revoke nothing. While the configuration has problems nobody knows its issuers, and a token must be
+ * revocable all the same.
+ */
+function checkIssuer(call: Call, issuer: string): void {
+  const { program } = compile(configurationOf(call), process.env)
+  if (!program) return
+  const trusted = Object.values(program.schemes).flatMap((plan) =>
+    plan.kind === 'session' ? plan.issuer : 'issuers' in plan ? plan.issuers : [],
+  )
+  if (trusted.includes(issuer)) return
+  const meant = nearest(issuer, trusted)
+  throw new UsageError(
+    `no scheme takes tokens of ${issuer}${meant === null ? '' : `; did you mean ${meant}?`}`,
+  )
 }
 
 function readTime(text: string | undefined, unset: number | null, nowMs: number): number | null {

@@ -16,13 +16,20 @@ export async function withLedger(call: Call, work: (ledger: Ledger) => Promise<E
     tellAll(diagnostics)
     return 1
   }
-  const ledger = await openLedger(settings)
+  let ledger: Ledger | null = null
   try {
+    ledger = await openLedger(settings)
     return await work(ledger)
   } catch (error) {
-    tell(`portcullis: the ledger of keys cannot be used: ${(error as Error).message}`)
+    tell(`portcullis: the ledger of keys cannot be used: ${reasonOf(error as Error)}`)
     return 1
   } finally {
-    await ledger.close()
+    await ledger?.close()
   }
+}
+
+/** A name with several addresses fails with one reason for each, and no words of its own. */
+function reasonOf(error: Error): string {
+  const errors = error instanceof AggregateError ? (error.errors as readonly Error[]) : []
+  return error.message || errors.map(({ message }) => message).join('; ') || error.name
 }

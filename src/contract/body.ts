@@ -1,7 +1,11 @@
 import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
 import type { BodyPlan, MediaTypePlan } from '../program/program.ts'
+import { formPlan } from './form-body.ts'
+import { bySpecificity, readMediaTypeName } from './media-type.ts'
+import { multipartPlan } from './multipart-body.ts'
 import { openApiKeys } from './openapi-keys.ts'
+import { parameterType } from './parameter-type.ts'
 import type { ParameterContext } from './parameters.ts'
 import type { Section } from './section.ts'
 
@@ -17,21 +21,20 @@ export function readBody(operation: Section, context: ParameterContext): BodyPla
     const plan = readMediaType(name, mediaType.expect(openApiKeys.mediaType, 'extensions'), context)
     return plan ? [plan] : []
   })
-  content.sort((a, b) => Number(a.mediaType.endsWith('*')) - Number(b.mediaType.endsWith('*')))
+  content.sort(bySpecificity)
   return { required: section.flag('required') ?? false, content }
 }
 
-const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
+export const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
+const textType = /^(?:text\/.+|application\/(?:xml|yaml|.+\+(?:xml|yaml)))$/
 
 function readMediaType(
   name: string,
   section: Section,
   { documents, lowering }: ParameterContext,
 ): MediaTypePlan | undefined {
-  const mediaType = (name.split(';')[0] as string).trim().toLowerCase()
-  const schema = section.get('schema')
-  const at = { file: section.source.file, pointer: pointerTo(section.pointer, 'schema') }
-  if (!/^[a-z0-9!#$&^_.+*-]+\/[a-z0-9!#$&^_.+*-]+$/.test(mediaType)) {
+  const named = readMediaTypeName(name)
+  if (!named) {
     section.report.error(
       'media-type-invalid',
       section.position(undefined, 'key'),
@@ -40,14 +43,41 @@ function readMediaType(
     )
     return undefined
   }
-  if (jsonType.test(mediaType))
-    return { mediaType, reading: 'json', schema: lowering.lower(schema ?? {}, at) }
-  if (isOpaque(schema === undefined ? undefined : documents.follow({ value: schema, at })?.value))
-    return { mediaType, reading: 'opaque', schema: true }
+  const schema = section.get('schema')
+  const at = { file: section.source.file, pointer: pointerTo(section.pointer, 'schema') }
+  const { mediaType } = named
+  const json = jsonType.test(mediaType)
+  const followed = schema === undefined ? undefined : documents.follow({ value: schema, at })
+  if (!json && isOpaque(followed?.value)) return { ...named, reading: 'opaque', schema: true }
+  // RFC 8259 8.1; content in another charset is not looked at.
+  if (named.parameters.some(([key]) => key === 'charset'))
+    return unreadable(section, mediaType, 'a charset that is not UTF-8')
+  if (json) return { ...named, reading: 'json', schema: lowering.lower(schema ?? {}, at) }
+  if (followed && mediaType === 'application/x-www-form-urlencoded') {
+    const form = formPlan(followed, section, documents)
+    if (typeof form === 'string') return unreadable(section, mediaType, form)
+    return { ...named, reading: 'form', ...form, schema: lowering.lower(schema, at) }
+  }
+  if (followed && mediaType === 'multipart/form-data') {
+    const multipart = multipartPlan(followed, section, documents)
+    if (typeof multipart === 'string') return unreadable(section, mediaType, multipart)
+    const lowered = lowering.lower(multipart.schema, followed.at)
+    return { ...named, reading: 'multipart', ...multipart.plan, schema: lowered }
+  }
+  if (followed && textType.test(mediaType)) {
+    const type = parameterType(followed, documents)
+    if (typeof type === 'string' || type.kind !== 'primitive')
+      return unreadable(section, mediaType, 'a text that is a list or an object')
+    return { ...named, reading: 'text', primitives: type.primitives, schema: lowering.lower(schema, at) }
+  }
+  return unreadable(section, mediaType, null)
+}
+
+function unreadable(section: Section, mediaType: string, what: string | null): undefined {
   section.report.warn(
     'media-type-unvalidated',
     section.position(undefined, 'key'),
-    `bodies of ${mediaType} cannot be validated by this version and are refused with 415`,
+    `bodies of ${mediaType} cannot be validated by this version and are refused with 415${what === null ? '' : `: ${what}`}`,
     'offer application/json, or declare the schema { type: string, format: binary } for content that is passed on unseen',
   )
   return undefined

@@ -1,4 +1,4 @@
-import type { Json } from '../base/json.ts'
+import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
 import { compileExpression } from '../expression/compile-expression.ts'
@@ -16,6 +16,7 @@ import { methodsOf, type OpenApiVersion, openApiKeys, pathItemKeys, rootKeys } f
 import { readParameters } from './parameters.ts'
 import { canonicalLiteral, readTemplate } from './paths.ts'
 import type { Report } from './report.ts'
+import { ResponseReader } from './responses.ts'
 import { Section } from './section.ts'
 import { type BoundScheme, SecurityReader } from './security.ts'
 
@@ -36,31 +37,36 @@ export interface CompiledDocument {
   readonly operations: readonly OperationPlan[]
   /** Null where the document could not be read. */
   readonly about: { readonly basePath: string; readonly documentation: string | null } | null
-  readonly lowering: SchemaLowering | null
+  readonly definitions: { readonly [name: string]: JsonSchema }
 }
 
 /** Compiles one OpenAPI document. */
 export function compileDocument(entry: ContractEntry, context: CompileContext): CompiledDocument {
   const root = openDocument(entry, context)
   const version = root && versionOf(root)
-  if (!root || !version) return { operations: [], about: null, lowering: null }
+  if (!root || !version) return { operations: [], about: null, definitions: {} }
   root.expect(rootKeys(version), 'extensions')
   checkDialect(root)
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
-  const lowering = createSchemaLowering({
-    dialect: version === '3.0' ? '3.0' : '3.1',
-    direction: 'request',
-    definitionPrefix: context.configuration.contracts.length > 1 ? `${entry.name}.` : '',
-    resolver: {
-      resolve: (ref, from) => {
-        const found = context.documents.resolve(ref, from)
-        return found && { schema: found.value, location: found.at }
+  const prefix = context.configuration.contracts.length > 1 ? `${entry.name}.` : ''
+  const lowerFor = (direction: 'request' | 'response', definitionPrefix: string) =>
+    createSchemaLowering({
+      dialect: version === '3.0' ? '3.0' : '3.1',
+      direction,
+      definitionPrefix,
+      resolver: {
+        resolve: (ref, from) => {
+          const found = context.documents.resolve(ref, from)
+          return found && { schema: found.value, location: found.at }
+        },
       },
-    },
-  })
-  const compiler = new DocumentCompiler(entry, context, root, lowering, version)
+    })
+  const lowering = lowerFor('request', prefix)
+  // No definition of a request has a colon in its name.
+  const answers = new ResponseReader(context.documents, lowerFor('response', `${prefix}response:`))
+  const compiler = new DocumentCompiler(entry, context, root, lowering, answers, version)
   const operations = compiler.compile()
-  for (const problem of lowering.problems) {
+  for (const problem of [...lowering.problems, ...answers.lowering.problems]) {
     const { severity, rule, message, fix } = problem
     context.report.add({
       severity,
@@ -72,7 +78,8 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
   }
   const { basePath } = compiler
   const documentation = root.child('externalDocs')?.text('url') ?? null
-  return { operations, about: { basePath, documentation }, lowering }
+  const definitions = { ...lowering.definitions, ...answers.lowering.definitions }
+  return { operations, about: { basePath, documentation }, definitions }
 }
 
 function openDocument(entry: ContractEntry, { documents, report }: CompileContext): Section | null {
@@ -133,6 +140,7 @@ class DocumentCompiler {
   readonly #context: CompileContext
   readonly #root: Section
   readonly #lowering: SchemaLowering
+  readonly #answers: ResponseReader
   readonly #security: SecurityReader
   readonly #version: OpenApiVersion
   readonly #extension: Extension
@@ -144,6 +152,7 @@ class DocumentCompiler {
     context: CompileContext,
     root: Section,
     lowering: SchemaLowering,
+    answers: ResponseReader,
     version: OpenApiVersion,
   ) {
     this.#version = version
@@ -151,6 +160,7 @@ class DocumentCompiler {
     this.#context = context
     this.#root = root
     this.#lowering = lowering
+    this.#answers = answers
     this.#security = new SecurityReader(
       root,
       context.documents,
@@ -159,7 +169,7 @@ class DocumentCompiler {
       version,
       context.schemes,
     )
-    this.#extension = readExtension(root, context.configuration.allowWeakening)
+    this.#extension = readExtension(root, context.configuration)
     this.#limits = context.limits.addAll(this.#extension.limits, entry.name)
     this.#base = basePathOf(entry, root)
   }
@@ -196,7 +206,7 @@ class DocumentCompiler {
     if (!section) return []
     section.expect(pathItemKeys(this.#version), 'extensions')
     refuseAdditional(section)
-    const extension = readExtension(section, this.#context.configuration.allowWeakening)
+    const extension = readExtension(section, this.#context.configuration)
     const limits = this.#context.limits.addAll(extension.limits, template)
     const item: PathItem = { template, section, segments, extension, limits }
     return methodsOf(this.#version).flatMap((method) => {
@@ -218,7 +228,7 @@ class DocumentCompiler {
     const security = this.#security.decide(operation, id)
     const { parameters, segments } = readParameters(item.section, operation, item.segments, context)
     const body = readBody(operation, context)
-    const own = readExtension(operation, configuration.allowWeakening)
+    const own = readExtension(operation, configuration)
     const levels = [own, item.extension, this.#extension]
     const first = <T>(pick: (level: Extension) => T | undefined): T | undefined =>
       levels.map(pick).find((value) => value !== undefined)
@@ -230,6 +240,7 @@ class DocumentCompiler {
         'route it with an upstream of portcullis.yaml',
       )
     }
+    const validateResponses = first((level) => level.validateResponses) ?? configuration.validate.responses
     const rules = levels.toReversed().flatMap((level) => level.rules)
     this.#checkRules(rules, { parameters, body })
     if (!security) return []
@@ -258,6 +269,8 @@ class DocumentCompiler {
         rules: rules.map(({ expression, source }) => ({ expression, source })),
         validateRequests:
           first(({ validateRequests }) => validateRequests) ?? configuration.validate.requests,
+        responses: validateResponses === 'off' ? [] : this.#answers.read(operation),
+        validateResponses,
         timeoutMs:
           first(({ timeoutMs }) => timeoutMs) ??
           configuration.upstreams[this.#entry.upstream]?.timeoutMs ??

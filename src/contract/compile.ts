@@ -71,7 +71,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   const diagnostics = report.sorted()
   const summary = summarize(operations)
   if (report.hasErrors) return { program: null, settings: null, diagnostics, summary }
-  const definitions = Object.assign({}, ...compiled.map(({ lowering }) => lowering?.definitions)) as {
+  const definitions = Object.assign({}, ...compiled.map(({ definitions: own }) => own)) as {
     [name: string]: JsonSchema
   }
   const program = {

@@ -1,9 +1,18 @@
 import { parseDuration, parseSize } from '../base/duration.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } from '../program/program.ts'
+import type {
+  AddressLists,
+  CorsPlan,
+  LimitPlan,
+  ResponseValidation,
+  SourcePosition,
+  StepUpPlan,
+} from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
+import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
-import { readAddresses, readCors, readLimits } from './configuration/policy.ts'
+import { keys } from './configuration/keys.ts'
+import { isLooser, readAddresses, readCors, readLimits, responseValidations } from './configuration/policy.ts'
 import type { Section } from './section.ts'
 
 /** What `x-portcullis` says at one level: root, path or operation. */
@@ -13,6 +22,7 @@ export interface Extension {
   readonly timeoutMs: number | undefined
   readonly maxBodyBytes: number | undefined
   readonly validateRequests: 'enforce' | 'report' | undefined
+  readonly validateResponses: ResponseValidation | undefined
   readonly addresses: AddressLists | undefined
   readonly cors: CorsPlan | undefined
   readonly senderConstraint: readonly SenderConstraint[]
@@ -38,6 +48,7 @@ const nothing: Extension = {
   timeoutMs: undefined,
   maxBodyBytes: undefined,
   validateRequests: undefined,
+  validateResponses: undefined,
   addresses: undefined,
   cors: undefined,
   senderConstraint: [],
@@ -48,14 +59,22 @@ const nothing: Extension = {
  * Reads `x-portcullis`. A weakening written in the contract is honored only when the configuration allows it: the
  * contract may come from other hands than the gate.
  */
-export function readExtension(parent: Section, allowWeakening: boolean): Extension {
+export function readExtension(
+  parent: Section,
+  { allowWeakening, validate: configured }: Pick<Configuration, 'allowWeakening' | 'validate'>,
+): Extension {
   const section = parent.child('x-portcullis')?.expect(extensionKeys)
   if (!section) return nothing
-  const validate = section.child('validate')?.expect(['requests'])
+  const validate = section.child('validate')?.expect(keys.validate)
   const validateRequests = validate?.choice('requests', ['enforce', 'report'])
+  const validateResponses = validate?.choice('responses', responseValidations)
   const maxBodyBytes = section.parsed('maxBody', parseSize, 'a size such as 64KiB')
   if (validate && validateRequests === 'report')
     weakening(validate, 'requests', 'invalid requests pass', allowWeakening)
+  if (validate && validateResponses !== undefined && isLooser(validateResponses, configured.responses)) {
+    const what = validateResponses === 'off' ? 'answers are not looked at' : 'invalid answers pass'
+    weakening(validate, 'responses', what, allowWeakening)
+  }
   if (maxBodyBytes !== undefined && maxBodyBytes > defaultMaxBodyBytes) {
     weakening(section, 'maxBody', 'bodies above 1MiB pass', allowWeakening)
   }
@@ -65,6 +84,7 @@ export function readExtension(parent: Section, allowWeakening: boolean): Extensi
     timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
     maxBodyBytes,
     validateRequests,
+    validateResponses,
     addresses: readAddresses(section),
     cors: readCors(section),
     senderConstraint: readSenderConstraint(section),
@@ -98,5 +118,10 @@ function readStepUp(parent: Section): StepUpPlan | undefined {
   const section = parent.child('stepUp')?.expect(['acr', 'maxAge'])
   if (!section) return undefined
   const maxAgeMs = section.parsed('maxAge', parseDuration, 'a duration such as 300s')
-  return { acr: section.texts('acr') ?? [], maxAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000 }
+  const acr = section.texts('acr') ?? []
+  // RFC 9470 3: they are told in one quoted text, with spaces between them.
+  if (acr.some((value) => !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)))
+    section.wrong('acr', 'a list of texts without spaces, quotes and backslashes')
+  if (acr.length === 0 && maxAgeMs === undefined) section.wrong('acr', 'a list of texts, or write maxAge')
+  return { acr, maxAgeSeconds: maxAgeMs === undefined ? null : maxAgeMs / 1000 }
 }

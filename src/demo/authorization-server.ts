@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, type X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type Provider from 'oidc-provider'
 import type { Client, RequestContext } from 'oidc-provider'
 import { createGrantStore } from './grant-store.ts'
@@ -18,6 +19,8 @@ export interface AuthorizationServer {
   promoteKey(): void
   /** Withdraws all keys but the one that signs. */
   withdrawKeys(): void
+  /** Answers a request that came by another way than its own port, e.g. over TLS with a client certificate. */
+  serve(request: IncomingMessage, response: ServerResponse): void
   stop(): Promise<void>
 }
 
@@ -50,6 +53,7 @@ export async function startAuthorizationServer(parties: Parties, port: number): 
     announceKey: () => useKeys(announce(ring, createSigningKey())),
     promoteKey: () => useKeys(promote(ring)),
     withdrawKeys: () => useKeys(withdraw(ring)),
+    serve,
     stop: () => close(server),
   }
 
@@ -157,6 +161,7 @@ function configurationOf(parties: Parties, oidc: typeof import('oidc-provider'))
           context.body = 'Signed out.'
         },
       },
+      mTLS: { enabled: true, certificateBoundAccessTokens: true, getCertificate: shownCertificate },
       dPoP: { enabled: true, nonceSecret: randomBytes(32) },
       resourceIndicators: {
         enabled: true,
@@ -185,6 +190,7 @@ function clientsOf({ services, app, web }: Parties): readonly object[] {
     grant_types: ['client_credentials'],
     response_types: [],
     redirect_uris: [],
+    ...(id === services.partner.id && { tls_client_certificate_bound_access_tokens: true }),
   }))
   const native = {
     client_id: app.id,
@@ -216,4 +222,9 @@ async function grantWhatIsAsked({ oidc }: RequestContext): Promise<unknown> {
   for (const resource of Object.keys(oidc.resourceServers)) grant.addResourceScope(resource, scopes)
   await grant.save()
   return grant
+}
+
+/** The certificate of the connection; a plain one has none, and then no bound token is to be had. */
+function shownCertificate({ req: { socket } }: RequestContext): X509Certificate | undefined {
+  return socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
 }

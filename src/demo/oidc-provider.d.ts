@@ -16,6 +16,7 @@ declare module 'oidc-provider' {
   /** The part of Koa's context that carries the request under way. */
   export interface RequestContext {
     body: unknown
+    readonly req: IncomingMessage
     readonly oidc: {
       readonly client: Client
       readonly session: { readonly accountId: string }

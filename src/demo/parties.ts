@@ -54,6 +54,8 @@ export interface Parties {
     readonly importer: ServiceClient
     /** The gate itself, when it asks about opaque tokens. */
     readonly gate: ServiceClient
+    /** Its tokens are bound to the certificate it shows when it gets them (RFC 8705 3). */
+    readonly partner: ServiceClient
   }
   readonly app: AppClient
   /** Null where nobody signs in at the gate. */
@@ -73,6 +75,7 @@ export function createParties(web: Omit<WebClient, 'id' | 'secret'> | null = nul
       report: service('report', 'orders:read'),
       importer: service('importer', 'orders:read orders:write'),
       gate: service('gate', 'orders:read'),
+      partner: service('partner', 'orders:read orders:write'),
     },
     // RFC 8252 7.3: loopback redirect of a native application; nothing listens there, the code is read off the redirect
     app: { id: 'shop-app', redirectUri: 'http://127.0.0.1/callback' },

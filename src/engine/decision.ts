@@ -23,6 +23,7 @@ export type Stage =
   | 'validate'
   | 'rules'
   | 'forward'
+  | 'response'
 
 export type Denial = { readonly [R in Reason]: DenialOf<R> }[Reason]
 

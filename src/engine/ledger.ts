@@ -51,7 +51,10 @@ export interface LedgerChanges {
 /** Where API keys and revocations of tokens are kept. Every method rejects when the store is not to be had. */
 export interface Ledger {
   changesSince(revision: number): Promise<LedgerChanges>
-  /** Writes records together or not at all; a record with a known id replaces it. */
+  /**
+   * Writes records together or not at all; a record with a known id replaces it.
+   * INVARIANT: a key that is revoked stays so, also when who writes it has read it before.
+   */
   write(records: {
     readonly keys?: readonly KeyRecord[]
     readonly revocations?: readonly TokenRevocation[]

@@ -1,5 +1,13 @@
-import type { JsonSchema } from '../base/json.ts'
-import type { LimitPlan, OperationPlan, ParameterPlan, Program, UpstreamPlan } from '../program/program.ts'
+import { isJsonObject, type JsonSchema } from '../base/json.ts'
+import { unreachable } from '../base/unreachable.ts'
+import type {
+  LimitPlan,
+  MediaTypePlan,
+  OperationPlan,
+  ParameterPlan,
+  Program,
+  UpstreamPlan,
+} from '../program/program.ts'
 import { compileValidator, type Validator } from '../schema/validator.ts'
 import { type AddressRule, type Admission, linkAddresses, linkAdmission } from './admit/admission.ts'
 import type { LinkedSecurity } from './authenticate/authenticate.ts'
@@ -16,8 +24,13 @@ import { sessionRoutes } from './route/session-routes.ts'
 import { linkRules } from './rules/link-rules.ts'
 import type { LinkedRules } from './rules/rules.ts'
 import { isOwnCookie } from './session-cookies.ts'
+import type { ReadContent } from './validate/content.ts'
+import { type LinkedResponses, linkResponses } from './validate/link-responses.ts'
+import { linkForm } from './validate/read-form.ts'
+import { linkParts } from './validate/read-multipart.ts'
 import { claimFor } from './validate/read-query.ts'
-import type { LinkedBody } from './validate/validate-body.ts'
+import { linkText } from './validate/read-text.ts'
+import { type LinkedBody, readJsonContent } from './validate/validate-body.ts'
 import type { LinkedParameters, LinkedPathParameter } from './validate/validate-parameters.ts'
 
 /** A program with its functions: validators, the route tree, parsed networks. Made once per thread. */
@@ -36,6 +49,8 @@ export interface LinkedOperation {
   readonly limits: readonly LimitPlan[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
+  /** Null where answers are not looked at. */
+  readonly responses: LinkedResponses | null
   /** Null where the contract has none. */
   readonly rules: LinkedRules | null
   readonly destination: LinkedDestination
@@ -73,6 +88,7 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
   const credentials = credentialPlaces(program, plan)
+  const responses = linkResponses(plan, compile)
   return {
     plan,
     addresses: linkAddresses(plan.addresses),
@@ -80,8 +96,9 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
     parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
+    responses,
     rules: linkRules(plan, program.definitions),
-    destination: linkDestination(plan, credentials, upstream),
+    destination: linkDestination(plan, credentials, upstream, responses?.whole ?? false),
   }
 }
 
@@ -119,8 +136,39 @@ function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): L
     required: body.required,
     content: body.content.map((plan) => ({
       plan,
-      validator: plan.reading === 'json' ? compile(plan.schema) : null,
+      validator: plan.reading === 'opaque' ? null : compile(plan.schema),
+      read: linkReading(plan),
+      parts: plan.reading === 'multipart' ? linkParts(plan, partCompiler(plan.schema, compile)) : null,
     })),
+  }
+}
+
+function linkReading(plan: MediaTypePlan): ReadContent | null {
+  switch (plan.reading) {
+    case 'json':
+      return readJsonContent
+    case 'text':
+      return linkText(plan.primitives)
+    case 'form':
+      return linkForm(plan)
+    case 'multipart':
+    case 'opaque':
+      return null
+    default:
+      return unreachable(plan)
+  }
+}
+
+/** Each part is judged when it ends, by the schema that the whole has for it. */
+function partCompiler(
+  whole: JsonSchema,
+  compile: Compile,
+): (name: string, list: boolean) => Validator | null {
+  const properties = isJsonObject(whole) && isJsonObject(whole.properties ?? null) ? whole.properties : {}
+  return (name, list) => {
+    const schema = (properties as { readonly [name: string]: JsonSchema })[name]
+    const part = list && isJsonObject(schema) ? (schema.items as JsonSchema | undefined) : schema
+    return part === undefined ? null : compile(part)
   }
 }
 
@@ -128,10 +176,12 @@ function linkDestination(
   plan: OperationPlan,
   credentials: CredentialPlaces,
   upstream: UpstreamPlan,
+  wholeAnswers: boolean,
 ): LinkedDestination {
   return {
     upstream,
-    forwardable: forwardableFields(plan, upstream, credentials.header),
+    forwardable: forwardableFields(plan, upstream, credentials.header, wholeAnswers),
+    wholeAnswers,
     cookies: plan.parameters
       .filter(
         ({ in: place, name }) => place === 'cookie' && !credentials.cookie.has(name) && !isOwnCookie(name),

@@ -5,6 +5,7 @@ import type { Permit } from './permit.ts'
 import type { BucketState } from './ports.ts'
 import type { Principal } from './principal.ts'
 import type { CrossOrigin } from './route/cross-origin.ts'
+import type { Unseen } from './validate/judge-response.ts'
 
 /** How the pipeline ends: a permit, a denial, or an answer the gateway itself owes. */
 export type Outcome =
@@ -36,6 +37,10 @@ export interface Journal {
   crossOrigin: CrossOrigin | null
   /** Denials that validation would have pronounced, had it not been set to report only. */
   readonly reported: Denial[]
+  /** Why the content of the answer was not looked at, although the contract says something about it; else null. */
+  answerUnseen: Unseen | null
+  /** Fields that were cut out of the answer. */
+  answerStripped: number
   /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
   forwardingIgnored: boolean
 }
@@ -63,6 +68,8 @@ export function openJournal({
     quotas: [],
     crossOrigin: null,
     reported: [],
+    answerUnseen: null,
+    answerStripped: 0,
     forwardingIgnored: false,
   }
 }

@@ -19,14 +19,14 @@ import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
 import { requestIdOf } from './parse/request-id.ts'
 import { traceIdOf } from './parse/trace-context.ts'
-import { type ForwardedBody, Permit } from './permit.ts'
+import { type BodyInspector, type ForwardedBody, Permit } from './permit.ts'
 import type { Ports } from './ports.ts'
 import { crossOrigin, preflightMethod } from './route/cross-origin.ts'
 import { preflightFields } from './route/preflight.ts'
 import { route } from './route/route.ts'
 import { judgeRules } from './rules/rules.ts'
 import { readBody } from './validate/read-body.ts'
-import { expectBody, validateJson } from './validate/validate-body.ts'
+import { expectBody, validateContent } from './validate/validate-body.ts'
 import { validateParameters } from './validate/validate-parameters.ts'
 
 /**
@@ -156,6 +156,7 @@ export async function pipeline(
     principal,
     upstreamCredential: authenticated.value.upstreamCredential ?? null,
     body: body.value.forwarded,
+    responses: operation.responses,
     requestId,
     traceId,
   })
@@ -204,13 +205,21 @@ async function judgeBody(
   const expected = expectBody(operation.body, head, maxBytes)
   if (!expected.allow) {
     if (!tolerated(operation, journal, expected)) return expected
-    return head.hasBody ? streamed(head, maxBytes) : noBody
+    return head.hasBody ? streamed(head, maxBytes, null) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  if (expected.value.kind === 'opaque') return streamed(head, maxBytes)
+  if (expected.value.kind === 'opaque') return streamed(head, maxBytes, null)
+  const inspector =
+    expected.value.kind === 'parts' ? tolerating(expected.value.inspector, operation, journal) : null
+  if (inspector && expected.value.kind === 'parts' && expected.value.streams)
+    return streamed(head, maxBytes, inspector)
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
-  const valid = validateJson(expected.value.validator, bytes.value)
+  if (expected.value.kind === 'parts') {
+    const refused = inspector?.push(bytes.value) ?? inspector?.end() ?? null
+    return refused ?? allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
+  }
+  const valid = validateContent(expected.value.mediaType, bytes.value)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({
     forwarded: { kind: 'bytes', bytes: bytes.value },
@@ -218,8 +227,24 @@ async function judgeBody(
   })
 }
 
-function streamed({ contentLength }: Head, maxBytes: number): Decision<JudgedBody> {
-  return allow({ forwarded: { kind: 'stream', maxBytes, contentLength }, content: undefined })
+function streamed(
+  { contentLength }: Head,
+  maxBytes: number,
+  inspector: BodyInspector | null,
+): Decision<JudgedBody> {
+  return allow({ forwarded: { kind: 'stream', maxBytes, contentLength, inspector }, content: undefined })
+}
+
+/** After a fault that is only reported, nothing more is looked at. */
+function tolerating(inspector: BodyInspector, operation: LinkedOperation, journal: Journal): BodyInspector {
+  let reported = false
+  const judge = (look: () => Denial | null): Denial | null => {
+    const found = reported ? null : look()
+    if (!found || !tolerated(operation, journal, found)) return found
+    reported = true
+    return null
+  }
+  return { push: (octets) => judge(() => inspector.push(octets)), end: () => judge(() => inspector.end()) }
 }
 
 /** `validate: report` lets faults of the input pass, noted. Sizes, and all other stages, are always enforced. */

@@ -1,7 +1,10 @@
 import type { Cidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
+import type { Memo } from '../base/memo.ts'
 import type { ShownCertificates } from '../base/message.ts'
 import type { LimitPlan } from '../program/program.ts'
+import type { AccessTokenPlan } from '../program/schemes.ts'
+import type { Accepted } from './authenticate/scheme.ts'
 import type { KeyRecord } from './ledger.ts'
 
 /**
@@ -24,7 +27,7 @@ export interface Ports {
 export interface TokenVerifier {
   /**
    * @param scheme name of the scheme in the program; its issuers and algorithms apply
-   * @param token the credential as it stood after `Bearer ` or `DPoP `, of the form of a token68 (RFC 9110 11.2)
+   * @param token the credential as it stood after `Bearer ` or `DPoP `: one word of visible ASCII, not yet known to be a token68 (RFC 9110 11.2)
    * @param nowMs epoch milliseconds, for the bounds on refetching and caches
    */
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken>
@@ -40,6 +43,8 @@ export interface VouchedToken {
   /** JOSE `typ`, lower case, without `application/`; null when absent. */
   readonly type: string | null
   readonly claims: JsonObject
+  /** Lasts as long as the verifier remembers the token. */
+  readonly accepted: Memo<AccessTokenPlan, Accepted>
 }
 
 export type SeenToken =
@@ -78,7 +83,7 @@ export interface ReplayMemory {
 
 /** Reads client certificates and knows the authorities that are believed. Everything is at hand, so it answers at once. */
 export interface Certificates {
-  /** @returns null when it cannot be read */
+  /** @returns one that is distrusted when it cannot be read; null where no authority is configured */
   read(shown: ShownCertificates): ClientCertificate | null
   /**
    * Reads what a TLS terminator forwarded, and judges its chain anew.
@@ -210,7 +215,8 @@ export interface KnownSession {
   readonly accessToken: string
   /** Epoch milliseconds; null when the issuer did not say. */
   readonly accessTokenEndsMs: number | null
-  /** End of the session, whatever its use; epoch milliseconds. */
+  /** Login and end of the session, whatever its use; epoch milliseconds. */
+  readonly begunMs: number
   readonly endsMs: number
 }
 

@@ -128,7 +128,8 @@ export const reasons = {
   response_invalid: {
     status: 502,
     title: 'Bad gateway',
-    meaning: 'The upstream answered with something that is not valid HTTP.',
+    meaning:
+      'The upstream answered with something that is not valid HTTP, or that its contract does not allow.',
   },
   address_denied: {
     status: 403,

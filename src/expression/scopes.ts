@@ -18,9 +18,11 @@ export interface ScopedOperation {
     readonly schema: JsonSchema
   }[]
   readonly body: {
-    readonly content: readonly { readonly reading: 'json' | 'opaque'; readonly schema: JsonSchema }[]
+    readonly content: readonly { readonly reading: Reading; readonly schema: JsonSchema }[]
   } | null
 }
+
+type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque'
 
 type ReadType =
   | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }
@@ -80,12 +82,14 @@ export function ruleScope(
   }
 }
 
-/** Null where no body can be seen: none is declared, or none of JSON. */
+/** Null where no body can be seen: none is declared, or its content is not looked at. */
 function bodyType(
   { body }: ScopedOperation,
   definitions: { readonly [name: string]: JsonSchema },
 ): ValueType | null {
-  const schemas = (body?.content ?? []).flatMap(({ reading, schema }) => (reading === 'json' ? [schema] : []))
+  const schemas = (body?.content ?? []).flatMap(({ reading, schema }) =>
+    reading === 'opaque' || reading === 'multipart' ? [] : [schema],
+  )
   const [schema] = schemas
   if (schema === undefined) return null
   const different = new Set(schemas.map((one) => JSON.stringify(one))).size > 1

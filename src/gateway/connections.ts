@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net'
+import { type Member, Roster } from '../base/roster.ts'
 
 const maxConnections = 20_000
 const maxPerPeer = 1000
@@ -6,7 +7,7 @@ const maxPerPeer = 1000
 /** Open connections of one listener. */
 export interface Connections {
   /** Closes those on which no request is under way. */
-  closeUnused(isBusy: (end: string) => boolean): void
+  closeUnused(busyEnds: ReadonlySet<string>): void
 }
 
 /** The other end of a connection: the same for a TLS socket and the TCP socket under it. */
@@ -20,24 +21,25 @@ export function endOf({ remoteAddress, remotePort }: Socket): string {
  */
 export function boundConnections(server: Server, exempt: (address: string) => boolean): Connections {
   const held = new Map<string, number>()
-  const sockets = new Set<Socket>()
+  const open = new Roster<Member & { readonly socket: Socket }>()
   server.maxConnections = maxConnections
   server.prependListener('connection', (socket) => {
     const address = socket.remoteAddress
     const count = (held.get(address ?? '') ?? 0) + 1
     if (address === undefined || (count > maxPerPeer && !exempt(address))) return void socket.destroy()
     held.set(address, count)
-    sockets.add(socket)
+    const connection = { socket, place: -1 }
+    open.add(connection)
     socket.once('close', () => {
-      sockets.delete(socket)
+      open.delete(connection)
       const left = (held.get(address) ?? 1) - 1
       if (left === 0) held.delete(address)
       else held.set(address, left)
     })
   })
   return {
-    closeUnused(isBusy) {
-      for (const socket of sockets) if (!isBusy(endOf(socket))) socket.destroy()
+    closeUnused(busyEnds) {
+      for (const { socket } of open) if (!busyEnds.has(endOf(socket))) socket.destroy()
     },
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseIp } from '../base/ip.ts'
+import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { deny } from '../engine/decision.ts'
 import type { LinkedProgram } from '../engine/link.ts'
@@ -30,6 +31,11 @@ export interface DataPlaneParts {
   readonly onDefect: (error: unknown, requestId: string) => void
 }
 
+/** The latest exchange of a connection, while it lasts. */
+interface Latest {
+  exchange: Exchange | null
+}
+
 interface Generation {
   readonly inForce: InForce
   inFlight: number
@@ -41,10 +47,10 @@ const bodyTimeoutMs = 60_000
 /** Takes requests from listeners, has them judged, and sends the permitted ones on. */
 export class DataPlane {
   readonly #parts: DataPlaneParts
-  /** The latest exchange of each connection, while it lasts. */
-  readonly #exchanges = new Map<Duplex, Exchange>()
+  /** Under way on any connection. */
+  readonly #exchanges = new Roster<Exchange>()
+  readonly #latest = new WeakMap<Duplex, Latest>()
   #generation: Generation
-  #inFlight = 0
   #closing = false
 
   constructor(inForce: InForce, parts: DataPlaneParts) {
@@ -57,7 +63,7 @@ export class DataPlane {
   }
 
   get inFlight(): number {
-    return this.#inFlight
+    return this.#exchanges.size
   }
 
   /** Requests under way keep what was in force when they came; it is released after the last of them. */
@@ -68,9 +74,9 @@ export class DataPlane {
     closeWhenIdle(before)
   }
 
-  isBusy(end: string): boolean {
-    for (const socket of this.#exchanges.keys()) if (endOf(socket as Socket) === end) return true
-    return false
+  /** The other ends of the connections on which something is under way. */
+  busyEnds(): ReadonlySet<string> {
+    return new Set(Array.from(this.#exchanges, ({ socket }) => endOf(socket)))
   }
 
   /** From now on every answer is the last on its connection. */
@@ -91,16 +97,17 @@ export class DataPlane {
     const { request, body } = readRequest(message, response, { expectsContinue, bodyTimeoutMs })
     const journal = openJournal(request)
     const style = { encrypted: request.peer.encrypted, closing: () => this.#closing }
-    this.#inFlight++
     generation.inFlight++
+    const latest = this.#latestOf(socket)
     const exchange = new Exchange(message, response, body, journal, style, (end) => {
-      this.#inFlight--
+      this.#exchanges.delete(exchange)
       generation.inFlight--
-      if (this.#exchanges.get(socket) === exchange) this.#exchanges.delete(socket)
+      if (latest.exchange === exchange) latest.exchange = null
       if (generation.retired) closeWhenIdle(generation)
       this.#parts.record(end)
     })
-    this.#exchanges.set(socket, exchange)
+    this.#exchanges.add(exchange)
+    latest.exchange = exchange
     pipeline(inForce.linked, inForce.ports, request, journal)
       .then((outcome) => {
         if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
@@ -116,13 +123,21 @@ export class DataPlane {
 
   /** The HTTP library could not read what came. */
   refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const exchange = this.#exchanges.get(socket)
+    const exchange = this.#latest.get(socket)?.exchange ?? null
     if (exchange && !exchange.received) return exchange.breakOff()
     const denial = denialForClientError(error)
     if (!denial) return void socket.destroy()
     // An earlier request of this connection is still being answered: its answer is not written into.
     exchange?.breakOff()
     this.#parts.record(refuse(exchange ? null : socket, peerOf(socket as Socket), '_OTHER', denial))
+  }
+
+  #latestOf(socket: Duplex): Latest {
+    const known = this.#latest.get(socket)
+    if (known) return known
+    const latest = { exchange: null }
+    this.#latest.set(socket, latest)
+    return latest
   }
 
   /** CONNECT is for proxies (RFC 9110 9.3.6). */

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Member } from '../base/roster.ts'
 import type { Denial } from '../engine/decision.ts'
 import type { Journal, Reply } from '../engine/outcome.ts'
 import type { Permit } from '../engine/permit.ts'
@@ -23,11 +25,12 @@ const maxOneWriteBytes = 16 * 1024
  * One request and its answer on the client's side.
  * INVARIANT: `onEnd` is called exactly once, when the fate of the request is settled and its connection is done with it.
  */
-export class Exchange implements Receiver {
+export class Exchange implements Receiver, Member {
+  place = -1
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #body: MessageBody
-  readonly #journal: Journal
+  readonly journal: Journal
   readonly #style: ExchangeStyle
   readonly #onEnd: (end: Ending) => void
   readonly #startedMs = performance.now()
@@ -51,10 +54,14 @@ export class Exchange implements Receiver {
     this.#message = message
     this.#response = response
     this.#body = body
-    this.#journal = journal
+    this.journal = journal
     this.#style = style
     this.#onEnd = onEnd
     response.once('close', () => this.#onClose())
+  }
+
+  get socket(): Socket {
+    return this.#message.socket
   }
 
   deny(denial: Denial): void {
@@ -68,7 +75,7 @@ export class Exchange implements Receiver {
       this.#response.destroy()
       return
     }
-    const answer = problemAnswer(denial, this.#journal, this.#style)
+    const answer = problemAnswer(denial, this.journal, this.#style)
     this.#write(answer.status, answer.fields, answer.body)
   }
 
@@ -76,7 +83,7 @@ export class Exchange implements Receiver {
   reply({ status, headers, body }: Reply): void {
     this.#settle()
     if (this.#closed) return this.#record()
-    this.#write(status, [...answerFields(this.#journal, this.#style, false), ...headers], body)
+    this.#write(status, [...answerFields(this.journal, this.#style, false), ...headers], body)
   }
 
   pass(permit: Permit, upstreams: Upstreams): void {
@@ -97,7 +104,7 @@ export class Exchange implements Receiver {
   }
 
   head(status: number, headers: UpstreamHead): void {
-    const fields = responseFields(headers, this.#journal, this.#style)
+    const fields = responseFields(headers, this.journal, this.#style)
     // An upstream that answers before it has read everything leaves octets that nobody will read (attack E2).
     if (this.#isLast() || !this.#body.complete) fields.push('Connection', 'close')
     this.#response.writeHead(status, fields)
@@ -160,7 +167,7 @@ export class Exchange implements Receiver {
   #record(): void {
     const endedMs = this.#endedMs === 0 ? performance.now() : this.#endedMs
     this.#onEnd({
-      journal: this.#journal,
+      journal: this.journal,
       denial: this.#denial,
       status: this.#response.headersSent ? this.#response.statusCode : null,
       durationMs: endedMs - this.#startedMs,

@@ -1,14 +1,18 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type Denial, deny } from '../engine/decision.ts'
+import type { Journal } from '../engine/outcome.ts'
 import { type Forwarding, Permit } from '../engine/permit.ts'
-import { BodyCut, type MessageBody } from '../wire/read-request.ts'
+import { BodyCut, BodyRefused, type MessageBody } from '../wire/read-request.ts'
+import { AnswerCheck } from './answer-check.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export type UpstreamHead = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2]
 
 /** Who takes the upstream's answer: the client's side of the exchange. */
 export interface Receiver {
+  /** What is found out about the answer is noted in it. */
+  readonly journal: Journal
   head(status: number, headers: UpstreamHead): void
   /** @returns false when the client takes no more for now; `whenDrained` tells when it does */
   data(chunk: Buffer): boolean
@@ -50,7 +54,8 @@ class Passage implements Dispatcher.DispatchHandler {
     this.#forwarding = forwarding
     this.#pool = pool
     this.#body = body
-    this.#receiver = receiver
+    const { responses, method } = forwarding
+    this.#receiver = responses ? new AnswerCheck(responses, method, receiver, () => this.cancel()) : receiver
     const safe = forwarding.method === 'GET' || forwarding.method === 'HEAD'
     this.#mayRetry = safe && forwarding.body.kind === 'none'
   }
@@ -108,7 +113,7 @@ class Passage implements Dispatcher.DispatchHandler {
   #openBody(): Uint8Array | Readable | null {
     const { body } = this.#forwarding
     if (body.kind === 'none') return null
-    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes)
+    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes, body.inspector)
   }
 }
 
@@ -127,6 +132,7 @@ function isStaleConnection(error: Error): boolean {
 
 /** What a failure of the upstream means to the client. The detail is for the operator. */
 function denialFor(error: Error): Denial {
+  if (error instanceof BodyRefused) return error.denial
   if (error instanceof BodyCut) {
     return error.kind === 'too_large'
       ? deny('forward', 'body_too_large', 'the streamed body went over its limit')

@@ -47,7 +47,11 @@ export async function openGateway(
     return listenRedirect(
       wanted,
       plane,
-      redirectTo((host) => httpsOrigin(host), parts.record),
+      redirectTo(
+        (host) => httpsOrigin(host),
+        () => plane.inForce.linked.program.schemes,
+        parts.record,
+      ),
     )
   }
 
@@ -74,7 +78,7 @@ export async function openGateway(
     async stop(timeoutMs) {
       plane.close()
       const timer = setTimeout(() => {
-        for (const { connections } of open) connections.closeUnused(() => false)
+        for (const { connections } of open) connections.closeUnused(new Set())
       }, timeoutMs)
       await Promise.all(open.map((listener) => closed(listener, plane)))
       clearTimeout(timer)
@@ -86,6 +90,6 @@ export async function openGateway(
 function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    connections.closeUnused((end) => plane.isBusy(end))
+    connections.closeUnused(plane.busyEnds())
   })
 }

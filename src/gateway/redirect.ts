@@ -1,8 +1,10 @@
 import type { RequestListener } from 'node:http'
 import { deny } from '../engine/decision.ts'
+import { normalizeTarget } from '../engine/normalize/normalize-target.ts'
 import { openJournal } from '../engine/outcome.ts'
 import { parseHead } from '../engine/parse/parse-head.ts'
 import type { Ending } from '../engine/record/ending.ts'
+import type { Program } from '../program/program.ts'
 import { problemAnswer } from '../wire/problem.ts'
 import { readRequest } from '../wire/read-request.ts'
 
@@ -15,9 +17,14 @@ const notSafe = 'Only GET and HEAD are redirected; send this request to the http
  * refused and told so, because a redirect would hide that its secret has leaked.
  *
  * @param origin the https origin for the `Host` a client named
+ * @param schemes of the program in force, for where its API keys stand
  * @see RFC 9110 15.4.9
  */
-export function redirectTo(origin: (host: string) => string, record: (end: Ending) => void): RequestListener {
+export function redirectTo(
+  origin: (host: string) => string,
+  schemes: () => Program['schemes'],
+  record: (end: Ending) => void,
+): RequestListener {
   return (message, response) => {
     const startedMs = performance.now()
     const { request } = readRequest(message, response, { expectsContinue: false, bodyTimeoutMs: 0 })
@@ -50,10 +57,16 @@ export function redirectTo(origin: (host: string) => string, record: (end: Endin
     function judge() {
       if (!parsed.allow) return { denial: parsed, explanation: undefined }
       const { fields } = parsed.value
-      const credential = ['authorization', 'proxy-authorization', 'cookie'].find(
-        (name) => fields.get(name) !== null,
+      const target = normalizeTarget(request.target)
+      if (!target.allow) return { denial: target, explanation: undefined }
+      const keys = Object.values(schemes()).flatMap((plan) => (plan.kind === 'apiKey' ? [plan] : []))
+      const named = (place: string) => keys.flatMap((plan) => (plan.in === place ? [plan.name] : []))
+      const inFields = ['authorization', 'proxy-authorization', 'cookie', ...named('header')]
+      const inQuery = ['access_token', ...named('query')]
+      if (
+        inFields.some((name) => fields.get(name) !== null) ||
+        target.value.query.some(({ name }) => inQuery.includes(name))
       )
-      if (credential !== undefined || /[?&]access_token=/.test(request.target))
         return refused('a credential came over plain HTTP', leaked)
       if (request.method !== 'GET' && request.method !== 'HEAD')
         return refused('only GET and HEAD are redirected to https', notSafe)

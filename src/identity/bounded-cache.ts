@@ -1,6 +1,37 @@
-/** Drops the oldest entry of a map that is full, so that one more fits. */
-export function makeRoom(cache: Map<string, unknown>, maxEntries: number): void {
-  if (cache.size < maxEntries) return
-  const [oldest] = cache.keys()
-  if (oldest !== undefined) cache.delete(oldest)
+/**
+ * Remembers the entries that were set or read last: at least `atLeast` of them, at most twice as many.
+ *
+ * Two tables: when the young one is full it becomes the old one, and the old one is let go whole. So nothing is searched
+ * for, a flood of new entries does not push out one that is in use, and no table is thinned out one by one
+ * (see `Roster` for what that costs).
+ */
+export class BoundedCache<V> {
+  readonly #atLeast: number
+  #young = new Map<string, V>()
+  #old = new Map<string, V>()
+
+  constructor(atLeast: number) {
+    this.#atLeast = atLeast
+  }
+
+  get(key: string): V | undefined {
+    const young = this.#young.get(key)
+    if (young !== undefined) return young
+    const old = this.#old.get(key)
+    if (old !== undefined) this.set(key, old)
+    return old
+  }
+
+  set(key: string, value: V): void {
+    if (this.#young.size >= this.#atLeast && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.#young.delete(key)
+    this.#old.delete(key)
+  }
 }

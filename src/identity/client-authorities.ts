@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ShownCertificates } from '../base/message.ts'
 import type { Certificates, ClientCertificate } from '../engine/ports.ts'
@@ -60,7 +60,7 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
     read(shown) {
       const known = seen.get(shown)
       if (known !== undefined) return known
-      const read = judge(shown.chain, shown.distrust)
+      const read = judge(shown.chain, shown.distrust) ?? unreadable(shown.chain)
       seen.set(shown, read)
       return read
     },
@@ -80,6 +80,16 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
       if (speaking.some(({ serials }) => serials.has(serial))) return 'revoked'
       return speaking.length > 0 ? 'good' : 'unknown'
     },
+  }
+}
+
+/** INVARIANT: a certificate that came and cannot be read is a bad credential, never the absence of one. */
+function unreadable([leaf]: readonly Uint8Array[]): ClientCertificate | null {
+  if (!leaf) return null
+  return {
+    thumbprint: createHash('sha256').update(leaf).digest('base64url'),
+    ...{ subject: '', issuer: '', serial: '', names: { uri: [], dns: [], email: [] } },
+    ...{ notBeforeMs: 0, notAfterMs: 0, distrust: 'the certificate cannot be read' },
   }
 }
 

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import { isJsonObject } from '../base/json.ts'
+import { Memo } from '../base/memo.ts'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { IntrospectionPlan } from '../program/schemes.ts'
-import { makeRoom } from './bounded-cache.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import { fetchMetadata, getJson, StatusError } from './issuer-metadata.ts'
 
 interface Remembered {
@@ -11,12 +12,14 @@ interface Remembered {
   readonly untilMs: number
 }
 
-const maxRemembered = 10_000
+const minRemembered = 10_000
 /** More tokens than this are not asked about at one time; the others get 503. */
 const maxAsking = 256
 const firstRetryMs = 500
 const maxRetryMs = 30_000
 const maxTokenLength = 4096
+/** RFC 6750 2.1, RFC 9110 11.2 */
+const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /**
  * Asks the issuer of one scheme about tokens.
@@ -31,8 +34,8 @@ export class Introspector implements TokenVerifier {
   readonly #plan: IntrospectionPlan
   readonly #authorization: string
   readonly #onReady: () => void
-  readonly #active = new Map<string, Remembered>()
-  readonly #inactive = new Map<string, Remembered>()
+  readonly #active = new BoundedCache<Remembered>(minRemembered)
+  readonly #inactive = new BoundedCache<Remembered>(minRemembered)
   readonly #asking = new Map<string, Promise<SeenToken>>()
   #endpoint: string | null = null
   #timer: NodeJS.Timeout | null = null
@@ -67,6 +70,7 @@ export class Introspector implements TokenVerifier {
     if (known && nowMs < known.untilMs) return known.seen
     const underWay = this.#asking.get(key)
     if (underWay) return underWay
+    if (!token68.test(token)) return { kind: 'invalid', detail: 'the token holds letters that no token has' }
     if (this.#endpoint === null) return fault(`the introspection endpoint of ${this.issuer} is not known yet`)
     if (this.#asking.size >= maxAsking) return fault('too many tokens are being asked about')
     const asked = this.#ask(this.#endpoint, token, key, nowMs).finally(() => this.#asking.delete(key))
@@ -106,7 +110,6 @@ export class Introspector implements TokenVerifier {
     const cache = remembered.seen.kind === 'active' ? this.#active : this.#inactive
     this.#active.delete(key)
     this.#inactive.delete(key)
-    makeRoom(cache, maxRemembered)
     cache.set(key, remembered)
   }
 
@@ -132,7 +135,7 @@ function readAnswer(answer: unknown, issuer: string): SeenToken {
   if (!isJsonObject(answer) || typeof answer.active !== 'boolean')
     return fault(`introspection at ${issuer}: the answer does not say whether the token is active`)
   if (!answer.active) return { kind: 'invalid', detail: 'the issuer says that the token is not active' }
-  return { kind: 'active', issuer, keyId: null, type: null, claims: answer }
+  return { kind: 'active', issuer, keyId: null, type: null, claims: answer, accepted: new Memo() }
 }
 
 function fault(detail: string): SeenToken {

@@ -137,7 +137,10 @@ export class IssuerKeys {
 
 function fingerprint({ keys }: KeySet): string {
   return keys
-    .map(({ keyId, key }) => `${keyId} ${key.export({ format: 'pem', type: 'spki' })}`)
+    .map(
+      ({ keyId, key, algorithms }) =>
+        `${keyId} ${[...algorithms].join(' ')} ${key.export({ format: 'pem', type: 'spki' })}`,
+    )
     .sort()
     .join('\n')
 }

@@ -76,12 +76,14 @@ export class LedgerView implements ApiKeys, Revocations {
     if (this.#isStale(nowMs)) return 'unknown'
     const own = this.#byIssuer.get(issuer)
     if (!own) return 'good'
-    const possible = [
-      ...own.all,
-      ...(typeof claims.jti === 'string' ? (own.byToken.get(claims.jti) ?? []) : []),
-      ...(typeof claims.sub === 'string' ? (own.bySubject.get(claims.sub) ?? []) : []),
-    ]
-    return possible.some((revocation) => revokes(revocation, issuer, claims)) ? 'revoked' : 'good'
+    const { jti, sub } = claims
+    const revoked = (some: readonly TokenRevocation[] | undefined) =>
+      some?.some((revocation) => revokes(revocation, issuer, claims)) === true
+    return revoked(own.all) ||
+      (typeof jti === 'string' && revoked(own.byToken.get(jti))) ||
+      (typeof sub === 'string' && revoked(own.bySubject.get(sub)))
+      ? 'revoked'
+      : 'good'
   }
 
   /** Reads now what has changed; resolves when it is in force. */
@@ -107,9 +109,13 @@ export class LedgerView implements ApiKeys, Revocations {
   async #poll(): Promise<void> {
     const startedMs = Date.now()
     try {
-      this.#apply(await this.#ledger.changesSince(this.#revision))
+      const news = this.#apply(await this.#ledger.changesSince(this.#revision))
+      const back = this.#failing || this.#readAtMs === null
       this.#readAtMs = startedMs
       this.#failing = false
+      // Last of all: whoever hears of it may ask at once whether the view is ready.
+      if (news || back)
+        this.#tell({ event: 'ledger_read', keys: this.#byHash.size, revocations: this.#revocations.size })
     } catch (error) {
       if (!this.#failing) this.#tell({ event: 'ledger_unavailable', detail: (error as Error).message })
       this.#failing = true
@@ -118,9 +124,9 @@ export class LedgerView implements ApiKeys, Revocations {
     if (!this.#stopped) this.#timer = setTimeout(() => (this.#polling = this.#poll()), pollMs).unref()
   }
 
-  #apply({ revision, whole, keys, revocations }: LedgerChanges): void {
+  /** @returns whether anything is other than it was */
+  #apply({ revision, whole, keys, revocations }: LedgerChanges): boolean {
     const changed = keys.length > 0 || revocations.length > 0 || (whole && this.#byHash.size > 0)
-    const first = this.#readAtMs === null
     if (whole) {
       this.#byHash.clear()
       this.#hashes.clear()
@@ -138,8 +144,7 @@ export class LedgerView implements ApiKeys, Revocations {
     }
     if (whole || revocations.length > 0) this.#byIssuer = indexed(this.#revocations.values())
     this.#revision = revision
-    if (changed || first || this.#failing)
-      this.#tell({ event: 'ledger_read', keys: this.#byHash.size, revocations: this.#revocations.size })
+    return changed
   }
 
   /** Last uses are written in batches; one that cannot be written is kept for the next. */

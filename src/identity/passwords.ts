@@ -2,7 +2,7 @@ import * as crypto from 'node:crypto'
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import type { PasswordState, Passwords } from '../engine/ports.ts'
 import type { Settings } from '../program/settings.ts'
-import { makeRoom } from './bounded-cache.ts'
+import { BoundedCache } from './bounded-cache.ts'
 
 /** Cost of a new hash: 128 MiB·r, as OWASP's Password Storage Cheat Sheet advises for scrypt (N = 2^17, r = 8, p = 1). */
 const cost = { ln: 17, r: 8, p: 1 } as const
@@ -14,7 +14,7 @@ const hashBytes = 32
 const maxVerifying = 2
 const maxWaiting = 16
 const rememberMs = 60_000
-const maxRemembered = 1000
+const minRemembered = 1000
 
 type HashPlan =
   | {
@@ -82,7 +82,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** @param secrets scheme → user → hash in PHC format, already read once */
 export function createPasswords({ secrets }: Pick<Settings, 'secrets'>): Passwords {
-  const remembered = new Map<string, number>()
+  const remembered = new BoundedCache<number>(minRemembered)
   const secret = randomBytes(32)
   const verifying = new Map<string, Promise<PasswordState>>()
   const waiting: (() => void)[] = []
@@ -102,7 +102,6 @@ export function createPasswords({ secrets }: Pick<Settings, 'secrets'>): Passwor
       const mine = verify(scheme, user, password).then((right) => {
         verifying.delete(seen)
         if (!right) return 'wrong'
-        makeRoom(remembered, maxRemembered)
         remembered.set(seen, nowMs + rememberMs)
         return 'right'
       })

@@ -53,4 +53,24 @@ test('a nonce is good in its window and the next, and nobody else makes one (RFC
   assert.ok(!reader.isCurrentNonce(nonce, nowMs + 600_000))
   assert.ok(!reader.isCurrentNonce(createProofReader().nonce(nowMs), nowMs))
   assert.ok(!reader.isCurrentNonce('', nowMs))
+  assert.ok(!reader.isCurrentNonce('é'.repeat(nonce.length), nowMs))
+})
+
+test('ATTACK: a key of the client that is dear to verify with is refused before it is used (RFC 8725 3.4)', () => {
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const odd = (octets: number) => {
+    const bytes = Buffer.alloc(octets, 0x7f)
+    bytes[0] = 0xff
+    return bytes.toString('base64url')
+  }
+  for (const [modulus, exponent] of [
+    [384, 380],
+    [256, 24],
+    [2048, 3],
+  ] as const) {
+    const jwk = { kty: 'RSA', n: odd(modulus), e: odd(exponent) }
+    const signature = Buffer.alloc(modulus, 1).toString('base64url')
+    const proof = `${encoded({ alg: 'RS256', typ: 'dpop+jwt', jwk })}.${encoded({ jti: 'a' })}.${signature}`
+    assert.equal(reader.read(proof), 'the key of the proof is malformed, weak or oversized')
+  }
 })

@@ -23,6 +23,9 @@ const thumbprintMembers: { readonly [kty: string]: readonly string[] } = {
 }
 const nonceWindowMs = 300_000
 const minRsaBits = 2048
+/** ATTACK: the key is the client's own, and one of 3072 bits with an exponent as long takes 10 ms to verify with. */
+const maxRsaBits = 4096
+const maxRsaExponent = 2n ** 32n
 
 /**
  * Reads DPoP proofs on the platform's own cryptography. A nonce is the keyed hash of the time window it was made in,
@@ -59,7 +62,7 @@ function readProof(proof: string): SignedProof | string {
   if (!algorithm.fits(jwk)) return 'the key of the proof does not fit its alg'
   const keyThumbprint = thumbprintOf(jwk)
   const key = importKey(jwk)
-  if (keyThumbprint === null || key === null) return 'the key of the proof is malformed or weak'
+  if (keyThumbprint === null || key === null) return 'the key of the proof is malformed, weak or oversized'
   if (!algorithm.verify(jws.signed, key, jws.signature)) return 'the signature of the proof is wrong'
   return { keyThumbprint, claims: jws.claims }
 }
@@ -67,8 +70,10 @@ function readProof(proof: string): SignedProof | string {
 function importKey(jwk: JsonObject): KeyObject | null {
   try {
     const key = createPublicKey({ key: jwk as Record<string, unknown>, format: 'jwk' })
-    const bits = key.asymmetricKeyDetails?.modulusLength
-    return bits !== undefined && bits < minRsaBits ? null : key
+    const { modulusLength: bits, publicExponent: exponent } = key.asymmetricKeyDetails ?? {}
+    if (bits === undefined) return key
+    const fit = bits >= minRsaBits && bits <= maxRsaBits && (exponent ?? 0n) < maxRsaExponent
+    return fit ? key : null
   } catch {
     return null
   }
@@ -83,5 +88,6 @@ function thumbprintOf(jwk: JsonObject): string | null {
 }
 
 function equal(given: string, own: string): boolean {
-  return given.length === own.length && timingSafeEqual(Buffer.from(given), Buffer.from(own))
+  const [one, other] = [Buffer.from(given), Buffer.from(own)]
+  return one.length === other.length && timingSafeEqual(one, other)
 }

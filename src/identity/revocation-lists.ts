@@ -33,6 +33,13 @@ async function readList(file: string, authorities: readonly X509Certificate[]): 
   const verdicts = await Promise.all(signers.map((publicKey) => list.verify({ publicKey })))
   if (!verdicts.includes(true))
     throw new Error(`${file}: no authority in clientCa signed this revocation list`)
+  // RFC 5280 5.2: a delta, or a list of some certificates or of other issuers' alone, is none for all of an issuer's.
+  const all = [...list.extensions, ...list.entries.flatMap(({ extensions }) => extensions)]
+  const foreign = all.find(({ critical }) => critical)
+  if (foreign)
+    throw new Error(
+      `${file}: the revocation list has a critical extension, ${foreign.type}, and cannot be used`,
+    )
   return {
     issuer,
     serials: new Set(list.entries.map(({ serialNumber }) => canonicalSerial(serialNumber))),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
 import type {
   BegunLogin,
@@ -12,6 +11,7 @@ import type {
 } from '../engine/ports.ts'
 import type { FoundEntry, SessionStore, StoreAnswer } from '../engine/session-store.ts'
 import type { SessionPlan } from '../program/schemes.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import { type GrantedTokens, SessionIssuer } from './session-issuer.ts'
 import { knownSession, openRecord, type SessionRecord, sealRecord } from './session-record.ts'
 import { SessionRenewal } from './session-renewal.ts'
@@ -36,7 +36,13 @@ interface Transaction {
   readonly begunMs: number
 }
 
+interface Opened {
+  readonly sealed: string
+  readonly record: SessionRecord
+}
+
 const loginMs = 600_000
+const minOpened = 10_000
 const unknown = (detail: string): FoundSession => ({ kind: 'unknown', detail })
 
 /** Logins and sessions of one scheme. The store knows the hash of an id and cannot open what it keeps. */
@@ -47,6 +53,8 @@ export class SchemeSessions {
   readonly #issuer: SessionIssuer
   readonly #renewal: SessionRenewal
   readonly #loginKey: Buffer
+  /** Records opened before, by store key: what is sealed the same is the same, and opening costs ten times the rest. */
+  readonly #opened = new BoundedCache<Opened>(minOpened)
   /** What sealed things belong to: no other scheme, client or issuer opens them. */
   readonly #about: string
 
@@ -59,7 +67,7 @@ export class SchemeSessions {
     this.#loginKey = loginKeyOf(secret, plan.issuer, plan.clientId)
     this.#issuer = new SessionIssuer(plan, secret, `${origin}/.portcullis/${name}/callback`, onReady)
     this.#renewal = new SessionRenewal(store, {
-      open: (id, entry) => this.#open(id, entry),
+      open: (id, key, entry) => this.#open(id, key, entry),
       renew: (id, record, nowMs) => this.#renew(id, record, nowMs),
     })
   }
@@ -81,10 +89,11 @@ export class SchemeSessions {
   }
 
   find(id: string, nowMs: number): FoundSession | Promise<FoundSession> {
-    const entry = this.#store.find(storeKeyOf(id), this.#scheme.plan.idleSeconds * 1000, nowMs)
+    const key = storeKeyOf(id)
+    const entry = this.#store.find(key, this.#scheme.plan.idleSeconds * 1000, nowMs)
     return entry instanceof Promise
-      ? entry.then((later) => this.#judge(id, later, nowMs))
-      : this.#judge(id, entry, nowMs)
+      ? entry.then((later) => this.#judge(id, key, later, nowMs))
+      : this.#judge(id, key, entry, nowMs)
   }
 
   async begin(returnTo: string, nowMs: number): Promise<BegunLogin | Outage> {
@@ -121,6 +130,7 @@ export class SchemeSessions {
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
       refreshToken: granted.refreshToken,
+      begunMs: nowMs,
       endsMs: nowMs + plan.lifetimeSeconds * 1000,
     }
     if (callback.formerId !== null) {
@@ -150,7 +160,7 @@ export class SchemeSessions {
       if (entry.kind === 'fault') return entry
       const removed = await this.#store.remove(key)
       if (removed.kind === 'fault') return removed
-      const record = this.#open(id, entry)
+      const record = this.#open(id, key, entry)
       if (record?.refreshToken) await this.#issuer.revoke(record.refreshToken)
     }
     const { origin, plan } = this.#scheme
@@ -170,16 +180,22 @@ export class SchemeSessions {
     return removed
   }
 
-  #judge(id: string, entry: FoundEntry, nowMs: number): FoundSession | Promise<FoundSession> {
+  #judge(id: string, key: string, entry: FoundEntry, nowMs: number): FoundSession | Promise<FoundSession> {
     if (entry.kind === 'fault') return entry
+    const record = this.#open(id, key, entry)
     if (entry.kind === 'none') return unknown('the session has ended, or was never there')
-    const record = this.#open(id, entry)
     if (!record) return unknown('what is kept of the session is not of this scheme')
     return this.#renewal.isDue(record, nowMs) ? this.#renewal.run(id, record, nowMs) : knownSession(record)
   }
 
-  #open(id: string, entry: FoundEntry): SessionRecord | null {
-    return entry.kind === 'found' ? openRecord(id, entry.sealed, this.#about) : null
+  #open(id: string, key: string, entry: FoundEntry): SessionRecord | null {
+    const known = this.#opened.get(key)
+    if (entry.kind === 'found' && known?.sealed === entry.sealed) return known.record
+    this.#opened.delete(key)
+    const record = entry.kind === 'found' ? openRecord(id, entry.sealed, this.#about) : null
+    if (entry.kind !== 'found' || !record) return null
+    this.#opened.set(key, { sealed: entry.sealed, record })
+    return record
   }
 
   /** One renewal at the issuer, and its result kept. `unknown` when the session is over. */
@@ -259,7 +275,7 @@ export class SchemeSessions {
   }
 }
 
-const tagOf = (state: string): string => createHash('sha256').update(state).digest('base64url').slice(0, 8)
+const tagOf = (state: string): string => storeKeyOf(state).slice(0, 8)
 const fault = (detail: string): Outage => ({ kind: 'fault', detail })
 const refused = (detail: string): { readonly kind: 'refused'; readonly detail: string } => ({
   kind: 'refused',

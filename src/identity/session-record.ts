@@ -22,7 +22,7 @@ export function openRecord(id: string, sealed: string, about: string): SessionRe
 
 function isRecord(read: unknown): read is SessionRecord {
   if (!isJsonObject(read)) return false
-  const { keyId, claims, scopes, accessToken, accessTokenEndsMs, endsMs, refreshToken } = read
+  const { keyId, claims, scopes, accessToken, accessTokenEndsMs, begunMs, endsMs, refreshToken } = read
   return (
     (keyId === null || typeof keyId === 'string') &&
     isJsonObject(claims) &&
@@ -30,6 +30,7 @@ function isRecord(read: unknown): read is SessionRecord {
     scopes.every((scope) => typeof scope === 'string') &&
     typeof accessToken === 'string' &&
     (accessTokenEndsMs === null || typeof accessTokenEndsMs === 'number') &&
+    typeof begunMs === 'number' &&
     typeof endsMs === 'number' &&
     (refreshToken === null || typeof refreshToken === 'string')
   )

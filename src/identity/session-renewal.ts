@@ -1,12 +1,12 @@
 import type { FoundSession } from '../engine/ports.ts'
 import type { FoundEntry, SessionStore } from '../engine/session-store.ts'
-import { makeRoom } from './bounded-cache.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import { knownSession, type SessionRecord } from './session-record.ts'
 import { storeKeyOf } from './session-seal.ts'
 
 /** How a session is opened and renewed; neither rejects. */
 export interface RenewalSteps {
-  readonly open: (id: string, entry: FoundEntry) => SessionRecord | null
+  readonly open: (id: string, key: string, entry: FoundEntry) => SessionRecord | null
   readonly renew: (id: string, record: SessionRecord, nowMs: number) => Promise<SessionRecord | FoundSession>
 }
 
@@ -17,7 +17,7 @@ const claimMs = 15_000
 const pollMs = 50
 /** After a renewal that failed the issuer is left alone for so long. */
 const restMs = 2000
-const maxResting = 10_000
+const minResting = 10_000
 
 /**
  * Renews access tokens, one renewal of a session at a time, in this process and across all gateways of the store: an
@@ -28,7 +28,7 @@ export class SessionRenewal {
   readonly #steps: RenewalSteps
   readonly #underWay = new Map<string, Promise<FoundSession>>()
   /** Sessions whose renewal failed, and until when it is not tried again. */
-  readonly #resting = new Map<string, number>()
+  readonly #resting = new BoundedCache<number>(minResting)
 
   constructor(store: SessionStore, steps: RenewalSteps) {
     this.#store = store
@@ -60,7 +60,7 @@ export class SessionRenewal {
       if (claimed.kind === 'fault') return meanwhile(record, claimed, nowMs)
       // Another gateway may have renewed it since it was read.
       const entry = await this.#store.find(key, 0, atMs)
-      const current = this.#steps.open(id, entry)
+      const current = this.#steps.open(id, key, entry)
       if (claimed.kind === 'refused') {
         if (entry.kind === 'fault') return meanwhile(record, entry, nowMs)
         if (!current) return ended
@@ -75,7 +75,6 @@ export class SessionRenewal {
         const renewed = await this.#steps.renew(id, current, atMs)
         if (!('kind' in renewed)) return knownSession(renewed)
         if (renewed.kind !== 'fault') return renewed
-        makeRoom(this.#resting, maxResting)
         this.#resting.set(key, atMs + restMs)
         return meanwhile(record, renewed, nowMs)
       } finally {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto'
 
 const ivBytes = 12
 const tagBytes = 16
@@ -7,7 +7,7 @@ const tagBytes = 16
 export const newSessionId = (): string => randomBytes(32).toString('base64url')
 
 /** What the store knows a session by: from it nobody finds the id. */
-export const storeKeyOf = (id: string): string => createHash('sha256').update(id).digest('base64url')
+export const storeKeyOf = (id: string): string => hash('sha256', id, 'base64url')
 
 /** Key of what is kept for one session, made of its id: who reads the store reads no token. */
 export const sessionKeyOf = (id: string): Buffer =>

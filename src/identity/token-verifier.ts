@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
+import { Memo } from '../base/memo.ts'
 import type { SeenToken, TokenVerifier, VouchedToken } from '../engine/ports.ts'
 import type { Program } from '../program/program.ts'
 import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
-import { makeRoom } from './bounded-cache.ts'
+import { BoundedCache } from './bounded-cache.ts'
 import type { FoundKeys, IssuerKeys } from './issuer-keys.ts'
 import type { IssuerRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
@@ -17,7 +18,8 @@ interface CachedToken {
   readonly expiresMs: number
 }
 
-const maxCached = 10_000
+const minCached = 10_000
+const minRefused = 5000
 /** No clock skew is wider; what expired before needs no cryptography to be refused. */
 const longExpiredMs = 60_000
 
@@ -45,9 +47,9 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly #schemes: Schemes
   readonly #registry: IssuerRegistry
   readonly #issuers = new Map<string, IssuerKeys>()
-  readonly #cache = new Map<string, CachedToken>()
+  readonly #cache = new BoundedCache<CachedToken>(minCached)
   /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
-  readonly #refused = new Map<string, number>()
+  readonly #refused = new BoundedCache<number>(minRefused)
 
   constructor(schemes: Schemes, registry: IssuerRegistry) {
     this.#schemes = schemes
@@ -109,7 +111,7 @@ class JwtVerifier implements RunningTokenVerifier {
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
       return this.#refuse(cacheKey, found.generation)
     const { keyId, type, claims } = jws
-    const seen: VouchedToken = { kind: 'signed', issuer, keyId, type, claims }
+    const seen: VouchedToken = { kind: 'signed', issuer, keyId, type, claims, accepted: new Memo() }
     this.#remember(cacheKey, seen, found.generation)
     return seen
   }
@@ -117,12 +119,10 @@ class JwtVerifier implements RunningTokenVerifier {
   #remember(cacheKey: string, seen: VouchedToken, generation: number): void {
     const { exp } = seen.claims
     if (typeof exp !== 'number') return
-    makeRoom(this.#cache, maxCached)
     this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + longExpiredMs })
   }
 
   #refuse(cacheKey: string, generation: number): SeenToken {
-    makeRoom(this.#refused, maxCached)
     this.#refused.set(cacheKey, generation)
     return invalid(wrongSignature)
   }

@@ -65,6 +65,9 @@ export interface OperationPlan {
   /** CEL expressions, all of which must hold (object-level authorization). */
   readonly rules: readonly RulePlan[]
   readonly validateRequests: 'enforce' | 'report'
+  /** Answers in the order of the contract; empty where they are not validated. */
+  readonly responses: readonly ResponsePlan[]
+  readonly validateResponses: ResponseValidation
   /** Milliseconds for the upstream to answer with a response head. */
   readonly timeoutMs: number
   readonly maxBodyBytes: number
@@ -150,15 +153,91 @@ export type ParameterType =
 
 export interface BodyPlan {
   readonly required: boolean
-  /** Media types in the order of the contract; parameters stripped, lower case; ranges such as `text/*` last. */
+  /** Media types, the most specific first: those with more parameters, then the others, then ranges such as `text/*`. */
   readonly content: readonly MediaTypePlan[]
 }
 
-export interface MediaTypePlan {
+export type MediaTypePlan = {
+  /** Without parameters, lower case. */
   readonly mediaType: string
-  /** `json`: read whole, validated, then forwarded. `opaque`: streamed under the byte limit, content unseen. */
-  readonly reading: 'json' | 'opaque'
+  /** Parameters that a body's `Content-Type` must have, but for a charset of UTF-8, which goes without saying. */
+  readonly parameters: readonly (readonly [name: string, value: string])[]
   readonly schema: JsonSchema
+} & ContentPlan
+
+/** How content becomes a value. What is read whole is validated, and only then forwarded. */
+export type ContentPlan =
+  | { readonly reading: 'json' }
+  /** One text in UTF-8, or what it spells. */
+  | { readonly reading: 'text'; readonly primitives: readonly PrimitiveType[] }
+  | ({ readonly reading: 'form' } & FormPlan)
+  /** Streamed and judged as it comes when a part is a file, else read whole. */
+  | ({ readonly reading: 'multipart' } & MultipartPlan)
+  /** Streamed under the byte limit, content unseen. */
+  | { readonly reading: 'opaque' }
+
+/** Fields of `application/x-www-form-urlencoded`. Names that are not listed are the schema's to judge. */
+export interface FormPlan {
+  readonly fields: readonly FieldPlan[]
+  /** Readings of the fields that are not listed. */
+  readonly others: readonly PrimitiveType[]
+}
+
+/** Parts of `multipart/form-data`; no other part passes. */
+export interface MultipartPlan {
+  readonly parts: readonly PartPlan[]
+}
+
+export interface PartPlan {
+  readonly name: string
+  readonly kind: 'text' | 'json' | 'file'
+  /** May stand several times, each time being one item. */
+  readonly list: boolean
+  /** For `text`. */
+  readonly primitives: readonly PrimitiveType[]
+  /** Acceptable media types and ranges, lower case, without parameters; empty for a file of any. */
+  readonly contentTypes: readonly string[]
+  /** Size of a file; null: as large as the body may be. */
+  readonly minBytes: number
+  readonly maxBytes: number | null
+}
+
+/** What of a parameter tells how its text is read; fields of a form are read alike. */
+export type ParameterReading = Pick<
+  ParameterPlan,
+  'name' | 'style' | 'explode' | 'allowEmptyValue' | 'type' | 'json'
+>
+
+export interface FieldPlan extends ParameterReading {
+  /** Each time it stands it is one item of a list, in JSON. */
+  readonly jsonItems: boolean
+}
+
+/** `strip`: like `enforce`, but fields that the contract does not declare are cut out instead of being a fault. */
+export type ResponseValidation = 'enforce' | 'strip' | 'report' | 'off'
+
+/** One answer an operation may give. */
+export interface ResponsePlan {
+  /** `200`, a range such as `2XX`, or `default`. */
+  readonly status: string
+  readonly headers: readonly ResponseHeaderPlan[]
+  /** Like that of a request; empty: the answer has no content. */
+  readonly content: readonly MediaTypePlan[]
+}
+
+/** A header field of an answer; always of style `simple`. */
+export interface ResponseHeaderPlan {
+  /** Lower case. */
+  readonly name: string
+  readonly required: boolean
+  readonly explode: boolean
+  /** Null: only its presence is checked. */
+  readonly value: {
+    readonly type: ParameterType
+    /** Described by `content: application/json`. */
+    readonly json: boolean
+    readonly schema: JsonSchema
+  } | null
 }
 
 export interface RulePlan {

@@ -11,6 +11,9 @@ export interface SchemaFault {
   readonly message: string
 }
 
+/** What is said of a member that its schema does not let be there. */
+export const unknownField = 'is not a known field'
+
 /**
  * Lists what is wrong with an instance, in the order of the schema, at most `max` faults.
  *
@@ -243,7 +246,7 @@ function judgeMember(
   run: Run,
 ): boolean {
   const at = `${pointer}/${pointerStep(name)}`
-  if (schema === false) return report(run, at, 'is not a known field')
+  if (schema === false) return report(run, at, unknownField)
   return judge(schema, instance[name], at, run).valid
 }
 

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import type { Denial } from '../engine/decision.ts'
 import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 import type { OperationPlan } from '../program/program.ts'
@@ -69,9 +70,15 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
     if (principal.schemes.length > 1) line += `,"identities":${identitiesText(principal)}`
   }
   if (denial) line += `,"stage":"${denial.stage}","reason":"${denial.reason}","detail":${text(denial.detail)}`
-  for (const found of journal.reported)
-    line += `,"reported":"${found.reason}","reported_detail":${text(found.detail)}`
+  if (journal.reported.length > 0) line += reportedText(journal.reported)
+  if (journal.answerUnseen !== null) line += `,"answer_unseen":"${journal.answerUnseen}"`
+  if (journal.answerStripped > 0) line += `,"answer_stripped":${journal.answerStripped}`
   return `${line},"http.response.body.size":${responseBytes},"duration_ms":${Math.round(durationMs * 1000) / 1000}}\n`
+}
+
+function reportedText(reported: readonly Denial[]): string {
+  const reasons = reported.map(({ reason }) => reason).join(' ')
+  return `,"reported":"${reasons}","reported_detail":${text(reported.map(({ detail }) => detail).join('; '))}`
 }
 
 /** Who each scheme of a combination says it is. */

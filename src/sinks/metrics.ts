@@ -105,6 +105,8 @@ export function createMetrics(): Metrics {
     observe(figures.durations, methodLabel(journal.method), status ?? 0, durationMs / 1000)
     count(figures.decisions, denial?.stage ?? 'record', denial?.reason ?? 'allowed')
     for (const found of journal.reported) count(figures.decisions, 'report', found.reason)
+    if (journal.answerUnseen !== null) count(figures.decisions, 'report', 'answer_unseen')
+    if (journal.answerStripped > 0) count(figures.decisions, 'report', 'answer_stripped')
     if (journal.forwardingIgnored) forwardingIgnored++
   }
 

@@ -9,10 +9,13 @@ export type SqlStatement = readonly [sql: string, values?: readonly SqlValue[]]
 /** Work of one transaction: yields statements and is given their rows. A driver may run it without ever waiting. */
 export type SqlWork<T> = Generator<SqlStatement, T, readonly SqlRow[]>
 
+/** `note`: a write that may as well be tried again later, so it waits for nobody. */
+export type TransactionMode = 'read' | 'write' | 'note'
+
 /** What the ledger needs of a database that speaks SQL. */
 export interface SqlDatabase {
   /** Runs work as one transaction in which reads see one state; writers go one after the other. */
-  transaction<T>(mode: 'read' | 'write', work: () => SqlWork<T>): Promise<T>
+  transaction<T>(mode: TransactionMode, work: () => SqlWork<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -38,8 +41,8 @@ const putKey = `INSERT INTO portcullis_keys
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
   ON CONFLICT (id) DO UPDATE SET scheme = excluded.scheme, name = excluded.name, owner = excluded.owner,
     scopes = excluded.scopes, operations = excluded.operations, addresses = excluded.addresses,
-    expires_ms = excluded.expires_ms, revoked_ms = excluded.revoked_ms, replaced_by = excluded.replaced_by,
-    revision = excluded.revision`
+    expires_ms = excluded.expires_ms, replaced_by = excluded.replaced_by,
+    revoked_ms = COALESCE(portcullis_keys.revoked_ms, excluded.revoked_ms), revision = excluded.revision`
 const putRevocation = `INSERT INTO portcullis_revocations
   (id, issuer, kind, value, issued_before_ms, created_ms, restored_ms, revision)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -100,7 +103,7 @@ export function createSqlLedger(database: SqlDatabase): Ledger {
         return new Map(rows.map((row) => [String(row.id), Number(row.used_ms)]))
       }),
     noteUses: (uses) =>
-      database.transaction('write', function* () {
+      database.transaction('note', function* () {
         // In one order everywhere, so that two gateways never wait for each other.
         for (const [id, usedMs] of [...uses].toSorted()) yield [putUse, [id, usedMs]]
       }),

@@ -3,9 +3,17 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../engine/ledger.ts'
-import { createSqlLedger, type SqlRow, type SqlStatement, type SqlWork, tables } from './sql-ledger.ts'
+import {
+  createSqlLedger,
+  type SqlRow,
+  type SqlStatement,
+  type SqlWork,
+  type TransactionMode,
+  tables,
+} from './sql-ledger.ts'
 
-const busyTimeoutMs = 2000
+/** INVARIANT: a gateway reads and notes, and its only thread stands still while it waits for another's lock. */
+const busyTimeoutsMs: { readonly [M in TransactionMode]: number } = { read: 50, note: 0, write: 2000 }
 
 /**
  * A ledger in one SQLite file, for the gateways of one machine.
@@ -25,10 +33,11 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
   })
 
   /** Never waits in the middle: another connection of this thread would wait for it in vain. */
-  function transact<T>(mode: 'read' | 'write', work: () => SqlWork<T>): T {
+  function transact<T>(mode: TransactionMode, work: () => SqlWork<T>): T {
     const database = current(mode)
     if (!database) return finish(work(), () => [])
-    database.exec(mode === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutsMs[mode]}`)
+    database.exec(mode === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE')
     try {
       const value = finish(work(), ([sql, values = []]) => database.prepare(sql).all(...values) as SqlRow[])
       database.exec('COMMIT')
@@ -40,7 +49,7 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
   }
 
   /** The file that bears the name now: one that was replaced is opened anew, one that went away is a fault. */
-  function current(mode: 'read' | 'write'): DatabaseSync | null {
+  function current(mode: TransactionMode): DatabaseSync | null {
     const inode = statSync(file, { throwIfNoEntry: false })?.ino
     if (open && open.inode === inode) return open.database
     if (open) {
@@ -49,11 +58,11 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
     }
     // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
     if (inode === undefined && wasThere) throw new Error(`${file} is gone`)
-    if (inode === undefined && mode === 'read') return null
+    if (inode === undefined && mode !== 'write') return null
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     // Only where there is none: closing a file drops the locks that other connections of this process hold on it.
     if (inode === undefined) closeSync(openSync(file, 'a', 0o600))
-    const database = new Database(file, { timeout: busyTimeoutMs })
+    const database = new Database(file, { timeout: busyTimeoutsMs[mode] })
     try {
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
       for (const statement of tables) database.exec(statement)

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '../base/message.ts'
+import type { Denial } from '../engine/decision.ts'
+import type { BodyInspector } from '../engine/permit.ts'
 import { newRequestId, newTrace } from './random-ids.ts'
 
 export interface Arrival {
@@ -46,6 +48,9 @@ export function peerOf(socket: Socket): Peer {
     ...(certificates && { certificates }),
   }
 }
+
+/** ATTACK: a body of one-octet chunks, each kept as an object of its own; so many are joined. */
+const maxSmallChunks = 256
 
 const shownBy = new WeakMap<Socket, ShownCertificates | null>()
 const maxChain = 8
@@ -112,14 +117,16 @@ export class MessageBody implements BodySource {
     if (this.#broken || message.destroyed) return Promise.resolve({ kind: 'aborted' })
     return new Promise((resolve) => {
       const chunks: Buffer[] = []
+      const small: Buffer[] = []
       let size = 0
       const timer = setTimeout(() => finish({ kind: 'timeout' }), this.#arrival.bodyTimeoutMs)
       function onData(chunk: Buffer): void {
         size += chunk.length
         if (size > maxBytes) finish({ kind: 'too_large' })
-        else chunks.push(chunk)
+        else if (small.push(chunk) === maxSmallChunks) chunks.push(Buffer.concat(small.splice(0)))
       }
       function onEnd(): void {
+        chunks.push(...small)
         finish({
           kind: 'bytes',
           bytes: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size),
@@ -142,12 +149,15 @@ export class MessageBody implements BodySource {
 
   /**
    * The body as it comes, with back-pressure. The stream fails with `BodyCut` when there is more of it than
-   * `maxBytes`, when the client goes away, and when its framing turns out bad; it never destroys the client's socket.
+   * `maxBytes`, when the client goes away, and when its framing turns out bad, with `BodyRefused`
+   * when the inspector refuses it; it never destroys the client's socket.
    */
-  stream(maxBytes: number): Readable {
+  stream(maxBytes: number, inspector: BodyInspector | null): Readable {
     this.#invite()
     const message = this.#message
     let size = 0
+    // INVARIANT: the last octets wait for the verdict on the whole, so that nothing refused arrives complete.
+    let held: Buffer | null = null
     const stream = new Readable({
       read: () => message.resume(),
       destroy(error, done) {
@@ -159,10 +169,23 @@ export class MessageBody implements BodySource {
     function onData(chunk: Buffer): void {
       size += chunk.length
       if (size > maxBytes) stream.destroy(new BodyCut('too_large'))
-      else if (!stream.push(chunk)) message.pause()
+      else if (inspector === null) pass(chunk)
+      else if (!refusedBy(inspector.push(chunk))) {
+        if (held !== null) pass(held)
+        held = chunk
+      }
     }
     function onEnd(): void {
+      if (inspector !== null && refusedBy(inspector.end())) return
+      if (held !== null) stream.push(held)
       stream.push(null)
+    }
+    function pass(chunk: Buffer): void {
+      if (!stream.push(chunk)) message.pause()
+    }
+    function refusedBy(denial: Denial | null): boolean {
+      if (denial !== null) stream.destroy(new BodyRefused(denial))
+      return denial !== null
     }
     function onBroken(): void {
       if (!message.complete) stream.destroy(new BodyCut('aborted'))
@@ -185,5 +208,15 @@ export class BodyCut extends Error {
   constructor(kind: 'too_large' | 'aborted') {
     super(`the body was cut: ${kind}`)
     this.kind = kind
+  }
+}
+
+/** A streamed body was refused by what is in it. */
+export class BodyRefused extends Error {
+  readonly denial: Denial
+
+  constructor(denial: Denial) {
+    super('the body was refused on its way')
+    this.denial = denial
   }
 }

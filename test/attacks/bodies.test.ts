@@ -48,6 +48,7 @@ test('D1 one media type, spelled once', async () => {
     'json',
     '',
     'application/json; charset=utf-16',
+    'application/json; charset=utf-8; charset=utf-8',
     'application\t/json',
     'multipart/form-data',
   ])
@@ -109,6 +110,9 @@ test('D9 brackets in a query are names like any other', async () => {
 test('D11 numbers that lose their value in parsing are refused', async () => {
   await invalid('{"name":"x","size":9007199254740993}', '/size')
   await invalid('{"name":"x","size":1e999}', '/size')
+  for (const size of ['9007199254740993.0', '9.007199254740993e15', '1.00000000000000000001', '1e-400'])
+    await invalid(`{"name":"x","size":${size}}`, '/size')
+  await invalid('{"name":"x\\ud800"}', '/name')
 })
 
 test('D13 a scalar that stands twice is refused', async () => {

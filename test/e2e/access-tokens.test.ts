@@ -175,6 +175,26 @@ test('A27: a proof that was used, is for another request, another token, another
   await assertNotForwarded(gate, twice, 400, 'malformed_request')
 })
 
+test('A27: a nonce of the right length in other letters is a nonce to be replaced, and no defect (RFC 9449 8)', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwk = await exportJWK(publicKey)
+  const jkt = await calculateJwkThumbprint(jwk)
+  const token = await issuer.token({ cnf: { jkt }, aud: ordersAudience, scope: 'orders:read' })
+  const proof = await new SignJWT({
+    jti: 'letters',
+    htm: 'GET',
+    htu: `${origin}/v1/nonce`,
+    iat: Math.floor(Date.now() / 1000),
+    ath: createHash('sha256').update(token).digest('base64url'),
+    nonce: 'é'.repeat(43),
+  })
+    .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk })
+    .sign(privateKey)
+  const reply = askOwn('/v1/nonce', [`Authorization: DPoP ${token}`, `DPoP: ${proof}`])
+  const denied = await assertNotForwarded(gate, reply, 401, 'proof_required')
+  assert.ok(denied.fields.get('dpop-nonce'))
+})
+
 test('a plain bearer token is refused where the operation demands a bound one', async () => {
   const token = await tokenFor(ordersAudience)
   assert.equal((await use('/v1/jwt', token)).status, 200)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, renameSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
@@ -168,6 +168,20 @@ test('a key in the query opens only with the written leave, and is cut out of wh
   assert.match(stdout, /its key stands in the query, where it leaks/)
 })
 
+test('A23: a key under a name that no request can carry to the engine is a problem of the contract', async () => {
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const contract = join(gate.folder, 'underscore.yaml')
+  const text = readFileSync(`${project}/test/fixtures/keys.yaml`, 'utf8')
+  const other = join(gate.folder, 'underscore.portcullis.yaml')
+  for (const name of ['api_key', 'X API Key']) {
+    writeFileSync(contract, text.replace('in: header, name: X-API-Key }\n', `in: header, name: ${name} }\n`))
+    writeFileSync(other, yaml.replace(/^contract: .*$/m, `contract: ${contract}`))
+    const { stdout, code } = await portcullis(['check', '-c', other])
+    assert.equal(code, 1, stdout)
+    assert.match(stdout, /is no name of a field that the gate lets in/)
+  }
+})
+
 test('AND and OR with tokens: both are needed, either will do, and the log names who proved what', async () => {
   const { id, key } = await make('--scheme', 'partnerKey', '--scope', 'reports:read', '--owner', 'acme')
   await within2Seconds(200, () => withKey(key))
@@ -224,6 +238,9 @@ test('what cannot be made is refused with what to write instead', async () => {
     ],
     [['create', '--name', 'x', '--scheme', 'partnerKey', '--address', '10.0.0.1/8'], /no address range/],
     [['create', '--name', 'x', '--scheme', 'partnerKey', '--expires', 'soon'], /must be a duration/],
+    [['create', '--name', 'x', '--scheme', 'partnerKey', '--expires', '99999999d'], /at most 3650d/],
+    [['create', '--name', 'x', '--scheme', 'partnerKey', '--expires', '0s'], /above 0/],
+    [['rotate', 'key_none', '--overlap', '99999999d'], /at most 3650d/],
     [['revok', 'x'], /did you mean revoke\?/],
     [['revoke'], /needs the ID/],
   ]
@@ -232,6 +249,7 @@ test('what cannot be made is refused with what to write instead', async () => {
     assert.equal(code, 2, words.join(' '))
     assert.match(stderr, says)
   }
+  assert.equal((await keys('list')).code, 0)
   const unknown = await keys('revoke', 'key_none')
   assert.equal(unknown.code, 1)
   assert.match(unknown.stderr, /there is no key key_none/)
@@ -270,6 +288,36 @@ test('tokens: revoked by id, subject or time within 2 s, on cached tokens too, u
   assert.equal((await revoke('--issued-before', '2020-01-01T00:00:00Z')).code, 0)
   assert.equal((await revoke()).code, 0)
   await within2Seconds(401, () => status(token))
+})
+
+test('tokens revoke that would revoke nothing says so: a misspelt issuer, an empty id', async () => {
+  const file = ['-c', gate.configurationFile]
+  const wrong: readonly (readonly [words: readonly string[], says: RegExp])[] = [
+    [['--issuer', `${issuer.issuer}/`], /no scheme takes tokens of .*; did you mean http/],
+    [['--issuer', 'https://login.example.com', '--jti', 'x'], /no scheme takes tokens of/],
+    [['--issuer', issuer.issuer, '--jti', ''], /must not be empty/],
+    [['--issuer', issuer.issuer, '--subject', ''], /must not be empty/],
+  ]
+  for (const [words, says] of wrong) {
+    const { code, stdout, stderr } = await portcullis(['tokens', 'revoke', ...words, ...file])
+    assert.equal(code, 2, stderr)
+    assert.match(stderr, says)
+    assert.equal(stdout, '')
+  }
+})
+
+test('a ledger that cannot be opened is told in words, with exit code 1', async () => {
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const other = join(gate.folder, 'other.yaml')
+  for (const place of ['stateDir: /dev/null/no', 'stateDir: ./corrupt']) {
+    mkdirSync(join(gate.folder, 'corrupt'), { recursive: true })
+    writeFileSync(join(gate.folder, 'corrupt', 'keys.sqlite'), 'this is no database, nor was it ever one')
+    writeFileSync(other, `${yaml}\n${place}\n`)
+    const made = await portcullis(['keys', 'create', '--name', 'x', '--scheme', 'partnerKey', '-c', other])
+    assert.equal(made.code, 1)
+    assert.match(made.stderr, /the ledger of keys cannot be used: \S/)
+    assert.equal(made.stdout, '')
+  }
 })
 
 test('basic: a right password opens, all else is one 401; the password never reaches the upstream', async () => {

@@ -173,7 +173,8 @@ const badCalls: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [['chekc'], /chekc is no command; did you mean check\?/],
   [['check', '--jsn'], /Unknown option '--jsn'[\s\S]*usage: portcullis check/],
   [['check', 'more'], /too many operands/],
-  [['explain'], /an operand is missing/],
+  [['explain'], /takes an operation, or --request FILE/],
+  [['init'], /an operand is missing/],
   [['run', '--workers', '4'], /this version runs one worker/],
   [['init', '/no/such/file.yaml'], /does not exist; name an OpenAPI document/],
 ]

@@ -123,6 +123,16 @@ test('E4: names that only look like those of a rule open nothing', async () => {
   await denied('/partner', commonName, 'a common name is no alternative name')
 })
 
+test('E4: a certificate that cannot be read is a bad credential, also where none is needed', async () => {
+  assert.equal(await status('/optional', null), 200)
+  assert.equal(await status('/optional', good), 200)
+  const garbled = root.issue('garbled', 'DNS:erp.partner.example\nauthorityInfoAccess=DER:05:00')
+  await denied('/partner', garbled, 'garbled')
+  await denied('/optional', garbled, 'garbled')
+  const line = await gate.logged((one) => one.reason === 'credential_invalid')
+  assert.equal(line.detail, 'the certificate cannot be read')
+})
+
 test('E6: an expired certificate, and one of another authority, are refused', async () => {
   await denied('/partner', root.issue('old', 'DNS:erp.partner.example', { days: -1 }), 'expired')
   await denied('/partner', stranger.issue('good', 'DNS:erp.partner.example'), 'stranger')
@@ -232,6 +242,8 @@ test('an authority that cannot be used keeps the running one in force', async ()
   const list = readFileSync(crl)
   writeFileSync(crl, 'junk')
   assert.equal(await gate.gateway.reload(), false)
+  writeFileSync(crl, readFileSync(root.deltaList()))
+  assert.equal(await gate.gateway.reload(), false, 'a list of changes is no list (RFC 5280 5.2)')
   writeFileSync(crl, list)
   assert.ok(await gate.gateway.reload())
 })

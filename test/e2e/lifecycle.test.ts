@@ -96,6 +96,16 @@ test('a certificate that changes is served to new connections; the old one stays
     assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
   }))
 
+test('a reload that a stop overtakes changes nothing any more', async () => {
+  const gate = await startGate()
+  const reloaded = gate.gateway.reload()
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  await gate.gateway.stop()
+  assert.equal(await reloaded, false)
+  assert.ok(!gate.log.some(({ event }) => event === 'reload'))
+  await gate.stop()
+})
+
 test('limits and keys outlive a reload', () =>
   withGate(
     async (gate) => {

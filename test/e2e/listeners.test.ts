@@ -76,6 +76,39 @@ test('plain HTTP: a request that carries a credential is refused and told that i
   assert.match(inQuery.body, /consider it leaked/)
 })
 
+test('plain HTTP: an API key is a credential too, wherever the contract puts it', async () => {
+  const contract = new URL('../fixtures/keys.yaml', import.meta.url).pathname
+  const keyed = await startGate({
+    contract,
+    http: '{ host: 127.0.0.1, port: 0, redirect: https }',
+    identity: `}
+  partnerKey: { type: apiKey }
+  queryKey: { type: apiKey, allowInQuery: true }
+  cookieKey: { type: apiKey }
+  operator: { type: basic, users: { olga: { password: "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA" } }`,
+  })
+  try {
+    const plain = keyed.gateway.addresses.http ?? ''
+    for (const [target, line] of [
+      ['/reports', 'x-api-KEY: pck_1'],
+      ['/reports', 'Cookie: key=pck_1'],
+      ['/query?page=1&api_key=pck_1', 'Accept: */*'],
+      ['/query?api%5Fkey=pck_1', 'Accept: */*'],
+    ]) {
+      const reply = await sendRaw(plain, `GET ${target} HTTP/1.1\r\nHost: a\r\n${line}\r\n\r\n`)
+      assert.equal(reply.status, 400, `${target} ${line}`)
+      assert.match(reply.body, /consider it leaked/)
+      assert.equal(reply.fields.get('location'), undefined)
+    }
+    const other = await sendRaw(plain, 'GET /query?page=1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.equal(other.status, 308)
+    assert.ok(!JSON.stringify(keyed.log).includes('pck_1'))
+    assert.equal(keyed.upstream.heads, 0)
+  } finally {
+    await keyed.stop()
+  }
+})
+
 test('plain HTTP: other methods, bad heads and injected hosts are refused, not redirected', async () => {
   const post = await sendRaw(http, 'POST /things HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}')
   assert.equal(post.status, 400)

@@ -19,6 +19,8 @@ export interface Authority extends CertificateFiles {
   intermediate(name: string): Authority
   /** Writes its revocation list anew. @returns the file */
   revoke(revoked: readonly CertificateFiles[], hoursUntilNext?: number): string
+  /** Writes what changed since its first list (RFC 5280 5.2.4). @returns the file */
+  deltaList(): string
 }
 
 /** An authority made with the openssl command, in a folder of its own. */
@@ -68,7 +70,7 @@ export function createAuthority(folder: string, name: string, parent?: Certifica
   const config = join(home, 'ca-db.cnf')
   writeFileSync(
     config,
-    `[ca]\ndefault_ca=d\n[d]\ndatabase=${home}/index.txt\ncrlnumber=${home}/crlnumber\ndefault_md=sha256\ncertificate=${cert}\nprivate_key=${key}\ndefault_crl_days=1\n`,
+    `[ca]\ndefault_ca=d\n[d]\ndatabase=${home}/index.txt\ncrlnumber=${home}/crlnumber\ndefault_md=sha256\ncertificate=${cert}\nprivate_key=${key}\ndefault_crl_days=1\n[delta]\n2.5.29.27=critical,DER:02:01:01\n`,
   )
   return {
     cert,
@@ -116,6 +118,11 @@ export function createAuthority(folder: string, name: string, parent?: Certifica
       const list = join(home, 'ca.crl')
       const until = hoursUntilNext >= 1 ? ['-crlhours', String(hoursUntilNext)] : ['-crlsec', '1']
       openssl(['ca', '-config', config, '-gencrl', ...until, '-out', list])
+      return list
+    },
+    deltaList() {
+      const list = join(home, 'delta.crl')
+      openssl(['ca', '-config', config, '-gencrl', '-crlexts', 'delta', '-out', list])
       return list
     },
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { assertNotForwarded } from '../harness/ask.ts'
+import { portcullis } from '../harness/command.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
 import { type Claims, createTestKey, startIssuer, type TestIssuer } from '../harness/issuer.ts'
 import {
@@ -377,4 +378,44 @@ test('an upstream neither sees nor sets a cookie of the gateway', async () => {
   const reply = await use(cookie)
   gate.upstream.answer = answer
   assert.equal(reply.fields.get('set-cookie'), 'theme=dark; Secure; HttpOnly; SameSite=Lax')
+})
+
+test('sessions of a subject whose tokens are revoked end within 2 s; a later login is good', async () => {
+  const cookie = await logIn({ sub: 'mallory' })
+  const bystander = await logIn({ sub: 'bob' })
+  assert.equal((await use(cookie)).status, 200)
+  const revoked = await portcullis([
+    ...['tokens', 'revoke', '--issuer', provider.issuer, '--subject', 'mallory'],
+    ...['-c', gate.configurationFile],
+  ])
+  assert.equal(revoked.code, 0, revoked.stderr)
+  for (const startedMs = Date.now(); (await use(cookie)).status !== 401; ) {
+    assert.ok(Date.now() - startedMs < 2000, 'still good after 2 s')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await assertNotForwarded(gate, use(cookie), 401, 'credential_invalid')
+  assert.equal((await use(bystander)).status, 200)
+  assert.equal((await use(await logIn({ sub: 'mallory' }))).status, 200)
+})
+
+test('an upstream that takes no credential gets none (forwardCredential: false)', async () => {
+  const closed = await startGate({
+    yaml: (upstream) => `
+contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
+publicUrl: "${origin}"
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}", forwardCredential: false, identityHeaders: { X-User: token.sub } } }
+identity:
+  webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read }
+  bearerAuth: { type: jwt, issuer: "${provider.issuer}", audience: "https://api.example.com" }
+`,
+  })
+  const cookie = await logInByHand(closed, provider)
+  const headers = [cookie, 'Authorization: Basic dTpw', 'X-User: mallory']
+  assert.equal((await sendTo(closed, '/orders', { headers })).status, 200)
+  const seen = closed.upstream.seen.at(-1)
+  assert.ok(seen)
+  assert.equal(headerOf(seen, 'authorization'), null)
+  assert.equal(headerOf(seen, 'x-user'), 'ada')
+  await closed.stop()
 })

@@ -57,6 +57,8 @@ test('redis: while the server is down every answer is an outage, at once; then i
   assert.equal((await store.find('forgotten', 0, Date.now())).kind, 'fault')
   assert.equal((await store.claim('x', Date.now() + 1000, Date.now())).kind, 'fault')
   assert.ok(Date.now() - startedMs < 2500)
+  for (let tries = 0; store.waitingFor() === null && tries < 100; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   assert.equal(store.waitingFor(), 'the session store')
   await redis.start()
   for (let tries = 0; store.waitingFor() !== null && tries < 200; tries++)

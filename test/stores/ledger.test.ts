@@ -84,6 +84,14 @@ for (const [name, open] of stores) {
       assert.equal(await revokeKey(one, 'key_none', nowMs), null)
     })
 
+    test('a key that is revoked stays so, also when a rotation that began earlier writes it', async () => {
+      const { record } = await createKey(one, wish, nowMs)
+      await revokeKey(other, record.id, nowMs)
+      await one.write({ keys: [{ ...record, expiresMs: nowMs + 1000, replacedBy: 'key_next' }] })
+      const kept = (await listKeys(other)).find(({ id }) => id === record.id)
+      assert.deepEqual([kept?.revokedMs, kept?.replacedBy], [nowMs, 'key_next'])
+    })
+
     test('writers side by side lose nothing, and a reader that follows them misses nothing', async () => {
       const before = await one.changesSince(0)
       const seen = new Set<string>()
@@ -160,6 +168,43 @@ test('SQLite: the file is for its owner alone; one that goes away is a fault, an
   assert.ok(changes.whole)
   assert.deepEqual(changes.keys, [minted.record])
   await ledger.close()
+})
+
+test('SQLite: a gateway stands still for nobody who holds a lock on the file', async () => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const file = join(folder, 'locked', 'keys.sqlite')
+  const ledger = await openSqliteLedger(file)
+  const { record } = await createKey(ledger, wish, nowMs)
+  const holder = new DatabaseSync(file)
+  holder.exec('BEGIN IMMEDIATE')
+  const startedMs = performance.now()
+  await assert.rejects(ledger.noteUses(new Map([[record.id, 1]])), /locked/)
+  assert.equal((await listKeys(ledger)).length, 1)
+  const fresh = await openSqliteLedger(file)
+  await fresh.changesSince(0).catch(() => {})
+  assert.ok(performance.now() - startedMs < 1000)
+  holder.exec('ROLLBACK')
+  holder.close()
+  await ledger.noteUses(new Map([[record.id, 1]]))
+  assert.equal((await ledger.uses()).get(record.id), 1)
+  await fresh.close()
+  await ledger.close()
+})
+
+test('whoever hears that a ledger was read, which took its time, finds the view ready', async () => {
+  const ledger = await openSqliteLedger(join(folder, 'slow', 'keys.sqlite'))
+  const slow: Ledger = {
+    ...ledger,
+    async changesSince(revision) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return ledger.changesSince(revision)
+    },
+  }
+  const heard: boolean[] = []
+  const view: LedgerView = new LedgerView(slow, 5000, () => heard.push(view.ready))
+  await view.started
+  assert.deepEqual(heard, [true])
+  await view.stop()
 })
 
 test('PostgreSQL that goes away: the view is believed until it is stale, then nothing is; back again, all is well', async () => {

@@ -2,6 +2,7 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
+  ResponseValidation,
   SourcePosition,
   UpstreamPlan,
 } from '../../program/program.ts'
@@ -20,7 +21,7 @@ export interface Configuration {
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null
-  readonly validate: { readonly requests: 'enforce' | 'report' }
+  readonly validate: { readonly requests: 'enforce' | 'report'; readonly responses: ResponseValidation }
   readonly allowWeakening: boolean
   readonly trustedProxies: readonly string[]
   readonly addresses: AddressLists

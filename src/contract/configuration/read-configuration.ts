@@ -14,7 +14,15 @@ import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
 import { readListen } from './listen.ts'
-import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
+import {
+  defaultLimits,
+  noAddresses,
+  readAddresses,
+  readCors,
+  readLimits,
+  readNetworks,
+  responseValidations,
+} from './policy.ts'
 import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
 
@@ -52,7 +60,7 @@ export function readConfiguration(
     limits: readLimits(root) ?? defaultLimits,
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
-    validate: { requests: readValidate(root) ?? 'enforce' },
+    validate: readValidate(root),
     allowWeakening: root.flag('allowWeakening') ?? false,
     trustedProxies: readNetworks(root, 'trustedProxies') ?? [],
     addresses: readAddresses(root) ?? noAddresses,
@@ -181,9 +189,10 @@ function parsePublicUrl(text: string): string | null {
   return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text) ? text : null
 }
 
-function readValidate(root: Section): 'enforce' | 'report' | undefined {
+function readValidate(root: Section): Configuration['validate'] {
   const section = root.child('validate')?.expect(keys.validate)
   const requests = section?.choice('requests', ['enforce', 'report'])
+  const responses = section?.choice('responses', responseValidations)
   if (requests === 'report') {
     section?.report.warn(
       'weakening',
@@ -192,7 +201,15 @@ function readValidate(root: Section): 'enforce' | 'report' | undefined {
       'write requests: enforce once the reports are quiet',
     )
   }
-  return requests
+  if (responses === 'off') {
+    section?.report.warn(
+      'weakening',
+      section.position('responses'),
+      'answers of upstreams are not looked at',
+      'write responses: report; it changes no answer',
+    )
+  }
+  return { requests: requests ?? 'enforce', responses: responses ?? 'report' }
 }
 
 /** OpenAPI's own spelling: a list of alternatives, each naming schemes and their scopes. */

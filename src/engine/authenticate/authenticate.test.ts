@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Memo } from '../../base/memo.ts'
 import type { RequirementPlan } from '../../program/program.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
@@ -61,7 +62,7 @@ const tokens: TokenVerifier = {
     if (token === 'down') return { kind: 'fault', detail: 'keys are not to be had' }
     if (token !== scheme.toUpperCase()) return { kind: 'invalid', detail: 'wrong' }
     const claims = { iss: token, aud: 'api', exp: nowMs / 1000 + 60, sub: 's' }
-    return { kind: 'signed', issuer: token, keyId: 'k', type: 'at+jwt', claims }
+    return { kind: 'signed', issuer: token, keyId: 'k', type: 'at+jwt', claims, accepted: new Memo() }
   },
 }
 const down = { kind: 'fault', detail: 'not to be had' } as const

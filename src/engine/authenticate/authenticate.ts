@@ -69,9 +69,17 @@ async function authenticateLater(
  * another credential is good or anonymous callers pass. What cannot be judged is neither good nor bad.
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
+  const [only] = verdicts
+  return verdicts.length === 1 && only?.kind === 'accepted' && only.conclusion
+    ? only.conclusion.of(security, () => weigh(security, verdicts))
+    : weigh(security, verdicts)
+}
+
+function weigh(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const accepted = new Map<string, Identity>()
   let credentials: Map<string, string> | null = null
-  for (const [index, verdict] of verdicts.entries()) {
+  for (let index = 0; index < verdicts.length; index++) {
+    const verdict = verdicts[index] as Verdict
     if (verdict.kind !== 'accepted') continue
     const { name } = security.schemes[index] as LinkedScheme
     accepted.set(name, verdict.identity)
@@ -94,9 +102,12 @@ export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[])
       ...signInOf(security, verdicts, 'missing'),
     })
   }
-  const requirement = met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first
+  const requirement =
+    met.length === 1
+      ? first
+      : (met.find((one) => one.length > 0 && lackingScopes(one, accepted).length === 0) ?? first)
   const principal = principalOf(requirement, accepted)
-  const named = requirement.find(({ scheme }) => credentials?.has(scheme))
+  const named = credentials && requirement.find(({ scheme }) => credentials?.has(scheme))
   if (!credentials || !named) return allow({ principal, requirement })
   return allow({ principal, requirement, upstreamCredential: credentials.get(named.scheme) as string })
 }

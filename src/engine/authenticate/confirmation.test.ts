@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../base/json.ts'
+import { Memo } from '../../base/memo.ts'
 import { normalizeTarget } from '../normalize/normalize-target.ts'
 import { parseFields } from '../parse/parse-fields.ts'
 import type { Ports } from '../ports.ts'
@@ -44,6 +45,7 @@ const proofs: readonly (readonly [string, JsonObject, string | null])[] = [
     'htu is not the address',
   ],
   ['old', { iat: 1_562_262_557 }, 'iat is not about now'],
+  ['as old as the memory of proofs reaches', { iat: 1_562_262_558 }, 'iat is not about now'],
   ['from the future', { iat: 1_562_262_679 }, 'iat is not about now'],
   ['iat as a text', { iat: '1562262618' }, 'iat is missing'],
   ['A27 for another token', { ath: 'AAAA' }, 'ath is not the hash of the token'],
@@ -93,7 +95,13 @@ function ask(
           },
     client: { address: { family: 4, groups: [0x7f00, 1] }, viaTrustedProxy: false, forwardingIgnored: false },
   }
-  const seen = { kind: 'signed', issuer: 'i', keyId: null, type: null } as const
+  const seen = {
+    kind: 'signed',
+    issuer: 'i',
+    keyId: null,
+    type: null,
+    accepted: new Memo<never, never>(),
+  } as const
   const ports = {
     proofs: {
       read: (text: string) =>

@@ -29,6 +29,8 @@ export function judgeConfirmation(
   ports: Ports,
   nowMs: number,
 ): Refusal | null {
+  const isBound = claims.cnf !== undefined || token.sentAs === 'dpop'
+  if (!isBound && demand.constraints.length === 0) return null
   const confirmation = claims.cnf ?? {}
   if (!isJsonObject(confirmation)) return wrong('cnf is no object')
   const { jkt, 'x5t#S256': thumbprint, ...others } = confirmation

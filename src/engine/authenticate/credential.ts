@@ -8,21 +8,23 @@ export type PresentedToken =
   | { readonly kind: 'malformed'; readonly detail: string }
 
 // RFC 6750 2.1, RFC 9449 7.1: scheme SP token68; the scheme's name has no case (RFC 9110 11.1).
-const credential = /^(bearer|dpop) ([A-Za-z0-9\-._~+/]+=*)$/i
-const schemeName = /^(?:bearer|dpop)(?:$|[ \t,])/i
+const scheme = /^(bearer|dpop)(?:$|[ \t,])/i
+const separators = [' ', '\t', ',']
 
 /**
  * Reads an access token from `Authorization`, and from nowhere else: a token in a query or a body is not a
  * credential here (RFC 9700 4.3.2; attacks A21, A22).
+ *
+ * That it is one word is decided here; of which letters, by the verifier that has not seen it before.
  */
 export function presentedToken(fields: FieldTable): PresentedToken {
   const value = fields.get('authorization')
   if (value === null) return { kind: 'none' }
-  const match = credential.exec(value)
-  if (match) {
-    const sentAs = (match[1] as string).toLowerCase() === 'dpop' ? 'dpop' : 'bearer'
-    return { kind: 'token', token: match[2] as string, sentAs }
-  }
-  if (schemeName.test(value)) return { kind: 'malformed', detail: 'what follows the scheme is not one token' }
-  return { kind: 'none' }
+  const match = scheme.exec(value)
+  if (!match) return { kind: 'none' }
+  const [begin, name] = match as unknown as readonly [string, string]
+  const token = value.slice(begin.length)
+  const isOneWord = begin.endsWith(' ') && token !== '' && !separators.some((one) => token.includes(one))
+  if (!isOneWord) return { kind: 'malformed', detail: 'what follows the scheme is not one token' }
+  return { kind: 'token', token, sentAs: name.length === 'dpop'.length ? 'dpop' : 'bearer' }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Json } from '../../base/json.ts'
+import { Memo } from '../../base/memo.ts'
 import type { JwtPlan } from '../../program/schemes.ts'
 import { judgeAccessToken } from './judge-access-token.ts'
 
@@ -40,6 +41,7 @@ function judge(claims: { readonly [claim: string]: Json | undefined }, type: str
       keyId: 'k1',
       type,
       claims: merged as never,
+      accepted: new Memo(),
     },
     plan,
     nowSeconds * 1000,

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
+import { Memo } from '../../base/memo.ts'
 import type { AccessTokenPlan } from '../../program/schemes.ts'
 import type { VouchedToken } from '../ports.ts'
 import type { Identity } from '../principal.ts'
+import type { Accepted } from './scheme.ts'
 
-export type Judgement =
-  | { readonly kind: 'accepted'; readonly identity: Identity }
-  | { readonly kind: 'invalid'; readonly detail: string }
+export type Judgement = Accepted | { readonly kind: 'invalid'; readonly detail: string }
 
 type Check = (seen: VouchedToken, plan: AccessTokenPlan, nowSeconds: number) => string | null
 
@@ -40,7 +40,12 @@ export function judgeAccessToken(seen: VouchedToken, plan: AccessTokenPlan, nowM
     const wrong = check(seen, plan, nowSeconds)
     if (wrong !== null) return { kind: 'invalid', detail: wrong }
   }
-  return { kind: 'accepted', identity: identityOf(seen, plan) }
+  // The identity follows from the token and the plan alone, so a token that a verifier remembers is read once.
+  return seen.accepted.of(plan, () => ({
+    kind: 'accepted',
+    identity: identityOf(seen, plan),
+    conclusion: new Memo(),
+  }))
 }
 
 // RFC 9068 4: the issuer's identifier must match exactly. ATTACK: A8, a key of issuer B signs for issuer A.
@@ -55,18 +60,21 @@ function issuerIsConfigured({ kind, claims, issuer }: VouchedToken, plan: Access
 function typeIsAccessToken({ type, claims }: VouchedToken): string | null {
   if (type !== null && type !== 'at+jwt' && type !== 'jwt') return 'typ is not that of an access token'
   if (type !== 'at+jwt' && idTokenClaims.some((claim) => claim in claims))
-    return 'this looks like an ID token'
+    return 'this looks like an ID or logout token'
   const tokenType = claims.token_type
   if (tokenType !== undefined && !(typeof tokenType === 'string' && /^(?:bearer|dpop)$/i.test(tokenType)))
     return 'token_type is not that of an access token'
   const use = claims.token_use
   if (use !== undefined && use !== 'access') return 'token_use is not access'
-  const claimedType = claims.typ
-  return claimedType === 'ID' || claimedType === 'Refresh'
+  const { typ: claimedType } = claims
+  return typeof claimedType === 'string' && otherTypes.has(claimedType)
     ? 'the typ claim is not that of an access token'
     : null
 }
-const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash']
+/** OpenID Connect Core 3.1.3.6, 3.3.2.11; `events` makes a security event or logout token (RFC 8417 2.2). */
+const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events']
+/** Keycloak tells its kinds of token apart by a claim and leaves the header at JWT. */
+const otherTypes: ReadonlySet<string> = new Set(['ID', 'Refresh', 'Offline', 'Logout', 'Serialized-ID'])
 
 // RFC 7519 4.1.3. ATTACK: A7.
 function audienceIsOurs({ claims }: VouchedToken, plan: AccessTokenPlan): string | null {

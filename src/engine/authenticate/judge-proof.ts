@@ -29,7 +29,7 @@ export function judgeProof({ keyThumbprint, claims }: SignedProof, demand: Proof
   if (typeof htu !== 'string' || canonicalUrl(htu) !== canonicalUrl(demand.url))
     return 'htu is not the address'
   if (typeof iat !== 'number' || !Number.isFinite(iat)) return 'iat is missing'
-  if (Math.abs(demand.nowMs / 1000 - iat) > proofLifetimeSeconds) return 'iat is not about now'
+  if (Math.abs(demand.nowMs / 1000 - iat) >= proofLifetimeSeconds) return 'iat is not about now'
   return ath === demand.tokenHash ? null : 'ath is not the hash of the token'
 }
 

@@ -1,8 +1,11 @@
+import type { Memo } from '../../base/memo.ts'
 import type { Client } from '../admit/client-address.ts'
+import type { Decision } from '../decision.ts'
 import type { Target } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { ClientCertificate, Ports } from '../ports.ts'
 import type { Identity } from '../principal.ts'
+import type { Authenticated, LinkedSecurity } from './authenticate.ts'
 
 /** What one request shows to the schemes. Each part was read once, by an earlier stage. */
 export interface Presentation {
@@ -18,17 +21,21 @@ export interface Presentation {
 /** What one scheme finds in a request. */
 export type Verdict =
   | { readonly kind: 'missing' }
-  | {
-      readonly kind: 'accepted'
-      readonly identity: Identity
-      /** What the upstream gets as `Authorization` in place of what the client showed. */
-      readonly upstreamCredential?: string
-    }
+  | Accepted
   | Refusal
   /** It came by itself, with a request that another site may have caused; it is not looked at. */
   | { readonly kind: 'cross_site'; readonly detail: string }
   /** Could not be judged: what is needed for it is not to be had. */
   | { readonly kind: 'fault'; readonly detail: string }
+
+export interface Accepted {
+  readonly kind: 'accepted'
+  readonly identity: Identity
+  /** What the upstream gets as `Authorization` in place of what the client showed. */
+  readonly upstreamCredential?: string
+  /** What follows where it is the only verdict; absent on one that ends with the request. */
+  readonly conclusion?: Memo<LinkedSecurity, Decision<Authenticated>>
+}
 
 /** A credential that will not do, for a reason no waiting will mend. */
 export interface Refusal {

@@ -46,14 +46,15 @@ export function linkSession(name: string, plan: SessionPlan, origin: string | nu
 function conclude(found: FoundSession, plan: SessionPlan, revocations: Revocations, nowMs: number): Verdict {
   if (found.kind === 'fault') return found
   if (found.kind === 'unknown') return invalid(found.detail)
-  if (nowMs >= found.endsMs) return invalid('the session has lasted its whole lifetime')
+  // A lifetime that was shortened since the login holds for it too.
+  if (nowMs >= Math.min(found.endsMs, found.begunMs + plan.lifetimeSeconds * 1000))
+    return invalid('the session has lasted its whole lifetime')
   if (found.accessTokenEndsMs !== null && nowMs >= found.accessTokenEndsMs)
     return invalid('its access token has expired')
   const { claims } = found
   if (typeof claims.sub !== 'string' || claims.sub === '') return invalid('the session has no subject')
   // A session is as old as its login, however often it was renewed since.
-  const iat = found.endsMs / 1000 - plan.lifetimeSeconds
-  const state = revocations.stateOf(plan.issuer, { ...claims, iat }, nowMs)
+  const state = revocations.stateOf(plan.issuer, { ...claims, iat: found.begunMs / 1000 }, nowMs)
   if (state === 'revoked') return invalid('the tokens of its subject are revoked')
   if (state === 'unknown') return { kind: 'fault', detail: 'the list of revoked tokens is too old' }
   return {

@@ -23,9 +23,12 @@ export function judgeStepUp(
   if (!unmet) return null
   const acrValues = unmet.acr.length > 0 ? `, acr_values="${unmet.acr.join(' ')}"` : ''
   const maxAge = unmet.maxAgeSeconds === null ? '' : `, max_age="${unmet.maxAgeSeconds}"`
-  const challenges = schemes
-    .filter(({ name }) => requirement.some(({ scheme }) => scheme === name))
-    .flatMap(({ challenges: own }) => own.stepUp?.(acrValues + maxAge) ?? [])
+  const told = (some: readonly LinkedScheme[]) =>
+    some.flatMap(({ challenges: own }) => own.stepUp?.(acrValues + maxAge) ?? [])
+  const own = told(schemes.filter(({ name }) => requirement.some(({ scheme }) => scheme === name)))
+  // RFC 9110 15.5.2: a 401 names a way in; for a key or a certificate that is a token, where one is taken here.
+  const others = own.length > 0 ? own : told(schemes)
+  const challenges = others.length > 0 ? others : schemes.flatMap(({ challenges: { missing } }) => missing)
   return denyWith('authenticate', 'step_up_required', 'the user must authenticate better or again', {
     challenges,
   })

@@ -6,6 +6,7 @@ import type { NormalizedPath, Target } from '../normalize/target.ts'
 import type { FieldTable, Head } from '../parse/head.ts'
 import type { ForwardedBody, Forwarding } from '../permit.ts'
 import type { Principal } from '../principal.ts'
+import type { LinkedResponses } from '../validate/link-responses.ts'
 import { type CredentialPlaces, searchWithout } from './credential-places.ts'
 
 /** Where and how requests of one operation go. */
@@ -17,6 +18,8 @@ export interface LinkedDestination {
   readonly cookies: readonly string[]
   readonly credentials: CredentialPlaces
   readonly identity: readonly IdentityField[]
+  /** Answers are asked for whole and without a content coding, because they are to be judged. */
+  readonly wholeAnswers: boolean
 }
 
 /** A field the gateway sets from what it knows of the caller; null leaves it out. */
@@ -36,6 +39,7 @@ export interface Passage {
   /** Goes in place of the client's `Authorization`; null leaves that as it is. */
   readonly upstreamCredential: string | null
   readonly body: ForwardedBody
+  readonly responses: LinkedResponses | null
   readonly requestId: string
   /** W3C trace id this request goes by. */
   readonly traceId: string
@@ -55,6 +59,7 @@ export function composeForwarding(
   const { request, head, client, target, principal } = passage
   const headers: string[] = ['host', upstream.host]
   copyFields(head.fields, destination.forwardable, headers)
+  if (destination.wholeAnswers) headers.push('accept-encoding', 'identity')
   const authorization = head.fields.get('authorization')
   // Only an access token passes, and only one that was verified: the backend is to validate it again.
   const verified = principal.schemes.some((scheme) => destination.credentials.tokens.has(scheme))
@@ -89,6 +94,7 @@ export function composeForwarding(
     target: upstream.basePath + stripped(target.path, operation.stripSegments) + search,
     headers,
     body: passage.body,
+    responses: passage.responses,
     timeoutMs: operation.timeoutMs,
   }
 }

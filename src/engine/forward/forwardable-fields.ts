@@ -67,15 +67,21 @@ const gatewayOwned: ReadonlySet<string> = new Set([
   'traceparent',
 ])
 
+/** Fields that ask for less than the whole answer, or for an encoded one. */
+const partial = ['range', 'if-range', 'accept-encoding']
+
 /** Lower-case names of the client's fields that reach the upstream of an operation. */
 export function forwardableFields(
   operation: OperationPlan,
   upstream: UpstreamPlan,
   credentials: ReadonlySet<string>,
+  wholeAnswers: boolean,
 ): ReadonlySet<string> {
   const declared = operation.parameters.filter(({ in: place }) => place === 'header')
   const names = new Set([...undeclared, ...declared.map(({ name }) => name.toLowerCase())])
   for (const name of [...gatewayOwned, ...credentials]) names.delete(name)
+  // A part, or an encoded answer, could not be judged; a server may ignore what does not reach it (RFC 9110 14.2).
+  if (wholeAnswers) for (const name of partial) names.delete(name)
   // ATTACK: B1, B2. Fields with an underscore never get here; other spellings are only case.
   for (const name of Object.keys(upstream.identityHeaders)) names.delete(name.toLowerCase())
   return names

@@ -30,8 +30,8 @@ const parameters = [
 const body: OperationPlan['body'] = {
   required: false,
   content: [
-    { mediaType: 'application/json', reading: 'json', schema: { $ref: '#/$defs/Order' } },
-    { mediaType: 'application/octet-stream', reading: 'opaque', schema: true },
+    { mediaType: 'application/json', parameters: [], reading: 'json', schema: { $ref: '#/$defs/Order' } },
+    { mediaType: 'application/octet-stream', parameters: [], reading: 'opaque', schema: true },
   ],
 }
 const definitions = {

@@ -2,8 +2,8 @@
 export interface ContentType {
   /** `type/subtype`, lower case. */
   readonly mediaType: string
-  /** Lower case; null when not given. */
-  readonly charset: string | null
+  /** By name in lower case; values as written, without quotes. */
+  readonly parameters: ReadonlyMap<string, string>
 }
 
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
@@ -13,8 +13,8 @@ const mediaType = new RegExp(
 const parameter = new RegExp(`;[ \\t]*(${token})=(?:(${token})|"([^"\\\\]*)")`, 'g')
 
 /**
- * Reads one media type. Null when the value is anything else, a comma list included: what two parsers could
- * read differently is not a media type here (attack D1).
+ * Reads one media type. Null when the value is anything else, a comma list or a parameter that stands twice included:
+ * what two parsers could read differently is not a media type here (attack D1).
  * @see RFC 9110 8.3
  */
 export function parseContentType(value: string): ContentType | null {
@@ -22,15 +22,15 @@ export function parseContentType(value: string): ContentType | null {
   if (plain !== undefined) return plain
   const match = mediaType.exec(value)
   if (!match) return null
-  let charset: string | null = null
+  const parameters = new Map<string, string>()
   for (const [, name = '', plain, quoted] of (match[2] as string).matchAll(parameter)) {
-    if (name.toLowerCase() !== 'charset') continue
-    if (charset !== null) return null
-    charset = (plain ?? quoted ?? '').toLowerCase()
+    const key = name.toLowerCase()
+    if (parameters.has(key)) return null
+    parameters.set(key, plain ?? quoted ?? '')
   }
-  return { mediaType: (match[1] as string).toLowerCase(), charset }
+  return { mediaType: (match[1] as string).toLowerCase(), parameters }
 }
 
 const known: ReadonlyMap<string, ContentType> = new Map([
-  ['application/json', { mediaType: 'application/json', charset: null }],
+  ['application/json', { mediaType: 'application/json', parameters: new Map() }],
 ])

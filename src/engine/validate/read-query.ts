@@ -1,4 +1,4 @@
-import type { ParameterPlan, ParameterType } from '../../program/program.ts'
+import type { ParameterReading, ParameterType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import {
   decodeAll,
@@ -16,14 +16,14 @@ type ObjectType = Extract<ParameterType, { kind: 'object' }>
 
 /** Values of the query that belong to no declared parameter are a fault, so each plan says which pairs it takes. */
 export interface QueryClaim {
-  readonly plan: ParameterPlan
+  readonly plan: ParameterReading
   /** Takes the pairs called exactly so. */
   readonly name: string
   /** Takes `name[member]` (deepObject) or the members by their own names (form, explode). */
   readonly members: 'none' | 'bracketed' | 'own'
 }
 
-export function claimFor(plan: ParameterPlan): QueryClaim {
+export function claimFor(plan: ParameterReading): QueryClaim {
   const exploded = plan.type.kind === 'object' && !plan.json
   const members = !exploded
     ? 'none'
@@ -86,7 +86,7 @@ function isEmpty(type: ParameterType, texts: readonly string[]): boolean {
 }
 
 function readMemberPairs(
-  plan: ParameterPlan,
+  plan: ParameterReading,
   claim: QueryClaim,
   pairs: readonly QueryPair[],
   texts: readonly string[],
@@ -100,7 +100,7 @@ function readMemberPairs(
   return readEntries(plan.type as ObjectType, entries)
 }
 
-function readDecoded(plan: ParameterPlan, pieces: readonly string[]): Reading {
+function readDecoded(plan: ParameterReading, pieces: readonly string[]): Reading {
   const decoded = decodeAll(pieces, percentDecode)
   return decoded === null ? undecodable : readPieces(plan.type, decoded)
 }
@@ -111,7 +111,7 @@ function decodeThen(raw: string, read: (text: string) => Reading): Reading {
 }
 
 /** Delimiters count as such before decoding, so that an encoded one is data (RFC 6570 3.2.1). */
-function split(plan: ParameterPlan, text: string): readonly string[] {
+function split(plan: ParameterReading, text: string): readonly string[] {
   switch (plan.style) {
     case 'spaceDelimited':
       return text.split(/%20|\+/)

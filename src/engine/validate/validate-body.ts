@@ -1,9 +1,12 @@
-import { readJson } from '../../base/read-json.ts'
+import { type JsonFault, readJson } from '../../base/read-json.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
-import { allow, type Decision, deny, denyWith, type Fault } from '../decision.ts'
+import { allow, type Decision, type Denial, deny, denyWith, type Fault } from '../decision.ts'
 import type { Head } from '../parse/head.ts'
-import { parseContentType } from './content-type.ts'
+import type { BodyInspector } from '../permit.ts'
+import { type ContentReading, type LinkedMediaType, type ReadContent, unreadable } from './content.ts'
+import { type ContentType, parseContentType } from './content-type.ts'
+import { MultipartReading } from './read-multipart.ts'
 import { maxFaults, summarize } from './validate-parameters.ts'
 
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
@@ -12,16 +15,12 @@ export interface LinkedBody {
   readonly content: readonly LinkedMediaType[]
 }
 
-export interface LinkedMediaType {
-  readonly plan: MediaTypePlan
-  /** For `json`; null for `opaque`. */
-  readonly validator: Validator | null
-}
-
 /** What is to be done with the body that is about to come. */
 export type BodyExpectation =
   | { readonly kind: 'none' }
-  | { readonly kind: 'json'; readonly validator: Validator }
+  | { readonly kind: 'content'; readonly mediaType: LinkedMediaType }
+  /** `streams`: it holds files, and is judged on its way. */
+  | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
   | { readonly kind: 'opaque' }
 
 /** Deepest nesting of a JSON body. */
@@ -54,32 +53,75 @@ export function expectBody(
   const contentType = parseContentType(head.fields.get('content-type') ?? '')
   if (!contentType)
     return deny('validate', 'media_type_unsupported', 'Content-Type is missing or not one media type')
-  const declared = body.content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
+  const declared = body.content.find(({ plan }) => fits(plan, contentType))
   if (!declared)
     return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
-  if (!declared.validator) return allow(opaque)
-  // RFC 8259 8.1: JSON between systems is UTF-8.
-  if (contentType.charset !== null && contentType.charset !== 'utf-8') {
-    return deny('validate', 'media_type_unsupported', 'the charset of JSON is UTF-8')
+  if (declared.parts) return expectParts(declared, declared.parts, contentType)
+  if (!declared.read) return allow(opaque)
+  // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
+  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') {
+    return deny('validate', 'media_type_unsupported', 'the only charset is UTF-8')
   }
-  return allow({ kind: 'json', validator: declared.validator })
+  return allow({ kind: 'content', mediaType: declared })
 }
 
-/** Parses and checks a JSON body; what is returned was read from the very bytes that are forwarded. */
-export function validateJson(validator: Validator, bytes: Uint8Array): Decision<unknown> {
+/** @see RFC 7578 4.1 */
+function expectParts(
+  { validator }: LinkedMediaType,
+  parts: NonNullable<LinkedMediaType['parts']>,
+  contentType: ContentType,
+): Decision<BodyExpectation> {
+  const reading = MultipartReading.open(contentType, parts)
+  if (!reading) return deny('validate', 'media_type_unsupported', 'the boundary is missing, or is none')
+  const inspector: BodyInspector = {
+    push: (octets) => {
+      const faults = reading.push(octets)
+      return faults && invalidBody(faults.map(inBody))
+    },
+    end: () => {
+      const judged = judgeReading(reading.finish(), validator)
+      return judged.allow ? null : judged
+    },
+  }
+  const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
+  return allow({ kind: 'parts', inspector, streams })
+}
+
+/** Reads and checks a body; what is returned was read from the very bytes that are forwarded. */
+export function validateContent({ read, validator }: LinkedMediaType, bytes: Uint8Array): Decision<unknown> {
+  return judgeReading(read?.(bytes) ?? unreadable('cannot be read'), validator)
+}
+
+function judgeReading(content: ContentReading, validator: Validator | null): Decision<unknown> {
+  if (!validator) return invalidBody([inBody({ pointer: '', message: 'cannot be read' })])
+  if (!content.ok) return invalidBody(content.faults.slice(0, maxFaults).map(inBody))
+  if (validator.check(content.value)) return allow(content.value)
+  return invalidBody(validator.faults(content.value, maxFaults).map(inBody))
+}
+
+export const readJsonContent: ReadContent = (bytes): ContentReading => {
   const read = readJson(bytes, { maxDepth })
-  if (!read.ok) return invalidBody([{ in: 'body', ...read.fault }])
-  if (validator.check(read.value)) return allow(read.value)
-  return invalidBody(validator.faults(read.value, maxFaults).map((fault) => ({ in: 'body', ...fault })))
+  return read.ok ? read : { ok: false, faults: [read.fault] }
+}
+
+function inBody({ pointer, message }: JsonFault): Fault {
+  return { in: 'body', pointer, message }
 }
 
 const missing: Fault = { in: 'body', pointer: '', message: 'is required' }
 
-function invalidBody(faults: readonly Fault[]): Decision<never> {
+function invalidBody(faults: readonly Fault[]): Denial {
   return denyWith('validate', 'body_invalid', summarize(faults), { faults })
 }
 
-function covers(declared: string, actual: string): boolean {
+/** RFC 9110 8.3.1: parameters that the contract names are part of the media type. */
+function fits({ mediaType, parameters }: MediaTypePlan, actual: ContentType): boolean {
+  for (const [name, value] of parameters) if (actual.parameters.get(name) !== value) return false
+  return covers(mediaType, actual.mediaType)
+}
+
+/** Whether a media type, or a range of them, takes in an actual one. */
+export function covers(declared: string, actual: string): boolean {
   if (declared === actual || declared === '*/*') return true
   return declared.endsWith('/*') && actual.startsWith(declared.slice(0, -1))
 }

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../../base/duration.ts'
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
-import { readSecret } from '../files.ts'
-import { accessTokenKeys, checkIssuer, readAccessToken } from './access-token.ts'
+import { accessTokenKeys, readAccessToken } from './access-token.ts'
+import { readIssuerClient } from './issuer-client.ts'
 
 /** Keys of an entry whose tokens their issuer is asked about (RFC 7662), beside `type`. */
 export const introspectionKeys = [
@@ -18,19 +18,20 @@ const defaultCacheMs = 30_000
 const maxCacheMs = 300_000
 
 export function readIntrospection(section: Section, env: NodeJS.ProcessEnv): IdentityEntry | undefined {
-  const issuer = section.require('issuer', '"https://login.example.com"') ? section.text('issuer') : undefined
-  if (issuer !== undefined) checkIssuer(section, 'issuer', issuer)
-  const clientId = section.require('clientId', 'the-gateway') ? section.text('clientId') : undefined
-  const clientSecret = section.require('clientSecret', '${CLIENT_SECRET}')
-    ? readSecret(section, 'clientSecret', env)
-    : undefined
+  const client = readIssuerClient(section, env)
   const cacheMs = section.parsed('cacheFor', parseDuration, 'a duration such as 30s') ?? defaultCacheMs
   if (cacheMs > maxCacheMs) section.wrong('cacheFor', 'at most 300s')
   const token = readAccessToken(section)
-  if (!issuer || !clientId || !clientSecret || !token) return undefined
+  if (!client || !token) return undefined
   return {
     position: section.position(),
-    secrets: { clientSecret },
-    plan: { kind: 'introspection', issuers: [issuer], clientId, cacheSeconds: cacheMs / 1000, ...token },
+    secrets: { clientSecret: client.clientSecret },
+    plan: {
+      kind: 'introspection',
+      issuers: [client.issuer],
+      clientId: client.clientId,
+      cacheSeconds: cacheMs / 1000,
+      ...token,
+    },
   }
 }

@@ -1,8 +1,7 @@
 import { parseDuration } from '../../../base/duration.ts'
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
-import { readSecret } from '../files.ts'
-import { checkIssuer } from './access-token.ts'
+import { readIssuerClient } from './issuer-client.ts'
 import { readAlgorithms } from './jwt.ts'
 
 /** Keys of an entry whose credential is a browser session that the gateway keeps, beside `type`. */
@@ -28,12 +27,7 @@ const maxLifetimeMs = 30 * 24 * 60 * minuteMs
 const maxClockSkewMs = 60_000
 
 export function readSession(section: Section, env: NodeJS.ProcessEnv): IdentityEntry | undefined {
-  const issuer = section.require('issuer', '"https://login.example.com"') ? section.text('issuer') : undefined
-  if (issuer !== undefined) checkIssuer(section, 'issuer', issuer)
-  const clientId = section.require('clientId', 'the-gateway') ? section.text('clientId') : undefined
-  const clientSecret = section.require('clientSecret', '${CLIENT_SECRET}')
-    ? readSecret(section, 'clientSecret', env)
-    : undefined
+  const client = readIssuerClient(section, env)
   const algorithms = readAlgorithms(section)
   const idleMs = readSpan(section, 'idleTimeout') ?? defaultIdleMs
   const lifetimeMs = readSpan(section, 'lifetime') ?? defaultLifetimeMs
@@ -41,14 +35,14 @@ export function readSession(section: Section, env: NodeJS.ProcessEnv): IdentityE
   const skewMs = section.parsed('clockSkew', parseDuration, 'a duration such as 5s') ?? 5000
   if (skewMs > maxClockSkewMs) section.wrong('clockSkew', 'at most 60s')
   const afterLogout = section.parsed('afterLogout', parsePath, 'a path such as /') ?? '/'
-  if (!issuer || !clientId || !clientSecret || !algorithms) return undefined
+  if (!client || !algorithms) return undefined
   return {
     position: section.position(),
-    secrets: { clientSecret },
+    secrets: { clientSecret: client.clientSecret },
     plan: {
       kind: 'session',
-      issuer,
-      clientId,
+      issuer: client.issuer,
+      clientId: client.clientId,
       audience: section.text('audience') ?? null,
       scopes: readScopes(section),
       algorithms,

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+
+// A client in a process of its own: sends prepared requests over kept connections, and tells what came back.
+
+/** What a client is told to do; JSON in its first argument. */
+export interface Orders {
+  readonly port: number
+  /** Loopback addresses the connections come from, in turn. */
+  readonly from: readonly string[]
+  readonly connections: number
+  /** Requests a second whatever the answers do (open loop); null: each connection sends when it has its answer. */
+  readonly rate: number | null
+  readonly seconds: number
+  /** JSON: an array of whole requests, sent in turn. */
+  readonly file: string
+}
+
+export interface Received {
+  readonly sent: number
+  /** Answers by status; `none`: asked and not answered two seconds after the end. */
+  readonly statuses: Readonly<Record<string, number>>
+  /** From the request being written until its answer is read whole. */
+  readonly latenciesUs: readonly number[]
+}
+
+interface Connection {
+  readonly socket: Socket
+  readonly sentMs: number[]
+  rest: Buffer
+}
+
+const drainMs = 2000
+const tickMs = 1
+/** A client that shares its core and slept longer does not make up for it: the flood is to be even, not this client's stalls. */
+const maxBurstMs = 4
+
+if (import.meta.main) console.log(JSON.stringify(await follow(JSON.parse(process.argv[2] ?? '') as Orders)))
+
+async function follow(orders: Orders): Promise<Received> {
+  const requests = (JSON.parse(readFileSync(orders.file, 'utf8')) as string[]).map((text) =>
+    Buffer.from(text, 'latin1'),
+  )
+  const statuses: Record<string, number> = {}
+  const latenciesUs: number[] = []
+  let sent = 0
+  let ended = false
+  const connections = await Promise.all(Array.from({ length: orders.connections }, (_, i) => open(i)))
+  const startedMs = performance.now()
+  if (orders.rate === null) for (const connection of connections) send(connection)
+  else await keepRate(orders.rate)
+  await sleep(startedMs + orders.seconds * 1000 - performance.now())
+  ended = true
+  const untilMs = performance.now() + drainMs
+  while (latenciesUs.length < sent && performance.now() < untilMs) await sleep(10)
+  if (latenciesUs.length < sent) statuses.none = sent - latenciesUs.length
+  for (const { socket } of connections) socket.destroy()
+  return { sent, statuses, latenciesUs }
+
+  async function keepRate(rate: number): Promise<void> {
+    let lostMs = 0
+    let wokenMs = startedMs
+    for (;;) {
+      const nowMs = performance.now()
+      if (nowMs - startedMs >= orders.seconds * 1000) return
+      lostMs += Math.max(0, nowMs - wokenMs - maxBurstMs)
+      wokenMs = nowMs
+      for (const due = ((nowMs - startedMs - lostMs) * rate) / 1000; sent < due; )
+        send(connections[sent % connections.length] as Connection)
+      await sleep(tickMs)
+    }
+  }
+
+  function send({ socket, sentMs }: Connection): void {
+    sentMs.push(performance.now())
+    socket.write(requests[sent++ % requests.length] as Buffer)
+  }
+
+  function open(index: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const localAddress = orders.from[index % orders.from.length] as string
+      const socket = connect({ host: '127.0.0.1', port: orders.port, localAddress, noDelay: true })
+      const connection: Connection = { socket, sentMs: [], rest: Buffer.alloc(0) }
+      socket.once('connect', () => resolve(connection))
+      socket.on('error', (error) => reject(error))
+      socket.on('data', (chunk) => receive(connection, chunk as Buffer))
+    })
+  }
+
+  function receive(connection: Connection, chunk: Buffer): void {
+    connection.rest = connection.rest.length === 0 ? chunk : Buffer.concat([connection.rest, chunk])
+    for (;;) {
+      const end = connection.rest.indexOf('\r\n\r\n')
+      if (end < 0) return
+      const head = connection.rest.toString('latin1', 0, end)
+      const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+      if (length === undefined) throw new Error(`an answer without Content-Length: ${head}`)
+      const whole = end + 4 + Number(length)
+      if (connection.rest.length < whole) return
+      connection.rest = connection.rest.subarray(whole)
+      const status = head.slice(9, 12)
+      statuses[status] = (statuses[status] ?? 0) + 1
+      latenciesUs.push((performance.now() - (connection.sentMs.shift() ?? Number.NaN)) * 1000)
+      if (orders.rate === null && !ended) send(connection)
+    }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
+}

@@ -1,0 +1,30 @@
+import type { MediaTypePlan } from '../program/program.ts'
+
+type MediaType = Pick<MediaTypePlan, 'mediaType' | 'parameters'>
+
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+const whole = new RegExp(`^(${token}/${token})((?:\\s*;\\s*${token}=(?:${token}|"[^"\\\\]*"))*)$`)
+const parameter = new RegExp(`;\\s*(${token})=(?:(${token})|"([^"\\\\]*)")`, 'g')
+
+/** Reads a media type or a range as a key of `content`; null when it is none. @see RFC 9110 8.3.1, 12.5.1 */
+export function readMediaTypeName(name: string): MediaType | null {
+  const match = whole.exec(name.trim())
+  if (!match) return null
+  const parameters = [...(match[2] as string).matchAll(parameter)].flatMap(
+    ([, key = '', plain, quoted]): [string, string][] => {
+      const value = plain ?? quoted ?? ''
+      const lower = key.toLowerCase()
+      return lower === 'charset' && value.toLowerCase() === 'utf-8' ? [] : [[lower, value]]
+    },
+  )
+  return { mediaType: (match[1] as string).toLowerCase(), parameters }
+}
+
+/** Sorts the most specific first, others in their order. */
+export function bySpecificity(a: MediaType, b: MediaType): number {
+  return rank(a) - rank(b) || b.parameters.length - a.parameters.length
+}
+
+function rank({ mediaType }: MediaType): number {
+  return mediaType === '*/*' ? 2 : mediaType.endsWith('/*') ? 1 : 0
+}

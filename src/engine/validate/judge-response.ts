@@ -1,0 +1,177 @@
+import { pointerSteps } from '../../base/pointer.ts'
+import { readJson } from '../../base/read-json.ts'
+import type { Validator } from '../../schema/validator.ts'
+import { type Denial, deny } from '../decision.ts'
+import { parseContentType } from './content-type.ts'
+import type { LinkedResponse, LinkedResponseHeader, LinkedResponses } from './link-responses.ts'
+import { readJsonText, readPieces } from './parameter-value.ts'
+import { stripUnknown } from './strip-unknown.ts'
+import { covers } from './validate-body.ts'
+
+/** Header fields of an answer: lower-case names, lists for repeated fields. */
+export interface AnswerFields {
+  readonly [name: string]: string | readonly string[] | undefined
+}
+
+/** Why the content of an answer was not looked at, although the contract says something about it. */
+export type Unseen = 'too_large' | 'partial' | 'content_coding'
+
+/** Content codings that can be undone (RFC 9110 8.4.1, RFC 7932, RFC 8878). */
+export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
+
+export type ExpectedContent =
+  /** Nothing is said about it, or none can come: it passes as it comes. */
+  | { readonly kind: 'any' }
+  /** The contract declares none, so its first octet is a fault. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unseen'; readonly why: Unseen }
+  | { readonly kind: 'json'; readonly validator: Validator; readonly coding: Coding | null }
+
+export interface JudgedAnswer {
+  /** What is wrong with status, fields and media type. For the operator only. */
+  readonly faults: readonly string[]
+  readonly content: ExpectedContent
+}
+
+/** Most octets of an answer that are held to be judged, as they came and after the content coding is undone. */
+export const maxJudgedBytes = 1024 ** 2
+
+const maxDepth = 64
+const maxFaults = 20
+const any: ExpectedContent = { kind: 'any' }
+const none: ExpectedContent = { kind: 'none' }
+
+/**
+ * Judges the head of an answer, and says what is to be done with its content.
+ *
+ * Fields that the contract does not declare are no fault: HTTP has many that no contract names.
+ * 304 answers a conditional GET or HEAD, and 206 a range, whether the contract declares them or not.
+ * @see RFC 9110 6.4.1 (which answers have content), 15.3.7, 15.4.5; OpenAPI 3.1.1 4.8.16
+ */
+export function judgeResponse(
+  responses: LinkedResponses,
+  method: string,
+  status: number,
+  fields: AnswerFields,
+): JudgedAnswer {
+  const conditional = status === 304 && (method === 'GET' || method === 'HEAD')
+  if (conditional) return { faults: [], content: any }
+  const declared = declaredFor(responses.byStatus, status)
+  if (!declared) return { faults: [`the status ${status} is not declared`], content: any }
+  const faults = declared.headers.flatMap((header) => judgeField(header, fields))
+  if (method === 'HEAD' || status === 204 || status === 205 || status === 304) return { faults, content: any }
+  const content = judgeContent(declared, status, fields)
+  return typeof content === 'string' ? { faults: [...faults, content], content: any } : { faults, content }
+}
+
+/** @returns what is wrong with the content; empty when nothing is. For the operator only. */
+export function judgeContentOf(validator: Validator, bytes: Uint8Array): readonly string[] {
+  const read = readJson(bytes, { maxDepth })
+  if (!read.ok) return [phrase(read.fault)]
+  return validator.check(read.value) ? [] : validator.faults(read.value, maxFaults).map(phrase)
+}
+
+export type StrippedContent =
+  | { readonly ok: true; readonly bytes: Uint8Array; readonly members: number }
+  | { readonly ok: false; readonly faults: readonly string[] }
+
+/** Like `judgeContentOf`, but what the contract does not declare is cut out; what is left matches its schema. */
+export function stripContentOf(validator: Validator, bytes: Uint8Array): StrippedContent {
+  const read = readJson(bytes, { maxDepth })
+  if (!read.ok) return { ok: false, faults: [phrase(read.fault)] }
+  if (validator.check(read.value)) return { ok: true, bytes, members: 0 }
+  const stripped = stripUnknown(validator, read.value, bytes)
+  if (stripped) return { ok: true, ...stripped }
+  return { ok: false, faults: validator.faults(read.value, maxFaults).map(phrase) }
+}
+
+const maxShown = 3
+
+/** What is wrong with an answer, as a denial: a generic 502 to the client, the detail for the operator. */
+export function responseDenial(status: number, faults: readonly string[]): Denial {
+  const shown = faults.slice(0, maxShown).join('; ')
+  const more = faults.length > maxShown ? `; ${faults.length - maxShown} more` : ''
+  return deny('response', 'response_invalid', `answer ${status}: ${shown}${more}`)
+}
+
+function declaredFor(byStatus: LinkedResponses['byStatus'], status: number): LinkedResponse | undefined {
+  const own = byStatus.get(String(status))
+  if (own) return own
+  const whole = status === 206 ? byStatus.get('200') : undefined
+  return whole ?? byStatus.get(`${Math.trunc(status / 100)}XX`) ?? byStatus.get('default')
+}
+
+function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFields): readonly string[] {
+  const { name, required, explode, value } = plan
+  const found = fields[name]
+  if (found === undefined) return required ? [`header ${name} is required`] : []
+  if (!value || !validator) return []
+  if (typeof found !== 'string' && (value.json || value.type.kind === 'primitive')) {
+    return [`header ${name} must not be repeated`]
+  }
+  const text = typeof found === 'string' ? found : found.join(',')
+  const separator = value.type.kind === 'object' && explode ? /[,=]/ : ','
+  const pieces = value.type.kind === 'primitive' ? [text] : text.split(separator).map((piece) => piece.trim())
+  const reading = value.json ? readJsonText(text) : readPieces(value.type, pieces)
+  if (!reading.ok) return [`header ${name} ${reading.message}`]
+  const check = validator()
+  if (check.check(reading.value)) return []
+  return check.faults(reading.value, maxFaults).map((fault) => `header ${name} ${phrase(fault)}`)
+}
+
+/** @returns what is wrong, as a text */
+function judgeContent(
+  { content }: LinkedResponse,
+  status: number,
+  fields: AnswerFields,
+): ExpectedContent | string {
+  const announced = fields['content-length']
+  if (content.length === 0) {
+    const comes = typeof announced === 'string' && announced !== '0'
+    return comes ? undeclaredContent : none
+  }
+  const written = fields['content-type']
+  if (written === undefined && announced === '0') return 'it is empty, and the contract declares content'
+  const contentType = typeof written === 'string' ? parseContentType(written) : null
+  if (!contentType) return 'Content-Type is missing or not one media type'
+  const ranges = status === 206 && contentType.mediaType === 'multipart/byteranges'
+  const declared = content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
+  if (!declared && !ranges) return `the media type ${contentType.mediaType} is not declared`
+  if (ranges) return content.some(({ validator }) => validator) ? unseen('partial') : any
+  if (!declared?.validator) return any
+  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
+    return 'the charset of JSON is UTF-8'
+  if (status === 206) return unseen('partial')
+  const coding = codingOf(fields['content-encoding'])
+  if (coding === undefined) return unseen('content_coding')
+  if (typeof announced === 'string' && Number(announced) > maxJudgedBytes) return unseen('too_large')
+  return { kind: 'json', validator: declared.validator(), coding }
+}
+
+/** What is wrong with content under an answer that declares none. */
+export const undeclaredContent = 'it has content, and the contract declares none'
+
+function unseen(why: Unseen): ExpectedContent {
+  return { kind: 'unseen', why }
+}
+
+const codings: ReadonlyMap<string, Coding | null> = new Map([
+  ['identity', null],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+])
+
+/** @returns null for none; undefined for one, or a chain of them, that is not undone here */
+function codingOf(written: AnswerFields[string]): Coding | null | undefined {
+  if (written === undefined) return null
+  return typeof written === 'string' ? codings.get(written.trim().toLowerCase()) : undefined
+}
+
+/** Names in pointers come from the upstream: what does not look like a field's name may be data, and is not told. */
+function phrase({ pointer, message }: { readonly pointer: string; readonly message: string }): string {
+  const steps = pointerSteps(pointer).map((step) => (/^[A-Za-z0-9_.-]{1,64}$/.test(step) ? step : '*'))
+  return `${steps.length === 0 ? 'the content' : `/${steps.join('/')}`} ${message}`
+}

@@ -1,0 +1,68 @@
+import type { JsonSchema } from '../../base/json.ts'
+import type {
+  MediaTypePlan,
+  OperationPlan,
+  ResponseHeaderPlan,
+  ResponseValidation,
+} from '../../program/program.ts'
+import type { Validator } from '../../schema/validator.ts'
+
+/** The answers that the contract lets an operation give, and what becomes of others. */
+export interface LinkedResponses {
+  readonly mode: Exclude<ResponseValidation, 'off'>
+  readonly byStatus: ReadonlyMap<string, LinkedResponse>
+  /** An answer must be had whole and without a content coding, or it could neither be judged nor cut. */
+  readonly whole: boolean
+}
+
+export interface LinkedResponse {
+  readonly headers: readonly LinkedResponseHeader[]
+  readonly content: readonly LinkedResponseContent[]
+}
+
+export interface LinkedResponseHeader {
+  readonly plan: ResponseHeaderPlan
+  /** Null where only the presence is checked. */
+  readonly validator: (() => Validator) | null
+}
+
+export interface LinkedResponseContent {
+  readonly plan: MediaTypePlan
+  /** For `json`; null for `opaque`. */
+  readonly validator: (() => Validator) | null
+}
+
+/**
+ * Null where answers are not looked at. Validators are made at their first use: most of a large contract's schemas are
+ * those of its answers, and few of its operations are called in the life of one process.
+ */
+export function linkResponses(
+  plan: OperationPlan,
+  compile: (schema: JsonSchema) => Validator,
+): LinkedResponses | null {
+  const { validateResponses: mode, responses } = plan
+  if (mode === 'off') return null
+  const byStatus = new Map<string, LinkedResponse>()
+  for (const { status, headers, content } of responses) {
+    byStatus.set(status, {
+      headers: headers.map((header) => {
+        const { value } = header
+        return { plan: header, validator: value && once(() => compile(value.schema)) }
+      }),
+      content: content.map((one) => ({
+        plan: one,
+        validator: one.reading === 'json' ? once(() => compile(one.schema)) : null,
+      })),
+    })
+  }
+  const judged = responses.some(({ content }) => content.some(({ reading }) => reading === 'json'))
+  return { mode, byStatus, whole: judged && mode !== 'report' }
+}
+
+function once(make: () => Validator): () => Validator {
+  let made: Validator | null = null
+  return () => {
+    made ??= make()
+    return made
+  }
+}

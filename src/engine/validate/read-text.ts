@@ -1,0 +1,12 @@
+import { readUtf8 } from '../../base/utf8.ts'
+import type { PrimitiveType } from '../../program/program.ts'
+import { type ReadContent, unreadable } from './content.ts'
+import { spelledValue } from './spelled-value.ts'
+
+/** Makes the reader of a body that is one text. */
+export function linkText(primitives: readonly PrimitiveType[]): ReadContent {
+  return (bytes) => {
+    const text = readUtf8(bytes)
+    return text === null ? unreadable('must be UTF-8') : { ok: true, value: spelledValue(text, primitives) }
+  }
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { hashPassword } from '../../src/app/hash-password.ts'
+import { compile } from '../../src/contract/compile.ts'
+import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { startGate, type TestGate } from '../harness/gate.ts'
+
+const contract = (acr: string) => `
+openapi: 3.1.0
+info: { title: Careful, version: '1' }
+servers: [{ url: https://api.example.com }]
+x-portcullis: { stepUp: ${acr} }
+paths:
+  /either:
+    get: { operationId: getEither, security: [{ operator: [] }, { bearerAuth: [] }], responses: { '200': { description: ok } } }
+  /basic:
+    get: { operationId: getBasic, security: [{ operator: [] }], responses: { '200': { description: ok } } }
+components:
+  securitySchemes:
+    operator: { type: http, scheme: basic }
+    bearerAuth: { type: http, scheme: bearer }
+`
+
+let folder: string
+let gate: TestGate
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'portcullis-step-up-'))
+  const file = join(folder, 'openapi.yaml')
+  writeFileSync(file, contract('{ acr: [gold] }'))
+  const password = await hashPassword('correct horse battery')
+  gate = await startGate({
+    contract: file,
+    identity: `}\n  operator: { type: basic, users: { olga: { password: "${password}" } }`,
+  })
+})
+after(async () => {
+  await gate.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const basic = `Authorization: Basic ${Buffer.from('olga:correct horse battery').toString('base64')}`
+
+test('a caller who shows no token where its user must authenticate better is told of a way in (RFC 9110 15.5.2, RFC 9470 3)', async () => {
+  const either = ask(gate, '/either', { headers: [basic] })
+  const denied = await assertNotForwarded(gate, either, 401, 'step_up_required')
+  assert.match(denied.fields.get('www-authenticate') ?? '', /^Bearer .*acr_values="gold"/)
+  const only = ask(gate, '/basic', { headers: [basic] })
+  const shut = await assertNotForwarded(gate, only, 401, 'step_up_required')
+  assert.match(shut.fields.get('www-authenticate') ?? '', /^Basic /)
+})
+
+test('what cannot stand in the challenge, or demands nothing, is a problem of the contract (RFC 9470 3)', () => {
+  const file = join(folder, 'openapi.yaml')
+  for (const wrong of ['{ acr: ["two words"] }', `{ acr: ['a", x="'] }`, '{}', '{ acr: [] }']) {
+    writeFileSync(file, contract(wrong))
+    const { program, diagnostics } = compile(gate.configurationFile, process.env)
+    assert.equal(program, null, wrong)
+    assert.ok(
+      diagnostics.some(({ message }) => message.startsWith('acr must be')),
+      wrong,
+    )
+  }
+})
