@@ -22,6 +22,7 @@ import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
 import { LedgerViews } from './ledger-views.ts'
+import { missedConnections } from './missed-connections.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -68,6 +69,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event(event, fields)
     announceReady()
   })
+  const onMissedConnection = missedConnections(log)
   const env = options.env ?? process.env
   const compiled = soundOrThrow(await compileAside(options.configurationFile, env))
   let settings = compiled.settings
@@ -87,11 +89,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     throw error
   })
   let waiting = first
-  const gateway = await openGateway(settings, first, { record, onDefect }).catch(async (error: unknown) => {
-    await first.release()
-    await sessionStore.stop()
-    throw startErrorFrom(error)
-  })
+  const gateway = await openGateway(settings, first, { record, onDefect, onMissedConnection }).catch(
+    async (error: unknown) => {
+      await first.release()
+      await sessionStore.stop()
+      throw startErrorFrom(error)
+    },
+  )
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
     await sessionStore.stop()
@@ -189,7 +193,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       programDigest: () => gateway.inForce.linked.program.digest,
     }
     const view = { unready, metrics: () => metrics.expose(gauges) }
-    const opened = await open(createAdminServer(view, wanted.token), wanted, 'listen.admin')
+    const opened = await open(
+      createAdminServer(view, wanted.token),
+      wanted,
+      'listen.admin',
+      onMissedConnection,
+    )
     return { server: opened.server, url: originOf('http', opened) }
   }
 

@@ -15,7 +15,7 @@ import {
   UsageError,
 } from './command.ts'
 import { tally, tellAll } from './diagnostics.ts'
-import { readStdin } from './stdin.ts'
+import { readSecretLine } from './stdin.ts'
 import { table } from './table.ts'
 import { print, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
@@ -173,7 +173,7 @@ async function list(call: Call): Promise<ExitCode> {
 }
 
 async function hash(): Promise<ExitCode> {
-  const password = (await readStdin()).replace(/\r?\n$/, '')
+  const password = await readSecretLine('The password (it is not shown):')
   if (password.length < 12) {
     tell('portcullis: write the password to standard input, 12 characters or more')
     return 1

@@ -244,6 +244,7 @@ class DocumentCompiler {
     const rules = levels.toReversed().flatMap((level) => level.rules)
     this.#checkRules(rules, { parameters, body })
     if (!security) return []
+    this.#checkDemands(operation, own, security)
     return [
       {
         id,
@@ -281,6 +282,24 @@ class DocumentCompiler {
         source: operation.position(undefined, 'key'),
       },
     ]
+  }
+
+  /** Written at the operation itself, a demand on tokens that none of its schemes takes would mean nothing. */
+  #checkDemands(operation: Section, own: Extension, { alternatives }: OperationPlan['security']): void {
+    const kinds = alternatives.flat().map(({ scheme }) => this.#context.schemes.get(scheme)?.plan)
+    // A scheme that nothing verifies is a problem of its own.
+    if (kinds.includes(undefined)) return
+    const takesTokens = kinds.some((plan) => plan !== undefined && 'issuers' in plan)
+    const knowsUsers = takesTokens || kinds.some((plan) => plan?.kind === 'session')
+    const unmet = (key: string) =>
+      operation.problem(
+        'x-portcullis',
+        'demand-without-token',
+        `${key} demands something of a token, and this operation takes none`,
+        `remove ${key}, or let the operation demand a scheme of tokens`,
+      )
+    if (own.senderConstraint.length > 0 && !takesTokens) unmet('senderConstraint')
+    if (own.stepUp && !knowsUsers) unmet('stepUp')
   }
 
   #checkRules(rules: Extension['rules'], operation: Pick<OperationPlan, 'parameters' | 'body'>): void {

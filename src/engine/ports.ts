@@ -76,7 +76,7 @@ export interface ReplayMemory {
   /**
    * @param key of bounded length, unique to the thing
    * @param untilMs epoch milliseconds from which on it is refused for its age anyway
-   * @returns `full` when there is no room to remember it, which is a denial
+   * @returns `full` when there is no room to remember it, so that it cannot be judged
    */
   use(key: string, untilMs: number, nowMs: number): 'first' | 'again' | 'full'
 }

@@ -29,6 +29,8 @@ export interface DataPlaneParts {
   readonly record: (end: Ending) => void
   /** A defect of ours; the request it met was answered 500. */
   readonly onDefect: (error: unknown, requestId: string) => void
+  /** A connection could not be taken. */
+  readonly onMissedConnection: (error: Error) => void
 }
 
 /** The latest exchange of a connection, while it lasts. */
@@ -138,6 +140,10 @@ export class DataPlane {
     const latest = { exchange: null }
     this.#latest.set(socket, latest)
     return latest
+  }
+
+  missedConnection(error: Error): void {
+    this.#parts.onMissedConnection(error)
   }
 
   /** CONNECT is for proxies (RFC 9110 9.3.6). */

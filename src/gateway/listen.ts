@@ -33,13 +33,19 @@ export async function listenHttps(settings: HttpsListen, plane: DataPlane): Prom
     rejectUnauthorized: false,
   })
   const connections = attach(server, plane)
-  return { ...(await open(server, settings, 'listen.https')), connections }
+  return {
+    ...(await open(server, settings, 'listen.https', (error) => plane.missedConnection(error))),
+    connections,
+  }
 }
 
 export async function listenPlaintext(settings: HttpListen, plane: DataPlane): Promise<Listener> {
   const server = createServer(options)
   const connections = attach(server, plane)
-  return { ...(await open(server, settings, 'listen.http')), connections }
+  return {
+    ...(await open(server, settings, 'listen.http', (error) => plane.missedConnection(error))),
+    connections,
+  }
 }
 
 /** A listener that serves nothing but where to go instead. */
@@ -50,7 +56,10 @@ export async function listenRedirect(
 ): Promise<Listener> {
   const server = createServer(options)
   const connections = attach(server, plane, redirect)
-  return { ...(await open(server, settings, 'listen.http')), connections }
+  return {
+    ...(await open(server, settings, 'listen.http', (error) => plane.missedConnection(error))),
+    connections,
+  }
 }
 
 /** New connections get the new certificate; those that stand keep theirs. */

@@ -18,17 +18,19 @@ export function originOf(scheme: 'http' | 'https', { address: { host, port } }: 
 /**
  * Opens a server's socket.
  * @param key of the configuration, for the message when it cannot be opened
+ * @param onError told of connections that could not be taken later on, e.g. for want of file descriptors
  * @throws ListenError
  */
 export function open(
   server: Server | TlsServer,
   { host, port }: { readonly host: string; readonly port: number },
   key: string,
+  onError: (error: Error) => void,
 ): Promise<OpenServer> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port, key)))
     server.listen(port, host, () => {
-      server.removeAllListeners('error')
+      server.removeAllListeners('error').on('error', onError)
       const bound = server.address() as AddressInfo
       resolve({ server, address: { host: bound.address, port: bound.port } })
     })

@@ -64,13 +64,13 @@ export class Introspector implements TokenVerifier {
   }
 
   verify(_: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {
-    if (token.length > maxTokenLength) return { kind: 'invalid', detail: 'the token is too long' }
+    if (token.length > maxTokenLength) return invalid('the token is too long')
     const key = hash('sha256', token, 'base64')
     const known = this.#active.get(key) ?? this.#inactive.get(key)
     if (known && nowMs < known.untilMs) return known.seen
     const underWay = this.#asking.get(key)
     if (underWay) return underWay
-    if (!token68.test(token)) return { kind: 'invalid', detail: 'the token holds letters that no token has' }
+    if (!token68.test(token)) return invalid('the token holds letters that no token has')
     if (this.#endpoint === null) return fault(`the introspection endpoint of ${this.issuer} is not known yet`)
     if (this.#asking.size >= maxAsking) return fault('too many tokens are being asked about')
     const asked = this.#ask(this.#endpoint, token, key, nowMs).finally(() => this.#asking.delete(key))
@@ -92,8 +92,11 @@ export class Introspector implements TokenVerifier {
       answer = fetched.document
     } catch (error) {
       // RFC 6749 5.2: the request is at fault, and of the request only the token is the client's.
-      if (error instanceof StatusError && error.status === 400)
-        return { kind: 'invalid', detail: 'the issuer does not take it for one of its opaque tokens' }
+      if (error instanceof StatusError && error.status === 400) {
+        const refused = invalid('the issuer does not take it for one of its opaque tokens')
+        this.#remember(key, { seen: refused, untilMs: nowMs + this.#plan.cacheSeconds * 1000 })
+        return refused
+      }
       return fault(`introspection at ${this.issuer}: ${(error as Error).message}`)
     }
     const seen = readAnswer(answer, this.issuer)
@@ -134,8 +137,12 @@ export class Introspector implements TokenVerifier {
 function readAnswer(answer: unknown, issuer: string): SeenToken {
   if (!isJsonObject(answer) || typeof answer.active !== 'boolean')
     return fault(`introspection at ${issuer}: the answer does not say whether the token is active`)
-  if (!answer.active) return { kind: 'invalid', detail: 'the issuer says that the token is not active' }
+  if (!answer.active) return invalid('the issuer says that the token is not active')
   return { kind: 'active', issuer, keyId: null, type: null, claims: answer, accepted: new Memo() }
+}
+
+function invalid(detail: string): SeenToken {
+  return { kind: 'invalid', detail }
 }
 
 function fault(detail: string): SeenToken {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../engine/ledger.ts'
@@ -17,11 +17,12 @@ const busyTimeoutsMs: { readonly [M in TransactionMode]: number } = { read: 50, 
 
 /**
  * A ledger in one SQLite file, for the gateways of one machine.
- * @param file made with mode 0600, its folder with 0700, by the first write; until then it reads as empty
+ * @param file made with mode 0600, its folder with 0700, by the first write; until then it reads as empty. Beside it an
+ * empty file `.made` tells, at this start and at later ones, that there was one.
  */
 export async function openSqliteLedger(file: string): Promise<Ledger> {
   const { DatabaseSync: Database } = await import('node:sqlite')
-  let wasThere = false
+  const marker = `${file}.made`
   let open: { readonly database: DatabaseSync; readonly inode: number } | null = null
 
   return createSqlLedger({
@@ -57,7 +58,8 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
       open = null
     }
     // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
-    if (inode === undefined && wasThere) throw new Error(`${file} is gone`)
+    if (inode === undefined && existsSync(marker))
+      throw new Error(`${file} is gone: restore it, or remove ${marker} to begin with an empty ledger`)
     if (inode === undefined && mode !== 'write') return null
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     // Only where there is none: closing a file drops the locks that other connections of this process hold on it.
@@ -75,7 +77,7 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
       database.close()
       throw error
     }
-    wasThere = true
+    if (!existsSync(marker)) writeFileSync(marker, '', { mode: 0o600 })
     open = { database, inode: statSync(file).ino }
     return database
   }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
-import { startRun } from '../harness/command.ts'
+import { run, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
 import { startIssuer } from '../harness/issuer.ts'
 import { openSocket } from '../harness/raw-client.ts'
@@ -188,6 +189,44 @@ test('the command: ready, reload on SIGHUP, exit code 0 on SIGTERM', async () =>
     assert.equal(command.log.at(-1)?.event, 'stopped')
     assert.equal(command.log.filter(({ event }) => event === 'request').length, 1)
   } finally {
+    command.child.kill('SIGKILL')
+    await gate.stop()
+  }
+})
+
+test('without file descriptors left it goes on, and takes connections again when there are some', async () => {
+  const gate = await startGate()
+  const command = startRun(gate.configurationFile)
+  const held: Socket[] = []
+  try {
+    const origin = String((await command.logged('ready')).http)
+    const { port } = new URL(origin)
+    const { pid } = command.child
+    const inUse = readdirSync(`/proc/${pid}/fd`).length
+    const { code } = await run('prlimit', [`--pid=${pid}`, `--nofile=${inUse + 8}`])
+    assert.equal(code, 0)
+    for (let i = 0; i < 64; i++) {
+      const socket = connectPlain(Number(port), '127.0.0.1')
+      socket.on('error', () => {})
+      held.push(socket)
+    }
+    // Also to the upstream no connection can be opened now.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    assert.equal(command.child.exitCode, null)
+    for (const socket of held) socket.destroy()
+    let status = 0
+    for (let tries = 0; status !== 200 && tries < 50; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      status = await fetch(`${origin}/public`).then(
+        (reply) => reply.status,
+        () => 0,
+      )
+    }
+    assert.equal(status, 200)
+    command.child.kill('SIGTERM')
+    assert.equal(await command.ended, 0)
+  } finally {
+    for (const socket of held) socket.destroy()
     command.child.kill('SIGKILL')
     await gate.stop()
   }

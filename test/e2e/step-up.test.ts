@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -51,6 +51,35 @@ test('a caller who shows no token where its user must authenticate better is tol
   const only = ask(gate, '/basic', { headers: [basic] })
   const shut = await assertNotForwarded(gate, only, 401, 'step_up_required')
   assert.match(shut.fields.get('www-authenticate') ?? '', /^Basic /)
+})
+
+test('a demand on tokens at an operation that takes none is a problem of the contract', () => {
+  const text = contract('{ acr: [gold] }')
+  const demands = ['stepUp: { acr: [gold] }', 'senderConstraint: mutualTLS']
+  for (const demand of demands) {
+    const only = `/only:\n    get: { operationId: getOnly, security: [{ operator: [] }], x-portcullis: { ${demand} }, responses: { '200': { description: ok } } }`
+    writeFileSync(join(folder, 'openapi.yaml'), text.replace('paths:\n', `paths:\n  ${only}\n`))
+    const { diagnostics } = compile(gate.configurationFile, process.env)
+    assert.deepEqual(
+      diagnostics.flatMap(({ severity, rule }) => (severity === 'error' ? [rule] : [])),
+      ['demand-without-token'],
+      demand,
+    )
+  }
+})
+
+test('hashes that differ in their cost are told apart by the time they take, so check warns', async () => {
+  writeFileSync(join(folder, 'openapi.yaml'), contract('{ acr: [gold] }'))
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const cheaper = `$scrypt$ln=14,r=8,p=5$${'c2FsdHNhbHQ'.repeat(2)}$${'aGFzaGhhc2h'.repeat(4)}`
+  const warnings = () =>
+    compile(gate.configurationFile, process.env).diagnostics.filter(({ message }) =>
+      message.includes('differ in their cost'),
+    )
+  assert.equal(warnings().length, 0)
+  gate.configure(yaml.replace('users: {', `users: { otto: { password: "${cheaper}" },`))
+  assert.equal(warnings().length, 1)
+  gate.configure(yaml)
 })
 
 test('what cannot stand in the challenge, or demands nothing, is a problem of the contract (RFC 9470 3)', () => {

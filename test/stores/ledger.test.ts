@@ -149,7 +149,7 @@ for (const [name, open] of stores) {
   })
 }
 
-test('SQLite: the file is for its owner alone; one that goes away is a fault, another in its place is read whole', async () => {
+test('SQLite: the file is for its owner alone; one that goes away is a fault, at a later start too; another in its place is read whole', async () => {
   const home = join(folder, 'replaced')
   const file = join(home, 'keys.sqlite')
   const ledger = await openSqliteLedger(file)
@@ -160,7 +160,10 @@ test('SQLite: the file is for its owner alone; one that goes away is a fault, an
   const { revision } = await ledger.changesSince(0)
   renameSync(file, `${file}.away`)
   await assert.rejects(ledger.changesSince(revision), /is gone/)
-  await assert.rejects(ledger.changesSince(revision), /is gone/)
+  const later = await openSqliteLedger(file)
+  await assert.rejects(later.changesSince(0), /is gone: restore it, or remove .*keys\.sqlite\.made to begin/)
+  await assert.rejects(createKey(later, wish, nowMs), /is gone/)
+  rmSync(`${file}.made`)
   const another = await openSqliteLedger(file)
   const minted = await createKey(another, wish, nowMs)
   await another.close()

@@ -69,7 +69,14 @@ function ask(
     more = {},
     thumbprint,
     nonce,
-  }: { proof?: string; more?: Partial<ConfirmationDemand>; thumbprint?: string; nonce?: string } = {},
+    use = 'first',
+  }: {
+    proof?: string
+    more?: Partial<ConfirmationDemand>
+    thumbprint?: string
+    nonce?: string
+    use?: 'first' | 'again' | 'full'
+  } = {},
 ): string {
   const fields = parseFields(proof === undefined ? [] : ['DPoP', proof])
   const target = normalizeTarget('/protectedresource?x=1')
@@ -112,7 +119,7 @@ function ask(
       isCurrentNonce: (one: string) => one === 'current',
       nonce: () => 'next',
     },
-    replays: { use: (key: string) => (key.startsWith(jkt) ? 'first' : 'full') },
+    replays: { use: (key: string) => (key.startsWith(jkt) ? use : 'again') },
   } as unknown as Ports
   const refusal = judgeConfirmation(
     { ...seen, claims: (cnf === undefined ? {} : { cnf }) as JsonObject },
@@ -122,7 +129,8 @@ function ask(
     ports,
     nowMs,
   )
-  return refusal === null ? 'holder' : `${refusal.kind}${refusal.error ? ` ${refusal.error}` : ''}`
+  if (refusal === null) return 'holder'
+  return 'error' in refusal ? `${refusal.kind} ${refusal.error}` : refusal.kind
 }
 
 test('a bound token is refused without its proof, demanded or not (RFC 9449 7.2, RFC 8705 3)', () => {
@@ -131,6 +139,8 @@ test('a bound token is refused without its proof, demanded or not (RFC 9449 7.2,
   assert.equal(ask({ jkt }, 'dpop'), 'unproven invalid_dpop_proof')
   assert.equal(ask({ jkt }, 'dpop', { proof: 'good' }), 'holder')
   assert.equal(ask({ jkt }, 'dpop', { proof: 'bad' }), 'invalid invalid_dpop_proof')
+  assert.equal(ask({ jkt }, 'dpop', { proof: 'good', use: 'again' }), 'invalid invalid_dpop_proof')
+  assert.equal(ask({ jkt }, 'dpop', { proof: 'good', use: 'full' }), 'fault')
   assert.equal(ask(undefined, 'dpop', { proof: 'good' }), 'invalid')
   assert.equal(ask({ 'x5t#S256': 'AAA' }, 'bearer'), 'unproven')
   assert.equal(ask({ 'x5t#S256': 'AAA' }, 'bearer', { thumbprint: 'BBB' }), 'unproven')

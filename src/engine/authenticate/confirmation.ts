@@ -2,7 +2,7 @@ import { isJsonObject } from '../../base/json.ts'
 import type { SenderConstraint } from '../../program/schemes.ts'
 import type { Ports, VouchedToken } from '../ports.ts'
 import { judgeProof, proofLifetimeSeconds } from './judge-proof.ts'
-import type { Presentation, Refusal } from './scheme.ts'
+import type { Fault, Presentation, Refusal } from './scheme.ts'
 
 /** How the holder of a token must show that it is the holder. */
 export interface ConfirmationDemand {
@@ -28,7 +28,7 @@ export function judgeConfirmation(
   demand: ConfirmationDemand,
   ports: Ports,
   nowMs: number,
-): Refusal | null {
+): Refusal | Fault | null {
   const isBound = claims.cnf !== undefined || token.sentAs === 'dpop'
   if (!isBound && demand.constraints.length === 0) return null
   const confirmation = claims.cnf ?? {}
@@ -63,7 +63,7 @@ function judgeDpop(
   { origin, dpopNonce }: ConfirmationDemand,
   { proofs, replays }: Ports,
   nowMs: number,
-): Refusal | null {
+): Refusal | Fault | null {
   const [text, ...more] = fields.all('dpop')
   if (text === undefined) return { ...unproven('no DPoP proof came'), error: 'invalid_dpop_proof' }
   if (more.length > 0) return badProof('several DPoP proofs came')
@@ -90,7 +90,7 @@ function judgeDpop(
     case 'again':
       return badProof('the proof was used before')
     case 'full':
-      return badProof('there is no room to remember the proof')
+      return { kind: 'fault', detail: 'there is no room to remember another DPoP proof' }
   }
 }
 

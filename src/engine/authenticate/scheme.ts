@@ -25,8 +25,13 @@ export type Verdict =
   | Refusal
   /** It came by itself, with a request that another site may have caused; it is not looked at. */
   | { readonly kind: 'cross_site'; readonly detail: string }
-  /** Could not be judged: what is needed for it is not to be had. */
-  | { readonly kind: 'fault'; readonly detail: string }
+  | Fault
+
+/** It could not be judged: what is needed for it is not to be had. */
+export interface Fault {
+  readonly kind: 'fault'
+  readonly detail: string
+}
 
 export interface Accepted {
   readonly kind: 'accepted'

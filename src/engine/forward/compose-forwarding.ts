@@ -86,7 +86,7 @@ export function composeForwarding(
     'traceparent',
     `00-${passage.traceId}-${request.trace.spanId}-01`,
   )
-  const search = searchWithout(target, destination.credentials.query)
+  const search = searchWithout(target, destination.credentials.withheldQuery)
   return {
     operation,
     upstream: operation.upstream,

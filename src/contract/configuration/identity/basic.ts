@@ -30,9 +30,21 @@ export function readBasic(section: Section, env: NodeJS.ProcessEnv): IdentityEnt
     secrets[name] = hash
     users[name] = { scopes: user.texts('scopes') ?? [] }
   }
+  if (new Set(Object.values(secrets).map(costOf)).size > 1)
+    section.report.warn(
+      'weakening',
+      section.position('users'),
+      'the hashes of these users differ in their cost, and the time of an answer tells which a name has',
+      'make all of them with `portcullis keys hash-password`',
+    )
   if (Object.keys(users).length === 0 && !section.report.hasErrors)
     section.wrong('users', 'a mapping with a user')
   return { position: section.position(), secrets, plan: { kind: 'basic', users } }
+}
+
+/** Algorithm and parameters of a hash in PHC format: all but its salt and the hash itself. */
+function costOf(hash: string): string {
+  return hash.split('$').slice(0, -2).join('$')
 }
 
 /** A hash may stand in the open, which a password may not. */
