@@ -126,8 +126,17 @@ export interface ApiKeys {
   used(id: string, nowMs: number): void
 }
 
+/** A key that the ledger holds, good or not. */
+export interface KnownKey {
+  readonly kind: 'key'
+  readonly key: KeyRecord
+  readonly addresses: readonly Cidr[]
+  /** Lasts as long as the key is held as it is. */
+  readonly accepted: Memo<KeyRecord, Accepted>
+}
+
 export type SeenKey =
-  | { readonly kind: 'key'; readonly key: KeyRecord; readonly addresses: readonly Cidr[] }
+  | KnownKey
   | { readonly kind: 'invalid'; readonly detail: string }
   /** What is at hand is too old to be believed. */
   | { readonly kind: 'fault'; readonly detail: string }

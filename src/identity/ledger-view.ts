@@ -1,5 +1,6 @@
 import { type Cidr, parseCidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
+import { Memo } from '../base/memo.ts'
 import {
   type KeyRecord,
   type Ledger,
@@ -7,7 +8,7 @@ import {
   revokes,
   type TokenRevocation,
 } from '../engine/ledger.ts'
-import type { ApiKeys, Revocations, SeenKey } from '../engine/ports.ts'
+import type { ApiKeys, KnownKey, Revocations, SeenKey } from '../engine/ports.ts'
 import { isKeyText, keyHash } from './api-key-text.ts'
 
 /** How the view tells what happens to it; times are left to the receiver. */
@@ -18,12 +19,6 @@ export type LedgerEvent =
 /** Together with the time a read takes this is how long a revoked key or token is still believed: below 2 s. */
 const pollMs = 1000
 const flushMs = 15_000
-
-interface KnownKey {
-  readonly kind: 'key'
-  readonly key: KeyRecord
-  readonly addresses: readonly Cidr[]
-}
 
 /**
  * The whole ledger in memory, read anew every second by what has changed. Requests never wait for the database; when it
@@ -136,7 +131,12 @@ export class LedgerView implements ApiKeys, Revocations {
       const before = this.#hashes.get(key.id)
       if (before !== undefined) this.#byHash.delete(before)
       this.#hashes.set(key.id, key.hash)
-      this.#byHash.set(key.hash, { kind: 'key', key, addresses: networksOf(key) })
+      this.#byHash.set(key.hash, {
+        kind: 'key',
+        key,
+        addresses: networksOf(key),
+        accepted: new Memo(),
+      })
     }
     for (const one of revocations) {
       if (one.restoredMs === null) this.#revocations.set(one.id, one)

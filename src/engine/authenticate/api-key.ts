@@ -1,7 +1,8 @@
 import { contains } from '../../base/ip.ts'
+import { Memo } from '../../base/memo.ts'
 import type { ApiKeyPlan } from '../../program/schemes.ts'
 import type { KeyRecord } from '../ledger.ts'
-import type { SeenKey } from '../ports.ts'
+import type { KnownKey } from '../ports.ts'
 import { type LinkedScheme, missing, oneChallenge, type Presentation, type Verdict } from './scheme.ts'
 
 // RFC 9110 11.6.1 wants a challenge on every 401, and API keys have no registered scheme.
@@ -23,7 +24,11 @@ export function linkApiKey(scheme: string, plan: ApiKeyPlan): LinkedScheme {
       const wrong = whatIsWrong(seen, scheme, presented, nowMs)
       if (wrong !== null) return invalid(`${seen.key.id}: ${wrong}`)
       keys.used(seen.key.id, nowMs)
-      return { kind: 'accepted', identity: identityOf(seen.key) }
+      return seen.accepted.of(seen.key, () => ({
+        kind: 'accepted',
+        identity: identityOf(seen.key),
+        conclusion: new Memo(),
+      }))
     },
   }
 }
@@ -41,7 +46,7 @@ function presentedKeys(plan: ApiKeyPlan, { fields, cookies, target }: Presentati
 
 /** Every answer looks the same to the client, so that nobody learns which part of a stolen key still fits. */
 function whatIsWrong(
-  { key, addresses }: Extract<SeenKey, { kind: 'key' }>,
+  { key, addresses }: KnownKey,
   scheme: string,
   { client }: Presentation,
   nowMs: number,
