@@ -26,7 +26,8 @@ export function readBody(operation: Section, context: ParameterContext): BodyPla
 }
 
 export const jsonType = /^application\/(?:json|[a-z0-9.!#$&^_-]+\+json)$/
-const textType = /^(?:text\/.+|application\/(?:xml|yaml|.+\+(?:xml|yaml)))$/
+/** An event stream has no end that could be waited for. */
+export const textType = /^(?:text\/(?!event-stream$).+|application\/(?:xml|yaml|.+\+(?:xml|yaml)))$/
 
 function readMediaType(
   name: string,
@@ -84,12 +85,22 @@ function unreadable(section: Section, mediaType: string, what: string | null): u
 }
 
 /** No schema, an empty one, or binary content: there is nothing to check but the size. */
-function isOpaque(schema: unknown): boolean {
+export function isOpaque(schema: unknown): boolean {
   if (schema === undefined) return true
   if (!isJsonObject(schema)) return false
-  const said = Object.keys(schema).filter(
-    (key) => !['description', 'title', 'example', 'examples', 'contentMediaType'].includes(key),
-  )
-  if (said.length === 0) return true
+  if (Object.keys(schema).every(isSilent)) return true
   return schema.type === 'string' && schema.format === 'binary'
+}
+
+const silent: ReadonlySet<string> = new Set([
+  'description',
+  'title',
+  'example',
+  'examples',
+  'contentMediaType',
+])
+
+/** Whether a keyword says nothing that content could break. */
+export function isSilent(keyword: string): boolean {
+  return silent.has(keyword)
 }

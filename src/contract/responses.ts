@@ -1,8 +1,9 @@
+import { isJsonObject } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type { MediaTypePlan, ResponseHeaderPlan, ResponsePlan } from '../program/program.ts'
+import type { MediaTypePlan, PrimitiveType, ResponseHeaderPlan, ResponsePlan } from '../program/program.ts'
 import type { SchemaLowering } from '../schema/lower.ts'
-import { jsonType } from './body.ts'
-import type { Documents } from './documents.ts'
+import { isOpaque, isSilent, jsonType, textType } from './body.ts'
+import type { Documents, Located } from './documents.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import { parameterType } from './parameter-type.ts'
 import type { Section } from './section.ts'
@@ -65,11 +66,25 @@ export class ResponseReader {
     // Answers are told apart by their media type alone.
     const parameters: MediaTypePlan['parameters'] = []
     const schema = section.get('schema')
-    if (schema === undefined || !jsonType.test(mediaType)) {
-      return { mediaType, parameters, reading: 'opaque', schema: true }
-    }
-    const lowered = this.lowering.lower(schema, below(section, 'schema'))
-    return { mediaType, parameters, reading: 'json', schema: lowered }
+    const at = below(section, 'schema')
+    if (schema !== undefined && jsonType.test(mediaType))
+      return { mediaType, parameters, reading: 'json', schema: this.lowering.lower(schema, at) }
+    const primitives =
+      schema !== undefined && textType.test(mediaType) && this.#saysOfText({ value: schema, at })
+    if (primitives)
+      return { mediaType, parameters, reading: 'text', primitives, schema: this.lowering.lower(schema, at) }
+    return { mediaType, parameters, reading: 'opaque', schema: true }
+  }
+
+  /** What a text is, where its schema says more than that it is one; null for what never ends or has structure. */
+  #saysOfText(schema: Located): readonly PrimitiveType[] | null {
+    const followed = this.#documents.follow(schema)
+    const type = followed && parameterType(followed, this.#documents)
+    if (!type || typeof type === 'string' || type.kind !== 'primitive') return null
+    const { value } = followed
+    const plain = isJsonObject(value) && Object.keys(value).every((key) => key === 'type' || isSilent(key))
+    const anyText = plain && type.primitives.every((one) => one === 'string')
+    return anyText || isOpaque(value) ? null : type.primitives
   }
 
   #readHeaders(response: Section): readonly ResponseHeaderPlan[] {

@@ -13,7 +13,7 @@ import type { LinkedResponses } from '../engine/validate/link-responses.ts'
 import { decode } from './content-coding.ts'
 import type { Receiver, UpstreamHead } from './forward.ts'
 
-type Json = Extract<ExpectedContent, { readonly kind: 'json' }>
+type Judged = Extract<ExpectedContent, { readonly kind: 'judged' }>
 
 /**
  * Stands between the upstream and the client and has the answer judged. Where faults are only reported, octets pass at
@@ -52,7 +52,7 @@ export class AnswerCheck implements Receiver {
     const content = this.#guarded(() => this.#judgeHead(headers)) ?? this.#content
     if (this.#denied) return this.#breakOff()
     this.#content = content
-    if (!this.#reports && (content.kind === 'json' || content.kind === 'none')) this.#headers = headers
+    if (!this.#reports && (content.kind === 'judged' || content.kind === 'none')) this.#headers = headers
     else if (this.#responses.mode === 'strip' && this.#responses.whole && this.#method === 'HEAD')
       this.#receiver.head(status, rewritten(headers, null))
     else this.#receiver.head(status, headers)
@@ -67,7 +67,7 @@ export class AnswerCheck implements Receiver {
         this.#breakOff()
         return true
       }
-    } else if (kind === 'json') {
+    } else if (kind === 'judged') {
       const more = this.#reports ? this.#receiver.data(chunk) : true
       this.#hold(chunk)
       return more
@@ -84,8 +84,8 @@ export class AnswerCheck implements Receiver {
     if (this.#denied) return
     if (this.#reports) {
       this.#receiver.end()
-      if (content.kind === 'json') this.#guarded(() => this.#report(content))
-    } else if (content.kind === 'json') this.#guarded(() => this.#release(content))
+      if (content.kind === 'judged') this.#guarded(() => this.#report(content))
+    } else if (content.kind === 'judged') this.#guarded(() => this.#release(content))
     else {
       if (this.#headers) this.#receiver.head(this.#status, this.#headers)
       this.#receiver.end()
@@ -113,23 +113,23 @@ export class AnswerCheck implements Receiver {
     if (this.#denied) this.#breakOff()
   }
 
-  #report(content: Json): void {
+  #report(content: Judged): void {
     const bytes = this.#decoded(content)
     if (!bytes) return
-    const faults = judgeContentOf(content.validator, bytes)
+    const faults = judgeContentOf(content.content, bytes)
     if (faults.length > 0) this.#tolerates(faults)
   }
 
-  #release(content: Json): void {
+  #release(content: Judged): void {
     const bytes = this.#decoded(content)
     if (!bytes) return
     if (this.#responses.mode === 'strip') {
-      const stripped = stripContentOf(content.validator, bytes)
+      const stripped = stripContentOf(content.content, bytes)
       if (!stripped.ok) return void this.#tolerates(stripped.faults)
       this.journal.answerStripped = stripped.members
       return this.#pass(stripped.bytes, stripped.members > 0 || content.coding !== null)
     }
-    const faults = judgeContentOf(content.validator, bytes)
+    const faults = judgeContentOf(content.content, bytes)
     if (faults.length === 0 || this.#tolerates(faults)) this.#pass(bytes, content.coding !== null)
   }
 
@@ -141,7 +141,7 @@ export class AnswerCheck implements Receiver {
     this.#receiver.end()
   }
 
-  #decoded({ coding }: Json): Buffer | null {
+  #decoded({ coding }: Judged): Buffer | null {
     const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
     this.#chunks = []
     const decoded = coding === null ? bytes : decode(coding, bytes, maxJudgedBytes)

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonSchema } from '../../base/json.ts'
 import type { MediaTypePlan, OperationPlan, ResponsePlan } from '../../program/program.ts'
-import { compileValidator } from '../../schema/validator.ts'
+import { compileValidator, type Validator } from '../../schema/validator.ts'
 import { type AnswerFields, judgeContentOf, judgeResponse, stripContentOf } from './judge-response.ts'
-import { linkResponses } from './link-responses.ts'
+import { type JudgedContent, linkResponses } from './link-responses.ts'
+import { readJsonContent } from './validate-body.ts'
 
 const json: MediaTypePlan = {
   mediaType: 'application/json',
@@ -46,8 +47,8 @@ const table: readonly (readonly [
   fields: AnswerFields,
   verdict: string,
 ])[] = [
-  [all, 'GET', 200, asJson, 'json'],
-  [all, 'GET', 200, { 'content-type': 'Application/JSON; charset=UTF-8' }, 'json'],
+  [all, 'GET', 200, asJson, 'judged'],
+  [all, 'GET', 200, { 'content-type': 'Application/JSON; charset=UTF-8' }, 'judged'],
   [
     all,
     'GET',
@@ -62,10 +63,10 @@ const table: readonly (readonly [
     { 'content-type': ['application/json', 'text/html'] },
     'Content-Type is missing or not one media type',
   ],
-  [all, 'GET', 404, asJson, 'json'],
+  [all, 'GET', 404, asJson, 'judged'],
   [all, 'GET', 410, asJson, 'the media type application/json is not declared'],
   [all, 'GET', 410, { 'content-type': 'image/png' }, 'any'],
-  [all, 'GET', 500, asJson, 'json'],
+  [all, 'GET', 500, asJson, 'judged'],
   [all, 'HEAD', 200, {}, 'any'],
   [all, 'GET', 204, {}, 'any'],
   [all, 'GET', 206, asJson, 'partial'],
@@ -79,10 +80,10 @@ const table: readonly (readonly [
   [[answer('200')], 'GET', 200, { 'content-length': '0' }, 'none'],
   [[answer('200')], 'GET', 200, { 'content-length': '1' }, 'it has content, and the contract declares none'],
   [all, 'GET', 200, { 'content-length': '0' }, 'it is empty, and the contract declares content'],
-  [all, 'GET', 200, { ...asJson, 'content-length': '1048576' }, 'json'],
+  [all, 'GET', 200, { ...asJson, 'content-length': '1048576' }, 'judged'],
   [all, 'GET', 200, { ...asJson, 'content-length': '1048577' }, 'too_large'],
-  [all, 'GET', 200, { ...asJson, 'content-encoding': 'X-GZIP' }, 'json'],
-  [all, 'GET', 200, { ...asJson, 'content-encoding': 'identity' }, 'json'],
+  [all, 'GET', 200, { ...asJson, 'content-encoding': 'X-GZIP' }, 'judged'],
+  [all, 'GET', 200, { ...asJson, 'content-encoding': 'identity' }, 'judged'],
   [all, 'GET', 200, { ...asJson, 'content-encoding': 'gzip, br' }, 'content_coding'],
   [all, 'GET', 200, { ...asJson, 'content-encoding': ['gzip', 'br'] }, 'content_coding'],
 ]
@@ -93,6 +94,11 @@ for (const [responses, method, status, fields, verdict] of table) {
   })
 }
 
+const asContent = (validator: Validator): JudgedContent => ({
+  read: readJsonContent,
+  validator: () => validator,
+  strippable: true,
+})
 const closed = compile({
   type: 'object',
   properties: {
@@ -104,7 +110,7 @@ const closed = compile({
 
 test('names that look like data are masked in what is told', () => {
   const text = '{"map":{"alice@example.com":"x","ok":"x"}}'
-  assert.deepEqual(judgeContentOf(closed, Buffer.from(text)), [
+  assert.deepEqual(judgeContentOf(asContent(closed), Buffer.from(text)), [
     '/map/* must be an integer',
     '/map/ok must be an integer',
   ])
@@ -112,8 +118,11 @@ test('names that look like data are masked in what is told', () => {
 
 test('strip cuts nothing where the place of a fault could mean a declared field too', () => {
   const twins = Buffer.from(JSON.stringify({ [`${'n'.repeat(70)}1`]: 'a', [`${'n'.repeat(70)}2`]: 'b' }))
-  assert.equal(stripContentOf(closed, twins).ok, false)
-  const alone = stripContentOf(closed, Buffer.from(JSON.stringify({ [`${'n'.repeat(70)}2`]: 'b', map: {} })))
+  assert.equal(stripContentOf(asContent(closed), twins).ok, false)
+  const alone = stripContentOf(
+    asContent(closed),
+    Buffer.from(JSON.stringify({ [`${'n'.repeat(70)}2`]: 'b', map: {} })),
+  )
   assert.ok(alone.ok)
   assert.equal(Buffer.from(alone.bytes).toString(), '{"map":{}}')
 })

@@ -1,9 +1,12 @@
 import { pointerSteps } from '../../base/pointer.ts'
-import { readJson } from '../../base/read-json.ts'
-import type { Validator } from '../../schema/validator.ts'
 import { type Denial, deny } from '../decision.ts'
 import { parseContentType } from './content-type.ts'
-import type { LinkedResponse, LinkedResponseHeader, LinkedResponses } from './link-responses.ts'
+import type {
+  JudgedContent,
+  LinkedResponse,
+  LinkedResponseHeader,
+  LinkedResponses,
+} from './link-responses.ts'
 import { readJsonText, readPieces } from './parameter-value.ts'
 import { stripUnknown } from './strip-unknown.ts'
 import { covers } from './validate-body.ts'
@@ -14,7 +17,7 @@ export interface AnswerFields {
 }
 
 /** Why the content of an answer was not looked at, although the contract says something about it. */
-export type Unseen = 'too_large' | 'partial' | 'content_coding'
+export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset'
 
 /** Content codings that can be undone (RFC 9110 8.4.1, RFC 7932, RFC 8878). */
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
@@ -25,7 +28,7 @@ export type ExpectedContent =
   /** The contract declares none, so its first octet is a fault. */
   | { readonly kind: 'none' }
   | { readonly kind: 'unseen'; readonly why: Unseen }
-  | { readonly kind: 'json'; readonly validator: Validator; readonly coding: Coding | null }
+  | { readonly kind: 'judged'; readonly content: JudgedContent; readonly coding: Coding | null }
 
 export interface JudgedAnswer {
   /** What is wrong with status, fields and media type. For the operator only. */
@@ -36,7 +39,6 @@ export interface JudgedAnswer {
 /** Most octets of an answer that are held to be judged, as they came and after the content coding is undone. */
 export const maxJudgedBytes = 1024 ** 2
 
-const maxDepth = 64
 const maxFaults = 20
 const any: ExpectedContent = { kind: 'any' }
 const none: ExpectedContent = { kind: 'none' }
@@ -65,9 +67,10 @@ export function judgeResponse(
 }
 
 /** @returns what is wrong with the content; empty when nothing is. For the operator only. */
-export function judgeContentOf(validator: Validator, bytes: Uint8Array): readonly string[] {
-  const read = readJson(bytes, { maxDepth })
-  if (!read.ok) return [phrase(read.fault)]
+export function judgeContentOf(content: JudgedContent, bytes: Uint8Array): readonly string[] {
+  const read = content.read(bytes)
+  if (!read.ok) return read.faults.map(phrase)
+  const validator = content.validator()
   return validator.check(read.value) ? [] : validator.faults(read.value, maxFaults).map(phrase)
 }
 
@@ -76,11 +79,12 @@ export type StrippedContent =
   | { readonly ok: false; readonly faults: readonly string[] }
 
 /** Like `judgeContentOf`, but what the contract does not declare is cut out; what is left matches its schema. */
-export function stripContentOf(validator: Validator, bytes: Uint8Array): StrippedContent {
-  const read = readJson(bytes, { maxDepth })
-  if (!read.ok) return { ok: false, faults: [phrase(read.fault)] }
+export function stripContentOf(content: JudgedContent, bytes: Uint8Array): StrippedContent {
+  const read = content.read(bytes)
+  if (!read.ok) return { ok: false, faults: read.faults.map(phrase) }
+  const validator = content.validator()
   if (validator.check(read.value)) return { ok: true, bytes, members: 0 }
-  const stripped = stripUnknown(validator, read.value, bytes)
+  const stripped = content.strippable ? stripUnknown(validator, read.value, bytes) : null
   if (stripped) return { ok: true, ...stripped }
   return { ok: false, faults: validator.faults(read.value, maxFaults).map(phrase) }
 }
@@ -137,15 +141,16 @@ function judgeContent(
   const ranges = status === 206 && contentType.mediaType === 'multipart/byteranges'
   const declared = content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
   if (!declared && !ranges) return `the media type ${contentType.mediaType} is not declared`
-  if (ranges) return content.some(({ validator }) => validator) ? unseen('partial') : any
-  if (!declared?.validator) return any
+  if (ranges) return content.some(({ judged }) => judged) ? unseen('partial') : any
+  if (!declared?.judged) return any
+  // RFC 8259 8.1; texts may be in any charset, and are read in one.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
-    return 'the charset of JSON is UTF-8'
+    return declared.plan.reading === 'json' ? 'the charset of JSON is UTF-8' : unseen('charset')
   if (status === 206) return unseen('partial')
   const coding = codingOf(fields['content-encoding'])
   if (coding === undefined) return unseen('content_coding')
   if (typeof announced === 'string' && Number(announced) > maxJudgedBytes) return unseen('too_large')
-  return { kind: 'json', validator: declared.validator(), coding }
+  return { kind: 'judged', content: declared.judged, coding }
 }
 
 /** What is wrong with content under an answer that declares none. */

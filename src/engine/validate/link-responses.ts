@@ -6,6 +6,9 @@ import type {
   ResponseValidation,
 } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
+import type { ReadContent } from './content.ts'
+import { linkText } from './read-text.ts'
+import { readJsonContent } from './validate-body.ts'
 
 /** The answers that the contract lets an operation give, and what becomes of others. */
 export interface LinkedResponses {
@@ -28,8 +31,15 @@ export interface LinkedResponseHeader {
 
 export interface LinkedResponseContent {
   readonly plan: MediaTypePlan
-  /** For `json`; null for `opaque`. */
-  readonly validator: (() => Validator) | null
+  /** For `json` and `text`; null for `opaque`. */
+  readonly judged: JudgedContent | null
+}
+
+export interface JudgedContent {
+  readonly read: ReadContent
+  readonly validator: () => Validator
+  /** Undeclared fields can be cut out of it. */
+  readonly strippable: boolean
 }
 
 /**
@@ -51,12 +61,22 @@ export function linkResponses(
       }),
       content: content.map((one) => ({
         plan: one,
-        validator: one.reading === 'json' ? once(() => compile(one.schema)) : null,
+        judged: judgedContent(one, compile),
       })),
     })
   }
-  const judged = responses.some(({ content }) => content.some(({ reading }) => reading === 'json'))
+  const judged = [...byStatus.values()].some(({ content }) => content.some((one) => one.judged))
   return { mode, byStatus, whole: judged && mode !== 'report' }
+}
+
+function judgedContent(
+  plan: MediaTypePlan,
+  compile: (schema: JsonSchema) => Validator,
+): JudgedContent | null {
+  const validator = once(() => compile(plan.schema))
+  if (plan.reading === 'json') return { read: readJsonContent, validator, strippable: true }
+  if (plan.reading === 'text') return { read: linkText(plan.primitives), validator, strippable: false }
+  return null
 }
 
 function once(make: () => Validator): () => Validator {
