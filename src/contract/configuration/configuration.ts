@@ -2,6 +2,7 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
+  RequestCoding,
   ResponseValidation,
   SourcePosition,
   UpstreamPlan,
@@ -21,7 +22,11 @@ export interface Configuration {
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null
-  readonly validate: { readonly requests: 'enforce' | 'report'; readonly responses: ResponseValidation }
+  readonly validate: {
+    readonly requests: 'enforce' | 'report'
+    readonly responses: ResponseValidation
+    readonly contentEncodings: readonly RequestCoding[]
+  }
   readonly allowWeakening: boolean
   readonly trustedProxies: readonly string[]
   readonly addresses: AddressLists

@@ -83,6 +83,7 @@ const ports: Ports = {
     vouch: () => down,
     endAll: async () => down,
   },
+  codings: { decode: () => 'broken' },
 }
 
 function presented(headers: readonly string[]): Presentation {
