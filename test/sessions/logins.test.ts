@@ -36,7 +36,7 @@ before(async () => {
 contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
 publicUrl: "${origin}"
 listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "${upstream.url}" } }
+upstreams: { default: { url: "${upstream.url}", identityHeaders: { X-Admin: '"admin" in token.roles', X-Level: token.acr } } }
 identity:
   webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read }
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "https://api.example.com" }
@@ -299,6 +299,16 @@ test('a renewal the issuer refuses ends the session; one it cannot answer is 503
   await assertNotForwarded(gate, use(swapped), 401, 'credential_invalid')
   const without = await logIn({}, { expires_in: 0, refresh_token: undefined })
   await assertNotForwarded(gate, use(without), 401, 'credential_invalid')
+})
+
+test('what the renewed ID token no longer says of the person is no longer so; how they signed in stays (OpenID Connect Core 12.2)', async () => {
+  const cookie = await logIn({ roles: ['admin'], acr: 'gold' }, { expires_in: 0 })
+  grants(await provider.sign(idClaims('', { nonce: undefined })))
+  assert.equal((await use(cookie)).status, 200)
+  const seen = gate.upstream.seen.at(-1)
+  assert.ok(seen)
+  assert.equal(headerOf(seen, 'x-admin'), null)
+  assert.equal(headerOf(seen, 'x-level'), 'gold')
 })
 
 test('a page whose session has ended leads to the login; a call of a program does not', async () => {
