@@ -332,6 +332,27 @@ test('a page whose session has ended leads to the login; a call of a program doe
   assert.equal(gate.upstream.heads, before)
 })
 
+test('a page whose address is too long to go back to leads to the login all the same', async () => {
+  const page = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Accept: text/html']
+  const reply = await send(`/app?tab=${'a'.repeat(2100)}`, { headers: page })
+  assert.equal(reply.fields.get('location'), `${own}/login?return_to=%2Fapp`)
+})
+
+test('logins that another site makes a browser begin do not make its requests too large for the gate', async () => {
+  const jar = new Map<string, string>()
+  const field = () => `Cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}`
+  for (let logins = 0; logins < 20; logins++) {
+    const reply = await send(`${own}/login?return_to=/${'a'.repeat(2047)}`, { headers: [field()] })
+    assert.equal(reply.status, 302)
+    for (const set of (reply.fields.get('set-cookie') ?? '').split('\n')) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
+      if (set.includes('Max-Age=0')) jar.delete(name)
+      else jar.set(name, value)
+    }
+    assert.ok(field().length < 12_000, `${field().length} octets of cookies`)
+  }
+})
+
 test('logout tokens: what is none ends nothing (OpenID Connect Back-Channel Logout 2.6)', async () => {
   const cookie = await logIn({ sid: 'one' })
   const other = await logIn({ sid: 'two' })
