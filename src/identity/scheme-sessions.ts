@@ -225,7 +225,10 @@ export class SchemeSessions {
     const sealed = sealRecord(id, renewed, this.#about)
     const kept = await this.#store.replace(key, { sealed, endsMs: renewed.endsMs }, nowMs)
     if (kept.kind === 'fault') return kept
-    return kept.kind === 'done' ? renewed : unknown('the session ended while it was renewed')
+    if (kept.kind === 'done') return renewed
+    // Whoever ended it revoked the refresh token of before.
+    if (renewed.refreshToken) await this.#issuer.revoke(renewed.refreshToken)
+    return unknown('the session ended while it was renewed')
   }
 
   /** OpenID Connect Core 3.1.3.7, 6: the signature too, though the token came from the issuer itself. */

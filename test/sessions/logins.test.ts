@@ -29,6 +29,7 @@ let gate: TestGate
 
 before(async () => {
   provider = await startOpenIdIssuer()
+  provider.metadata = { revocation_endpoint: `${provider.issuer}/revoke` }
   issuer = await startIssuer()
   gate = await startGate({
     issuer,
@@ -309,6 +310,32 @@ test('what the renewed ID token no longer says of the person is no longer so; ho
   assert.ok(seen)
   assert.equal(headerOf(seen, 'x-admin'), null)
   assert.equal(headerOf(seen, 'x-level'), 'gold')
+})
+
+test('signing out while the session is renewed revokes the refresh token that comes of it, too (RFC 7009 2)', async () => {
+  const cookie = await logIn({}, { expires_in: 0 })
+  let answer = () => {}
+  const asked = new Promise<void>((resolve) => {
+    provider.tokenAnswer = async () => {
+      resolve()
+      await new Promise<void>((later) => {
+        answer = later
+      })
+      const body = { access_token: 'a', token_type: 'Bearer', expires_in: 600, refresh_token: 'rotated' }
+      return { status: 200, body: JSON.stringify(body) }
+    }
+  })
+  const waiting = use(cookie)
+  await asked
+  const left = await send(`${own}/logout`, {
+    method: 'POST',
+    headers: [cookie, `Origin: ${origin}`],
+    body: '',
+  })
+  assert.equal(left.status, 303)
+  answer()
+  await assertNotForwarded(gate, waiting, 401, 'credential_invalid')
+  assert.deepEqual(provider.revoked.slice(-2), ['refresh-1', 'rotated'])
 })
 
 test('a page whose session has ended leads to the login; a call of a program does not', async () => {
