@@ -8,8 +8,11 @@ const prefix = '__Host-portcullis-'
 export const sessionCookie = (scheme: string): string => `${prefix}session.${scheme}`
 export const loginCookie = (scheme: string, tag: string): string => `${prefix}login.${scheme}.${tag}`
 
-/** Name, or a whole cookie that begins with it. No upstream gets or sets one. */
-export const isOwnCookie = (cookie: string): boolean => cookie.trimStart().startsWith(prefix)
+/**
+ * Name, or a whole cookie that begins with it, or that older browsers send back as if it did because it has no name.
+ * No upstream gets or sets one.
+ */
+export const isOwnCookie = (cookie: string): boolean => cookie.replace(/^[\s=]+/, '').startsWith(prefix)
 
 /** 256 random bits, base64url. */
 export const sessionIdSyntax = /^[A-Za-z0-9_-]{43}$/

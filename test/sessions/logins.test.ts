@@ -430,7 +430,9 @@ test('an upstream neither sees nor sets a cookie of the gateway', async () => {
   const cookie = await logIn()
   const { answer } = gate.upstream
   gate.upstream.answer = (response) => {
-    response.setHeader('Set-Cookie', [`${sessionCookie}=${'A'.repeat(43)}; Path=/; Secure`, 'theme=dark'])
+    const own = `${sessionCookie}=${'A'.repeat(43)}; Path=/; Secure`
+    // Without a name a cookie is sent back as its value alone (RFC 6265bis 5.8.3).
+    response.setHeader('Set-Cookie', [own, `=${own}`, ` = ${own}`, 'theme=dark'])
     response.end('{}')
   }
   const reply = await use(cookie)
