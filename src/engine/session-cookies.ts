@@ -8,20 +8,19 @@ const prefix = '__Host-portcullis-'
 export const sessionCookie = (scheme: string): string => `${prefix}session.${scheme}`
 export const loginCookie = (scheme: string, tag: string): string => `${prefix}login.${scheme}.${tag}`
 
-/** Name, or a whole cookie that begins with it. No upstream gets or sets one. */
-export const isOwnCookie = (cookie: string): boolean => cookie.trimStart().startsWith(prefix)
+/**
+ * Name, or a whole cookie that begins with it, or that older browsers send back as if it did because it has no name.
+ * No upstream gets or sets one.
+ */
+export const isOwnCookie = (cookie: string): boolean => cookie.replace(/^[\s=]+/, '').startsWith(prefix)
 
 /** 256 random bits, base64url. */
 export const sessionIdSyntax = /^[A-Za-z0-9_-]{43}$/
 
-/** Tags of the logins a browser has under way. */
-export function loginTags(scheme: string, cookies: ReadonlyMap<string, unknown>): readonly string[] {
-  const start = loginCookie(scheme, '')
-  return [...cookies.keys()]
-    .filter((name) => name.startsWith(start))
-    .map((name) => name.slice(start.length))
-    .filter((tag) => /^[A-Za-z0-9_-]{8}$/.test(tag))
-}
+const loginName = /^__Host-portcullis-login\.[A-Za-z0-9._-]+\.[A-Za-z0-9_-]{8}$/
+
+/** Whether it is the cookie of a login, of whatever scheme. */
+export const isLoginCookie = (name: string): boolean => loginName.test(name)
 
 /** Lax, because the way back from the issuer is a navigation from another site; see `crossSite` for what it lets through. */
 const attributes = 'Path=/; Secure; HttpOnly; SameSite=Lax'

@@ -18,6 +18,7 @@ const maxAsking = 256
 const firstRetryMs = 500
 const maxRetryMs = 30_000
 const maxTokenLength = 4096
+const ownFaults: ReadonlySet<string | null> = new Set(['invalid_client', 'unauthorized_client'])
 /** RFC 6750 2.1, RFC 9110 11.2 */
 const token68 = /^[A-Za-z0-9\-._~+/]+=*$/
 
@@ -91,8 +92,9 @@ export class Introspector implements TokenVerifier {
       })
       answer = fetched.document
     } catch (error) {
-      // RFC 6749 5.2: the request is at fault, and of the request only the token is the client's.
-      if (error instanceof StatusError && error.status === 400) {
+      // RFC 6749 5.2: the request is at fault, and of the request only the token is the client's; what is wrong with the
+      // gateway's own registration says nothing about the token.
+      if (error instanceof StatusError && error.status === 400 && !ownFaults.has(error.code)) {
         const refused = invalid('the issuer does not take it for one of its opaque tokens')
         this.#remember(key, { seen: refused, untilMs: nowMs + this.#plan.cacheSeconds * 1000 })
         return refused

@@ -4,6 +4,7 @@ import { readJson } from '../base/read-json.ts'
 
 const maxBytes = 512 * 1024
 const timeoutMs = 5000
+const bounds = { maxDepth: 16 }
 
 export interface Fetched {
   readonly document: unknown
@@ -14,10 +15,15 @@ export interface Fetched {
 /** The issuer answered with a status that is no success. */
 export class StatusError extends Error {
   readonly status: number
+  /** Its error code (RFC 6749 5.2); null when it sent none. */
+  readonly code: string | null
 
-  constructor(status: number) {
+  constructor(status: number, bytes: Uint8Array) {
     super(`the issuer answered ${status}`)
     this.status = status
+    const read = readJson(bytes, bounds)
+    this.code =
+      read.ok && isJsonObject(read.value) && typeof read.value.error === 'string' ? read.value.error : null
   }
 }
 
@@ -74,8 +80,8 @@ export async function getJson(url: string, asking: Asking = {}): Promise<Fetched
     signal: AbortSignal.timeout(timeoutMs),
   })
   const bytes = await readBounded(body)
-  if (statusCode !== 200) throw new StatusError(statusCode)
-  const read = readJson(bytes, { maxDepth: 16 })
+  if (statusCode !== 200) throw new StatusError(statusCode, bytes)
+  const read = readJson(bytes, bounds)
   if (!read.ok) throw new Error('the issuer answered something that is no JSON')
   return { document: read.value, maxAgeMs: maxAgeOf(headers['cache-control']) }
 }

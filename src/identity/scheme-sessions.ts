@@ -216,7 +216,7 @@ export class SchemeSessions {
     }
     const renewed: SessionRecord = {
       ...record,
-      ...(vouched && { keyId: vouched.keyId, claims: { ...record.claims, ...vouched.claims } }),
+      ...(vouched && { keyId: vouched.keyId, claims: { ...ofTheLogin(record.claims), ...vouched.claims } }),
       scopes: granted.scopes ?? record.scopes,
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
@@ -225,7 +225,10 @@ export class SchemeSessions {
     const sealed = sealRecord(id, renewed, this.#about)
     const kept = await this.#store.replace(key, { sealed, endsMs: renewed.endsMs }, nowMs)
     if (kept.kind === 'fault') return kept
-    return kept.kind === 'done' ? renewed : unknown('the session ended while it was renewed')
+    if (kept.kind === 'done') return renewed
+    // Whoever ended it revoked the refresh token of before.
+    if (renewed.refreshToken) await this.#issuer.revoke(renewed.refreshToken)
+    return unknown('the session ended while it was renewed')
   }
 
   /** OpenID Connect Core 3.1.3.7, 6: the signature too, though the token came from the issuer itself. */
@@ -274,6 +277,15 @@ export class SchemeSessions {
     return storeKeyOf(JSON.stringify([this.#about, kind, value]))
   }
 }
+
+/**
+ * What a renewed ID token may leave out because it is about the login (OpenID Connect Core 12.2). Whatever else it leaves
+ * out is no longer so: a person who lost a role must not keep it for the rest of the session.
+ */
+function ofTheLogin(claims: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => loginClaims.has(name)))
+}
+const loginClaims: ReadonlySet<string> = new Set(['sid', 'auth_time', 'acr', 'amr'])
 
 const tagOf = (state: string): string => storeKeyOf(state).slice(0, 8)
 const fault = (detail: string): Outage => ({ kind: 'fault', detail })

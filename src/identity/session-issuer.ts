@@ -239,8 +239,10 @@ export class SessionIssuer {
       // Loaded only where sessions are used.
       const oauth = await import('oauth4webapi')
       const metadata = await fetchMetadata(this.#plan.issuer)
-      for (const endpoint of ['authorization_endpoint', 'token_endpoint'])
-        if (typeof metadata[endpoint] !== 'string') throw new Error(`the metadata names no ${endpoint}`)
+      const named = [...neededEndpoints, ...otherEndpoints.filter((one) => metadata[one] !== undefined)]
+      for (const endpoint of named)
+        if (!isAddress(metadata[endpoint], this.#plan.issuer))
+          throw new Error(`the metadata names no ${endpoint} that anybody could be sent to`)
       const server = metadata as unknown as Library.AuthorizationServer
       const methods = server.token_endpoint_auth_methods_supported
       const post = methods !== undefined && !methods.includes('client_secret_basic')
@@ -255,6 +257,16 @@ export class SessionIssuer {
       this.#retryMs = Math.min(maxRetryMs, this.#retryMs * 2)
     }
   }
+}
+
+const neededEndpoints = ['authorization_endpoint', 'token_endpoint']
+const otherEndpoints = ['end_session_endpoint', 'revocation_endpoint']
+
+/** RFC 8414 2: https; as plain as the issuer itself, which the configuration lets stand on loopback only. */
+function isAddress(endpoint: unknown, issuer: string): boolean {
+  if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return false
+  const { protocol } = new URL(endpoint)
+  return protocol === 'https:' || protocol === new URL(issuer).protocol
 }
 
 /** `fetch` for the library: bounded in time and size, follows no redirect. */

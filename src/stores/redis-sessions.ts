@@ -56,8 +56,17 @@ export function createRedisSessions(redis: Redis): SessionStore {
       }),
     removeAll: (index) =>
       answered(async () => {
-        const keys = await redis.zrange(indexKey(index), '0', '-1')
-        await redis.del(indexKey(index), ...keys.map(sessionKey))
+        const name = indexKey(index)
+        const keys = await redis.zrange(name, '0', '-1')
+        if (keys.length === 0) return done
+        // Only what was seen: a session that begins meanwhile must stand in the index, or no later logout finds it.
+        checked(
+          await redis
+            .multi()
+            .del(...keys.map(sessionKey))
+            .zrem(name, ...keys)
+            .exec(),
+        )
         return done
       }),
     claim: (name, untilMs, nowMs) =>

@@ -51,15 +51,17 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
 
   /** The file that bears the name now: one that was replaced is opened anew, one that went away is a fault. */
   function current(mode: TransactionMode): DatabaseSync | null {
-    const inode = statSync(file, { throwIfNoEntry: false })?.ino
+    const { ino: inode, size } = statSync(file, { throwIfNoEntry: false }) ?? {}
     if (open && open.inode === inode) return open.database
     if (open) {
       open.database.close()
       open = null
     }
     // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
-    if (inode === undefined && existsSync(marker))
-      throw new Error(`${file} is gone: restore it, or remove ${marker} to begin with an empty ledger`)
+    if ((inode === undefined || size === 0) && existsSync(marker))
+      throw new Error(
+        `${file} is ${size === 0 ? 'empty' : 'gone'}: restore it, or remove ${marker} to begin with an empty ledger`,
+      )
     if (inode === undefined && mode !== 'write') return null
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     // Only where there is none: closing a file drops the locks that other connections of this process hold on it.
@@ -73,11 +75,11 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
           'INSERT INTO portcullis_ledger (one, identity, revision) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING',
         )
         .run(randomUUID())
+      if (!existsSync(marker)) writeFileSync(marker, '', { mode: 0o600 })
     } catch (error) {
       database.close()
       throw error
     }
-    if (!existsSync(marker)) writeFileSync(marker, '', { mode: 0o600 })
     open = { database, inode: statSync(file).ino }
     return database
   }

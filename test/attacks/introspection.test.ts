@@ -95,6 +95,24 @@ test('A16 an issuer that fails, redirects, stalls on its words or says too much 
   }
 })
 
+test('an issuer that refuses the gateway itself says nothing about the token (RFC 6749 5.2)', async () => {
+  const text = token()
+  for (const error of ['invalid_client', 'unauthorized_client']) {
+    answer = { status: 400, body: { error } }
+    await assertNotForwarded(gate, use(text), 503, 'verifier_unavailable')
+  }
+  answer = { status: 200, body: active() }
+  assert.equal((await use(text)).status, 200, 'nothing of it was remembered')
+  for (const body of [{ error: 'invalid_request' }, 'no JSON']) {
+    answer = { status: 400, body }
+    const before = asked
+    const refusedOnce = token()
+    for (let times = 0; times < 2; times++)
+      await assertNotForwarded(gate, use(refusedOnce), 401, 'credential_invalid')
+    assert.equal(asked, before + 1)
+  }
+})
+
 test('A17 an operation that lists no scopes still needs an active token', async () => {
   answer.body = active({ active: false })
   await refused('/optional')

@@ -39,6 +39,7 @@ upstreams: { default: { url: "${upstream.url}" } }
 identity:
   bearerAuth: { type: jwt, ${token} }
   nonceAuth: { type: jwt, dpopNonce: true, ${token} }
+  secondAuth: { type: jwt, ${token} }
   opaqueAuth:
     type: introspection
     issuer: "${server.issuer}"
@@ -147,6 +148,12 @@ test('A27: a proof that was used, is for another request, another token, another
   const other = await generateKeyPair('ES256', { extractable: true })
   const send = (text: string) => askOwn('/v1/jwt', [`Authorization: DPoP ${token}`, `DPoP: ${text}`])
 
+  // Several schemes of an operation read the one proof of a request, and the next request needs another.
+  for (const path of ['/v1/either', '/v1/both']) {
+    const shown = [`Authorization: DPoP ${token}`, `DPoP: ${await proof({ htu: origin + path })}`]
+    assert.equal((await askOwn(path, shown)).status, 200, path)
+    await assertNotForwarded(gate, askOwn(path, shown), 401, 'credential_invalid')
+  }
   const once = await proof({ jti: 'once' })
   assert.equal((await send(once)).status, 200)
   const bad: readonly (readonly [string, string])[] = [
@@ -243,7 +250,7 @@ test('clients discover whom to ask for a token (RFC 9728)', async () => {
   const response = await oauth.resourceDiscoveryRequest(resource, loopback)
   const found = await oauth.processResourceDiscoveryResponse(resource, response)
   assert.deepEqual(found.authorization_servers, [server.issuer, issuer.issuer])
-  assert.deepEqual(found.scopes_supported, ['orders:read'])
+  assert.deepEqual(found.scopes_supported, ['orders:delete', 'orders:read'])
   assert.equal(found.resource_documentation, 'https://docs.example.com/accounts')
   assert.equal((await fetch(url, { method: 'POST' })).status, 405)
   assert.equal(

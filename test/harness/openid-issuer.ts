@@ -18,6 +18,10 @@ export interface OpenIdIssuer {
   readonly asked: readonly URLSearchParams[]
   /** Answers the token endpoint; null never answers. */
   tokenAnswer: ((form: URLSearchParams) => Promise<TokenAnswer>) | null
+  /** Overrides members of the metadata. */
+  metadata: Readonly<Record<string, unknown>>
+  /** Tokens that came to be revoked. */
+  readonly revoked: string[]
   /** `refuse` answers 500 to everything. */
   mode: 'serve' | 'refuse'
   sign(claims: Claims, header?: Partial<JWTHeaderParameters>, key?: TestKey): Promise<string>
@@ -35,6 +39,9 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
       response.writeHead(500).end('{}')
     } else if (request.url === '/jwks') {
       response.end(JSON.stringify({ keys: [signing.jwk] }))
+    } else if (request.url === '/revoke') {
+      provider.revoked.push(new URLSearchParams(text).get('token') ?? '')
+      response.end()
     } else if (request.url === '/token') {
       const form = new URLSearchParams(text)
       asked.push(form)
@@ -51,6 +58,7 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
           token_endpoint: own('/token'),
           id_token_signing_alg_values_supported: ['ES256'],
           authorization_response_iss_parameter_supported: true,
+          ...provider.metadata,
         }),
       )
     }
@@ -61,6 +69,8 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
     key: signing,
     asked,
     tokenAnswer: null,
+    metadata: {},
+    revoked: [],
     mode: 'serve',
     sign: (claims, header = {}, { alg, kid, privateKey } = signing) =>
       new SignJWT(claims).setProtectedHeader({ alg, kid, ...header }).sign(privateKey),

@@ -29,6 +29,7 @@ let gate: TestGate
 
 before(async () => {
   provider = await startOpenIdIssuer()
+  provider.metadata = { revocation_endpoint: `${provider.issuer}/revoke` }
   issuer = await startIssuer()
   gate = await startGate({
     issuer,
@@ -36,7 +37,7 @@ before(async () => {
 contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
 publicUrl: "${origin}"
 listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "${upstream.url}" } }
+upstreams: { default: { url: "${upstream.url}", identityHeaders: { X-Admin: '"admin" in token.roles', X-Level: token.acr } } }
 identity:
   webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read }
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "https://api.example.com" }
@@ -301,6 +302,42 @@ test('a renewal the issuer refuses ends the session; one it cannot answer is 503
   await assertNotForwarded(gate, use(without), 401, 'credential_invalid')
 })
 
+test('what the renewed ID token no longer says of the person is no longer so; how they signed in stays (OpenID Connect Core 12.2)', async () => {
+  const cookie = await logIn({ roles: ['admin'], acr: 'gold' }, { expires_in: 0 })
+  grants(await provider.sign(idClaims('', { nonce: undefined })))
+  assert.equal((await use(cookie)).status, 200)
+  const seen = gate.upstream.seen.at(-1)
+  assert.ok(seen)
+  assert.equal(headerOf(seen, 'x-admin'), null)
+  assert.equal(headerOf(seen, 'x-level'), 'gold')
+})
+
+test('signing out while the session is renewed revokes the refresh token that comes of it, too (RFC 7009 2)', async () => {
+  const cookie = await logIn({}, { expires_in: 0 })
+  let answer = () => {}
+  const asked = new Promise<void>((resolve) => {
+    provider.tokenAnswer = async () => {
+      resolve()
+      await new Promise<void>((later) => {
+        answer = later
+      })
+      const body = { access_token: 'a', token_type: 'Bearer', expires_in: 600, refresh_token: 'rotated' }
+      return { status: 200, body: JSON.stringify(body) }
+    }
+  })
+  const waiting = use(cookie)
+  await asked
+  const left = await send(`${own}/logout`, {
+    method: 'POST',
+    headers: [cookie, `Origin: ${origin}`],
+    body: '',
+  })
+  assert.equal(left.status, 303)
+  answer()
+  await assertNotForwarded(gate, waiting, 401, 'credential_invalid')
+  assert.deepEqual(provider.revoked.slice(-2), ['refresh-1', 'rotated'])
+})
+
 test('a page whose session has ended leads to the login; a call of a program does not', async () => {
   const cookie = await logIn({}, { expires_in: 0, refresh_token: undefined })
   const before = gate.upstream.heads
@@ -320,6 +357,27 @@ test('a page whose session has ended leads to the login; a call of a program doe
   const token = 'Authorization: Bearer wrong'
   assert.equal((await send('/orders', { headers: [...page, token] })).status, 401, 'a bad token is told so')
   assert.equal(gate.upstream.heads, before)
+})
+
+test('a page whose address is too long to go back to leads to the login all the same', async () => {
+  const page = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document', 'Accept: text/html']
+  const reply = await send(`/app?tab=${'a'.repeat(2100)}`, { headers: page })
+  assert.equal(reply.fields.get('location'), `${own}/login?return_to=%2Fapp`)
+})
+
+test('logins that another site makes a browser begin do not make its requests too large for the gate', async () => {
+  const jar = new Map<string, string>()
+  const field = () => `Cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}`
+  for (let logins = 0; logins < 20; logins++) {
+    const reply = await send(`${own}/login?return_to=/${'a'.repeat(2047)}`, { headers: [field()] })
+    assert.equal(reply.status, 302)
+    for (const set of (reply.fields.get('set-cookie') ?? '').split('\n')) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
+      if (set.includes('Max-Age=0')) jar.delete(name)
+      else jar.set(name, value)
+    }
+    assert.ok(field().length < 12_000, `${field().length} octets of cookies`)
+  }
 })
 
 test('logout tokens: what is none ends nothing (OpenID Connect Back-Channel Logout 2.6)', async () => {
@@ -372,7 +430,9 @@ test('an upstream neither sees nor sets a cookie of the gateway', async () => {
   const cookie = await logIn()
   const { answer } = gate.upstream
   gate.upstream.answer = (response) => {
-    response.setHeader('Set-Cookie', [`${sessionCookie}=${'A'.repeat(43)}; Path=/; Secure`, 'theme=dark'])
+    const own = `${sessionCookie}=${'A'.repeat(43)}; Path=/; Secure`
+    // Without a name a cookie is sent back as its value alone (RFC 6265bis 5.8.3).
+    response.setHeader('Set-Cookie', [own, `=${own}`, ` = ${own}`, 'theme=dark'])
     response.end('{}')
   }
   const reply = await use(cookie)

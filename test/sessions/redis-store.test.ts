@@ -46,6 +46,19 @@ test('redis: two gateways share sessions and claims', async () => {
   await other.stop()
 })
 
+test('redis: a session that begins while all of its person end can still be ended with the next', async () => {
+  const other = await connected()
+  for (let round = 0; round < 200; round++) {
+    const index = `person-${round}`
+    const entry = { sealed: 's', idleMs: 60_000, endsMs: Date.now() + 60_000, indexes: [index] }
+    await store.create(`early-${round}`, entry, Date.now())
+    await Promise.all([store.removeAll(index), other.create(`late-${round}`, entry, Date.now())])
+    await store.removeAll(index)
+    assert.equal((await store.find(`late-${round}`, 0, Date.now())).kind, 'none', `round ${round}`)
+  }
+  await other.stop()
+})
+
 test('redis: while the server is down every answer is an outage, at once; then it comes back, having forgotten', async () => {
   await store.create(
     'forgotten',

@@ -183,6 +183,27 @@ test('a gate that finds no issuer at its start is unready, sends nobody there, a
   await back.stop()
 })
 
+test('metadata whose endpoints are no addresses, or lead out of the encrypted, is metadata that is not there', async () => {
+  const bad = ['not an address', 'javascript:alert(1)', 'ftp://login.example.com/', 7]
+  const endpoints = [
+    'authorization_endpoint',
+    'token_endpoint',
+    'end_session_endpoint',
+    'revocation_endpoint',
+  ]
+  for (const [turn, endpoint] of endpoints.entries()) {
+    const odd = await startOpenIdIssuer()
+    odd.metadata = { [endpoint]: bad[turn] }
+    const late = await startSharing({ issuer: odd.issuer, unready: true })
+    assert.equal(await isReady(late), false, endpoint)
+    await assertNotForwarded(late, sendTo(late, `${own}/login`), 503, 'verifier_unavailable')
+    odd.metadata = {}
+    await untilReady(late)
+    await late.stop()
+    await odd.stop()
+  }
+})
+
 test('a session ends when it is not used, and at the end of its lifetime however much it is', async () => {
   const short = await startSharing({ identity: 'idleTimeout: 1s, lifetime: 2s' })
   const unused = await logInByHand(short, provider)

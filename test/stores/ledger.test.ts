@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -163,6 +163,10 @@ test('SQLite: the file is for its owner alone; one that goes away is a fault, at
   const later = await openSqliteLedger(file)
   await assert.rejects(later.changesSince(0), /is gone: restore it, or remove .*keys\.sqlite\.made to begin/)
   await assert.rejects(createKey(later, wish, nowMs), /is gone/)
+  writeFileSync(file, '')
+  for (const left of ['-wal', '-shm']) rmSync(file + left, { force: true })
+  await assert.rejects((await openSqliteLedger(file)).changesSince(0), /is empty: restore it/)
+  rmSync(file)
   rmSync(`${file}.made`)
   const another = await openSqliteLedger(file)
   const minted = await createKey(another, wish, nowMs)

@@ -59,11 +59,12 @@ export function judgeConfirmation(
 function judgeDpop(
   keyThumbprint: string,
   token: string,
-  { method, target, fields }: Presentation,
+  presented: Presentation,
   { origin, dpopNonce }: ConfirmationDemand,
   { proofs, replays }: Ports,
   nowMs: number,
 ): Refusal | Fault | null {
+  const { method, target, fields } = presented
   const [text, ...more] = fields.all('dpop')
   if (text === undefined) return { ...unproven('no DPoP proof came'), error: 'invalid_dpop_proof' }
   if (more.length > 0) return badProof('several DPoP proofs came')
@@ -84,7 +85,8 @@ function judgeDpop(
       }
   }
   const untilMs = ((iat as number) + proofLifetimeSeconds) * 1000
-  switch (replays.use(`${keyThumbprint} ${jti}`, untilMs, nowMs)) {
+  presented.proofUse ??= replays.use(`${keyThumbprint} ${jti}`, untilMs, nowMs)
+  switch (presented.proofUse) {
     case 'first':
       return null
     case 'again':

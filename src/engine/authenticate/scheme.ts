@@ -3,7 +3,7 @@ import type { Client } from '../admit/client-address.ts'
 import type { Decision } from '../decision.ts'
 import type { Target } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
-import type { ClientCertificate, Ports } from '../ports.ts'
+import type { ClientCertificate, Ports, ReplayMemory } from '../ports.ts'
 import type { Identity } from '../principal.ts'
 import type { Authenticated, LinkedSecurity } from './authenticate.ts'
 
@@ -16,6 +16,8 @@ export interface Presentation {
   /** Null when the client showed none. */
   readonly certificate: ClientCertificate | null
   readonly client: Client
+  /** What came of using up the DPoP proof, once a scheme did: a request has one, however many schemes read it. */
+  proofUse?: ReturnType<ReplayMemory['use']>
 }
 
 /** What one scheme finds in a request. */

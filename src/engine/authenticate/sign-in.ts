@@ -3,6 +3,7 @@ import type { Target } from '../normalize/target.ts'
 import type { Reply } from '../outcome.ts'
 import type { FieldTable } from '../parse/head.ts'
 import { isNewPage } from '../request-site.ts'
+import { readReturnTo } from '../session-paths.ts'
 
 const html = /(?:^|,)\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|,|$)/i
 
@@ -15,7 +16,8 @@ export function signIn(found: Denial, method: string, target: Target, fields: Fi
   const path = found.client !== null && 'signIn' in found.client ? found.client.signIn : undefined
   if (path === undefined || method !== 'GET' || !isNewPage(fields)) return null
   if (!html.test(fields.get('accept') ?? '')) return null
-  const location = `${path}?return_to=${encodeURIComponent(target.path + target.search)}`
+  const returnTo = readReturnTo(target.path + target.search) ?? readReturnTo(target.path) ?? '/'
+  const location = `${path}?return_to=${encodeURIComponent(returnTo)}`
   return {
     kind: 'reply',
     status: 302,

@@ -7,8 +7,8 @@ import type { Reply } from '../outcome.ts'
 import { crossSite, isNewPage } from '../request-site.ts'
 import {
   clearCookie,
+  isLoginCookie,
   loginCookie,
-  loginTags,
   sessionCookie,
   sessionIdSyntax,
   setCookie,
@@ -24,8 +24,9 @@ import {
 import type { OwnRequest, OwnRoute } from './own-routes.ts'
 
 const loginSeconds = 600
-/** A browser that begins more logins than this without ending one forgets the earlier ones. */
+/** A browser that begins more logins than this, or larger ones, without ending one forgets the earlier ones. */
 const maxLogins = 8
+const maxLoginOctets = 8192
 const maxLogoutBytes = 64 * 1024
 const retryAfterSeconds = 5
 
@@ -53,13 +54,23 @@ function login(scheme: string): OwnRoute {
     if (returnTo === null) return wrong('query', '/return_to', 'must be a path of this origin')
     const begun = await sessions.begin(scheme, returnTo, receivedAtMs)
     if (begun.kind === 'fault') return unavailable(begun.detail)
-    const underWay = loginTags(scheme, cookies)
-    const forgotten = underWay.length >= maxLogins ? underWay : []
     return redirect(302, begun.location, [
-      ...forgotten.map((tag) => clearCookie(loginCookie(scheme, tag))),
+      ...outgrownLogins(cookies).map(clearCookie),
       setCookie(loginCookie(scheme, begun.tag), begun.transaction, loginSeconds),
     ])
   }
+}
+
+/**
+ * Cookies of logins that are forgotten before another begins, whatever their scheme.
+ *
+ * ATTACK: a page of another site begins logins that go back to long paths, until the browser's cookies are larger than the
+ * head of a request may be and the gateway refuses all of its requests (CWE-400).
+ */
+function outgrownLogins(cookies: OwnRequest['cookies']): readonly string[] {
+  const underWay = [...cookies].filter(([name]) => isLoginCookie(name))
+  const octets = underWay.flatMap(([name, values]) => [name, ...values]).join('').length
+  return underWay.length >= maxLogins || octets > maxLoginOctets ? underWay.map(([name]) => name) : []
 }
 
 /** Takes the browser back from the issuer (RFC 6749 4.1.2). The session id is new, whatever the browser had before. */
