@@ -41,6 +41,12 @@ function compile(source: string): Result<Matcher, string> {
   return ok({ test: (text) => demands.every(({ matcher, holds }) => matcher.test(text) === holds) })
 }
 
+/** Whether a pattern may be handed, as it is written, to the platform's engine. */
+export function isLinearAsWritten(source: string): boolean {
+  const unicode = withUnicode(source)
+  return unicode.ok && unicode.value === source && isPlainlyLinear(tokenize(source))
+}
+
 interface Demand {
   readonly matcher: Matcher
   /** False where it must not match. */
