@@ -27,7 +27,8 @@ export interface Run {
 
 export const connections = 64
 
-const order = JSON.stringify({
+/** The body of the POST: an order that fits the contract. */
+export const order = JSON.stringify({
   items: Array.from({ length: 6 }, (_, i) => ({
     sku: `AB-${1000 + i}`,
     quantity: i + 1,

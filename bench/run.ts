@@ -9,6 +9,8 @@ import { measureEngine } from './micro.ts'
 import { measureRotation } from './rotation.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, subjects } from './subjects.ts'
+import { measureUploads } from './upload.ts'
+import { measureValidation } from './validate.ts'
 import { startWorld, type World } from './world.ts'
 
 // Portcullis beside its peers: same upstream, same token, same cores, in one run, rounds interleaved.
@@ -46,6 +48,7 @@ if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
+if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()
 if (wants('flood') || wants('rotation')) await measureAttacked()
 if (wants('http') || wants('denials')) await measureHttp()

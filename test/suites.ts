@@ -32,6 +32,7 @@ const github: Need = {
   name: "GitHub's document",
   present: () => existsSync(join(packages, '@octokit/openapi')),
 }
+const oracle: Need = { name: 'Ajv', present: () => existsSync(join(packages, 'ajv')) }
 const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 
@@ -51,6 +52,6 @@ export const suites: readonly Suite[] = [
   },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
-  { name: 'github', files: ['test/github/*.test.ts'], needs: [github] },
+  { name: 'github', files: ['test/github/*.test.ts'], needs: [github, oracle] },
   { name: 'package', files: ['test/package/*.test.ts'], needs: [oldest, program('npm')] },
 ]

@@ -115,3 +115,108 @@ test('items and members are counted, and halves of surrogate pairs are no text (
   assert.match(message('{"\\ud83d":1}') ?? '', /is not an acceptable name$/)
   assert.equal(message('"\\\\ud83d"'), null)
 })
+
+/** Another parser: it keeps the first of two members, and the digits of a number. */
+function readOtherwise(text: string): unknown {
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? []
+  let at = 0
+  const next = (): string => tokens[at++] as string
+  const value = (): unknown => {
+    const token = next()
+    if (token === '{') {
+      const members = new Map<string, unknown>()
+      while (tokens[at] !== '}') {
+        if (tokens[at] === ',') at++
+        const name = JSON.parse(next()) as string
+        at++
+        const member = value()
+        if (!members.has(name)) members.set(name, member)
+      }
+      at++
+      return Object.fromEntries(members)
+    }
+    if (token === '[') {
+      const items: unknown[] = []
+      while (tokens[at] !== ']') {
+        if (tokens[at] === ',') at++
+        else items.push(value())
+      }
+      at++
+      return items
+    }
+    return /^[-\d]/.test(token) ? exact(token) : JSON.parse(token)
+  }
+  return value()
+}
+
+/** The number that was written; null where a double holds another. */
+function exact(spelling: string): number | null {
+  const value = Number(spelling)
+  return /^-?\d{1,25}$/.test(spelling) && BigInt(spelling) !== BigInt(value) ? null : value
+}
+
+test('whatever octets come, nothing is thrown, and what is accepted is read alike by another parser (fuzz)', () => {
+  const piece = fc.constantFrom(
+    ...[
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      ' ',
+      '\n',
+      'true',
+      'null',
+      '0',
+      '-1.5',
+      '1e3',
+      '9007199254740993',
+      '12345678901234567890',
+    ],
+    ...[
+      '"a"',
+      '"b"',
+      '"\\u0061"',
+      '"\\n"',
+      '"é"',
+      '"\\ud83d\\ude00"',
+      '"\\ud83d"',
+      '"__proto__"',
+      '"',
+      '\\',
+      '\ufeff',
+      '\0',
+    ],
+  )
+  const loose = fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join(''))
+  const sound = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      piece.filter((one) => /^["\w-].*["\w]$|^\d$/.test(one)),
+      fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join()}]`),
+      fc
+        .array(fc.tuple(fc.constantFrom('"a"', '"b"', '"\\u0061"', '"c"'), tie('value')), { maxLength: 3 })
+        .map((members) => `{${members.map((member) => member.join(' :')).join(', ')}}`),
+    ),
+  })).value
+  const cut = fc
+    .tuple(sound, fc.nat(30), piece)
+    .map(([text, at, more]) => text.slice(0, at) + more + text.slice(at))
+  const octets = fc.oneof(
+    fc.oneof(sound, sound, sound, loose, cut).map((text) => bytes(text)),
+    fc.uint8Array({ maxLength: 12 }),
+  )
+  let accepted = 0
+  let refused = 0
+  fc.assert(
+    fc.property(octets, (body) => {
+      const reading = readJson(body, { maxDepth: 8 })
+      if (!reading.ok) return void refused++
+      accepted++
+      assert.deepEqual(reading.value, readOtherwise(new TextDecoder().decode(body)))
+    }),
+    { seed: 7, numRuns: 6000 },
+  )
+  assert.ok(accepted > 1000 && refused > 1000, `${accepted} ${refused}`)
+})

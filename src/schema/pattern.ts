@@ -1,5 +1,8 @@
 import { RE2JS } from 're2js'
 import { err, ok, type Result } from '../base/result.ts'
+import { isPlainlyLinear } from './linear-pattern.ts'
+import { type Token, tokenize } from './pattern-tokens.ts'
+import { toRe2 } from './re2-pattern.ts'
 
 /** Anything that can say whether a string holds a match. */
 export interface Matcher {
@@ -27,16 +30,95 @@ function compile(source: string): Result<Matcher, string> {
   if (source.length > 4096) return err('it is longer than 4096 characters')
   const unicode = withUnicode(source)
   if (!unicode.ok) return unicode
-  if (isPlainlyLinear(source)) return ok(new RegExp(unicode.value, 'u'))
-  const differs = differsInRe2(unicode.value)
-  if (differs !== null)
-    return err(`it may take exponential time, and ${differs} is not available on the linear engine`)
+  const demands: Demand[] = []
+  for (const part of splitAtStart(tokenize(unicode.value))) {
+    const matcher = choose(part.tokens)
+    if (!matcher.ok) return matcher
+    demands.push({ matcher: matcher.value, holds: part.holds })
+  }
+  const [only] = demands
+  if (demands.length === 1 && only) return ok(only.matcher)
+  return ok({ test: (text) => demands.every(({ matcher, holds }) => matcher.test(text) === holds) })
+}
+
+/** Whether a pattern may be handed, as it is written, to the platform's engine. */
+export function isLinearAsWritten(source: string): boolean {
+  const unicode = withUnicode(source)
+  return unicode.ok && unicode.value === source && isPlainlyLinear(tokenize(source))
+}
+
+interface Demand {
+  readonly matcher: Matcher
+  /** False where it must not match. */
+  readonly holds: boolean
+}
+
+/** On the platform's engine where that is linear, else on one that always is. */
+function choose(tokens: readonly Token[]): Result<Matcher, string> {
+  if (isPlainlyLinear(tokens)) return ok(new RegExp(tokens.map(({ text }) => text).join(''), 'u'))
+  const written = toRe2(tokens)
+  if (!written.ok)
+    return err(`it may take exponential time, and ${written.error} is not available on the linear engine`)
   try {
-    const pattern = RE2JS.compile(toRe2(unicode.value))
-    return ok({ test: (text) => pattern.matcher(text).find() })
+    const pattern = RE2JS.compile(written.value)
+    pattern.re2Input.dfa.maxMem = maxAutomatonBytes
+    return ok({ test: (text) => pattern.test(text) })
   } catch (error) {
     return err(`it may take exponential time, and the linear engine refuses it: ${(error as Error).message}`)
   }
+}
+
+/** Beyond this the engine forgets the states it has seen: what a client sends must not fill the memory. */
+const maxAutomatonBytes = 1024 * 1024
+
+interface Part {
+  readonly tokens: readonly Token[]
+  readonly holds: boolean
+}
+
+/**
+ * `^(?=A)(?!B)C` holds where `^A` and `^C` match and `^B` does not: each assertion behind the first `^` stands for
+ * itself, so that each may run on its own engine. What refers back to a group runs on neither.
+ */
+function splitAtStart(tokens: readonly Token[]): readonly Part[] {
+  const whole = [{ tokens, holds: true }]
+  const [start] = tokens
+  if (start?.text !== '^' || hasBarAtTop(tokens)) return whole
+  const parts: Part[] = []
+  let at = 1
+  while (tokens[at]?.text === '(?=' || tokens[at]?.text === '(?!') {
+    const end = closing(tokens, at)
+    const inner = tokens.slice(at + 1, end)
+    const grouped = hasBarAtTop(inner) ? [group, ...inner, groupEnd] : inner
+    parts.push({ tokens: [start, ...grouped], holds: tokens[at]?.text === '(?=' })
+    at = end + 1
+  }
+  return [...parts, { tokens: [start, ...tokens.slice(at)], holds: true }]
+}
+
+const group: Token = { kind: 'open', text: '(?:' }
+const groupEnd: Token = { kind: 'close', text: ')' }
+
+/** Of the group that opens here. */
+function closing(tokens: readonly Token[], from: number): number {
+  for (let depth = 0, i = from; i < tokens.length; i++) {
+    depth += depthOf(tokens[i] as Token)
+    if (depth === 0) return i
+  }
+  return tokens.length
+}
+
+function hasBarAtTop(tokens: readonly Token[]): boolean {
+  let depth = 0
+  return tokens.some((token) => {
+    depth += depthOf(token)
+    return token.kind === 'bar' && depth === 0
+  })
+}
+
+function depthOf({ kind }: Token): number {
+  if (kind === 'close') return -1
+  return kind === 'open' || kind === 'look' || kind === 'modifier' ? 1 : 0
 }
 
 /**
@@ -44,11 +126,7 @@ function compile(source: string): Result<Matcher, string> {
  * reason why a pattern in the wild does not compile; they stand for the character itself, and are written so.
  */
 function withUnicode(source: string): Result<string, string> {
-  for (const candidate of [
-    source,
-    source.replace(/\\([^\w\s\\^$.*+?()[\]{}|/-])|\\(_)/g, '$1$2'),
-    repairHyphens(source),
-  ]) {
+  for (const candidate of [source, withoutNeedlessEscapes(source)]) {
     try {
       new RegExp(candidate, 'u')
       return ok(candidate)
@@ -59,75 +137,14 @@ function withUnicode(source: string): Result<string, string> {
   return err('it is not a regular expression of ECMA-262 with the `u` flag')
 }
 
-function repairHyphens(source: string): string {
-  const plain = source.replace(/\\([^\w\s\\^$.*+?()[\]{}|/-])|\\(_)/g, '$1$2')
+function withoutNeedlessEscapes(source: string): string {
   let inClass = false
-  return plain.replace(/\\.|[[\]]/gsu, (piece) => {
+  return source.replace(/\\.|[[\]]/gsu, (piece) => {
     if (piece === '[') inClass = true
     else if (piece === ']') inClass = false
-    return piece === '\\-' && !inClass ? '-' : piece
+    else if (piece === '\\-') return inClass ? piece : '-'
+    return needless.test(piece) ? piece.slice(1) : piece
   })
 }
 
-/**
- * True when the work of backtracking is bounded by a small constant for each character. What multiplies that work is
- * counted: every optional part and every alternative doubles it, every `{m,n}` multiplies it by its width, and an
- * unbounded repetition by the length of the text, so that only one is let in, anchored at the start.
- * Conservative: false only means that the argument does not apply.
- */
-function isPlainlyLinear(source: string): boolean {
-  if (/\\[1-9k]|\(\?/.test(source.replaceAll('(?:', '('))) return false
-  const flat = source
-    .replace(/\\./gs, 'x')
-    .replace(/\[[^\]]*\]/g, 'c')
-    .replaceAll('(?:', '(')
-  if (/\)(?:[*+]|\{)/.test(flat)) return false
-  const unbounded = flat.match(/[*+]|\{\d+,\}/g)?.length ?? 0
-  const doubling = flat.match(/[?|]/g)?.length ?? 0
-  const widths = [...flat.matchAll(/\{(\d+),(\d+)\}/g)].map(
-    ([, least, most]) => Number(most) - Number(least) + 1,
-  )
-  const choices = widths.reduce((product, width) => product * width, 2 ** doubling)
-  const anchored = flat.startsWith('^') && !flat.includes('|')
-  if (unbounded > 0) return unbounded === 1 && anchored && choices <= 32
-  return choices <= (anchored ? 1024 : 16)
-}
-
-/** Constructs whose meaning differs between ECMA-262 and RE2, or which RE2 lacks. */
-const differing: readonly (readonly [RegExp, string])[] = [
-  [/\\[1-9]|\\k</, 'a back-reference'],
-  [/\(\?[=!<](?!\w+>)/, 'a look-around assertion'],
-  [/\\[AzZQEGaCX]/, 'an escape of another dialect'],
-  [/\[\^?\[:/, 'a POSIX class'],
-  [/\\c[A-Za-z]/, 'a control escape'],
-  [/\\[bB]/, 'a word boundary'],
-  [/\[[^\]]*\\S[^\]]*\]/, '\\S inside a class'],
-]
-
-function differsInRe2(source: string): string | null {
-  return differing.find(([construct]) => construct.test(source))?.[1] ?? null
-}
-
-// ECMA-262 22.2.2.9: the white space and line terminators that `\s` stands for, and those that `.` leaves out.
-const space =
-  '\\t\\n\\v\\f\\r \\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}\\x{FEFF}'
-
-/** Writes an ECMA-262 pattern in RE2's dialect; `$` without the `m` flag is the very end in both. */
-function toRe2(source: string): string {
-  let inClass = false
-  return source.replace(/\\u\{([0-9A-Fa-f]+)\}|\\u([0-9A-Fa-f]{4})|\\.|[[\].$]/gsu, (piece, braced, four) => {
-    if (braced ?? four) return `\\x{${braced ?? four}}`
-    if (piece === '[') {
-      const nested = inClass
-      inClass = true
-      return nested ? '\\[' : '['
-    }
-    if (piece === ']') inClass = false
-    if (piece === '\\s') return inClass ? space : `[${space}]`
-    if (piece === '\\S' && !inClass) return `[^${space}]`
-    if (piece === '\\/') return '/'
-    if (piece === '.' && !inClass) return '[^\\n\\r\\x{2028}\\x{2029}]'
-    if (piece === '$' && !inClass) return '\\z'
-    return piece
-  })
-}
+const needless = /^\\[^A-Za-z0-9^$\\.*+?()[\]{}|/-]$/u

@@ -2,7 +2,7 @@ import { Compile } from 'typebox/schema'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { definitionOf, listFaults, type SchemaFault } from './faults.ts'
-import { compilePattern } from './pattern.ts'
+import { compilePattern, isLinearAsWritten } from './pattern.ts'
 import { isMultipleOf } from './value.ts'
 
 /** A compiled schema. */
@@ -24,6 +24,10 @@ export function compileValidator(schema: JsonSchema, definitions: Definitions): 
     return found.length > 0 ? found : [{ pointer: '', message: 'does not match its schema' }]
   }
   if (typeof schema === 'boolean') return { check: () => schema, faults }
+  // ATTACK: D10, names of members come from the client too, and typebox gives them to the platform's engine.
+  const parts = [schema, ...reachable(schema, definitions).map((name) => definitions[name] as JsonSchema)]
+  if (!parts.every(namesAreLinear))
+    return { check: (value) => listFaults(schema, definitions, value, 1).length === 0, faults }
   const bound = new Binding().bindRoot(schema, definitions)
   const compiled = Compile(bound as Parameters<typeof Compile>[0])
   return { check: (value) => compiled.Check(value), faults }
@@ -135,14 +139,22 @@ function reachable(schema: JsonSchema, definitions: Definitions): readonly strin
 
 function refsIn(schema: JsonSchema): readonly string[] {
   if (!isJsonObject(schema)) return []
-  const refs: string[] = []
-  for (const [keyword, value] of Object.entries(schema)) {
-    if (keyword === '$ref') refs.push(value as string)
-    else if (schemaMaps.has(keyword))
-      for (const part of Object.values(value as object)) refs.push(...refsIn(part as JsonSchema))
-    else if (schemaLists.has(keyword))
-      for (const part of value as readonly JsonSchema[]) refs.push(...refsIn(part))
-    else if (schemaKeywords.has(keyword)) refs.push(...refsIn(value as JsonSchema))
-  }
-  return refs
+  const refs = partsOf(schema).flatMap(refsIn)
+  return typeof schema.$ref === 'string' ? [schema.$ref, ...refs] : refs
+}
+
+function namesAreLinear(schema: JsonSchema): boolean {
+  if (!isJsonObject(schema)) return true
+  return (
+    Object.keys(schema.patternProperties ?? {}).every(isLinearAsWritten) &&
+    partsOf(schema).every(namesAreLinear)
+  )
+}
+
+function partsOf(schema: JsonObject): readonly JsonSchema[] {
+  return Object.entries(schema).flatMap(([keyword, value]) => {
+    if (schemaMaps.has(keyword)) return Object.values(value as object) as JsonSchema[]
+    if (schemaLists.has(keyword)) return value as readonly JsonSchema[]
+    return schemaKeywords.has(keyword) ? [value as JsonSchema] : []
+  })
 }

@@ -5,6 +5,7 @@ import type { FieldPlan, PartPlan } from '../../program/program.ts'
 import { parseContentType } from './content-type.ts'
 import { linkForm } from './read-form.ts'
 import { linkParts, MultipartReading } from './read-multipart.ts'
+import { linkText } from './read-text.ts'
 
 const bounds = { seed: 11, numRuns: 2000 }
 const field = (name: string): FieldPlan => ({
@@ -131,4 +132,27 @@ test('a form is read as URLSearchParams reads it, or refused, and nothing is thr
     }),
     bounds,
   )
+})
+
+test('a text is read as the platform decodes it, or refused where that refuses, and nothing is thrown (differential)', () => {
+  const read = linkText(['string'])
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const octets = fc.oneof(
+    fc.uint8Array({ maxLength: 12 }),
+    fc.string({ unit: 'binary', maxLength: 12 }).map((text) => new TextEncoder().encode(text)),
+    fc
+      .constantFrom([0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xef, 0xbb, 0xbf, 0x61])
+      .map((one) => Uint8Array.from(one)),
+  )
+  let accepted = 0
+  fc.assert(
+    fc.property(octets, (body) => {
+      const reading = read(body)
+      if (!reading.ok) return void assert.throws(() => decoder.decode(body))
+      accepted++
+      assert.equal(reading.value, decoder.decode(body))
+    }),
+    bounds,
+  )
+  assert.ok(accepted > 500 && accepted < bounds.numRuns, String(accepted))
 })
