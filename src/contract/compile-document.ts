@@ -301,6 +301,13 @@ class DocumentCompiler {
         `remove ${key}, or let the operation demand a scheme of tokens`,
       )
     if (own.senderConstraint.length > 0 && !takesTokens) unmet('senderConstraint')
+    else if (own.senderConstraint.length > 0 && kinds.some((plan) => plan?.kind === 'session'))
+      operation.problem(
+        'x-portcullis',
+        'demand-unmet',
+        'senderConstraint demands that tokens be bound, and the token of a browser session is bound to nothing',
+        'remove senderConstraint, or the browser session from the security of the operation',
+      )
     if (own.stepUp && !knowsUsers) unmet('stepUp')
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -147,4 +147,13 @@ components: { securitySchemes: { webLogin: { type: openIdConnect, openIdConnectU
   )
   assert.equal(code, 1)
   assert.match(stdout, /\/\.portcullis\/x is below the gateway's own paths/)
+})
+
+test('check: an operation that demands bound tokens takes no session, whose token is bound to nothing', async () => {
+  const bound = join(folder, 'bound.yaml')
+  const demand = 'operationId: getOrders, x-portcullis: { senderConstraint: dpop },'
+  writeFileSync(bound, readFileSync(contract, 'utf8').replace('operationId: getOrders,', demand))
+  const { code, stdout } = await check(sound.replace(JSON.stringify(contract), bound))
+  assert.equal(code, 1, stdout)
+  assert.match(stdout, /the token of a browser session is bound to nothing/)
 })
