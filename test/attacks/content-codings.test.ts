@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { brotliCompressSync, crc32, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { assertNotForwarded } from '../harness/ask.ts'
-import { compileContract } from '../harness/contract.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import { type RawReply, sendRaw } from '../harness/raw-client.ts'
 import { headerOf } from '../harness/upstream.ts'
@@ -140,18 +139,4 @@ test('without the allowance there is none', async () => {
   } finally {
     await plain.stop()
   }
-})
-
-test('a contract may allow fewer codings than the configuration; for more it needs allowWeakening', () => {
-  const contract = (contentEncodings: readonly string[]) =>
-    compileContract({
-      openapi: '3.1.0',
-      info: { title: 'codings', version: '1' },
-      security: [],
-      paths: {},
-      'x-portcullis': { validate: { contentEncodings } },
-    }).errors.map(({ rule }) => rule)
-  assert.deepEqual(contract([]), [])
-  assert.deepEqual(contract(['br']), ['weakening-not-allowed'])
-  assert.deepEqual(contract(['zstd']), ['value-invalid'])
 })
