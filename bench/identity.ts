@@ -22,7 +22,6 @@ import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
 import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
-import { contentCodings } from '../src/wire/content-coding.ts'
 import { audience, createTestKey, startIssuer, type TestIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 
@@ -241,6 +240,5 @@ function portsOf(
     passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
     sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
-    codings: contentCodings,
   }
 }

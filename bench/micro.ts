@@ -18,7 +18,6 @@ import { createMemoryCounters } from '../src/stores/memory-counters.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
 import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
-import { contentCodings } from '../src/wire/content-coding.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 import { contract } from './world.ts'
@@ -61,7 +60,6 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
     passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
     sessions: createSessions(orders.program, { secrets: {} }, registry, createMemorySessions(), () => {}),
-    codings: contentCodings,
   }
   const get = request('/orders?status=open&limit=10', token)
   const last = (count: number) => request(`/api/group${(count - 1) % 10}/things${count - 1}/42`, token)

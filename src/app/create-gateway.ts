@@ -20,7 +20,6 @@ import { createLog } from '../sinks/log.ts'
 import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
-import { contentCodings } from '../wire/content-coding.ts'
 import { compileAside } from './compile-aside.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
@@ -133,7 +132,6 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         passwords,
         counters,
         sessions,
-        codings: contentCodings,
       },
       tokens,
       sessions,

@@ -7,7 +7,6 @@ import type { Ports } from '../engine/ports.ts'
 import { reasons } from '../engine/reasons.ts'
 import { buildRoutes } from '../engine/route/route-table.ts'
 import type { OperationPlan, Program } from '../program/program.ts'
-import { contentCodings } from '../wire/content-coding.ts'
 
 /** What the gate would say of a request by its form alone. */
 export interface Judgement {
@@ -139,5 +138,4 @@ const ports: Ports = {
   revocations: { stateOf: never },
   counters: { take: never },
   sessions: { find: never, begin: never, finish: never, end: never, vouch: never, endAll: never },
-  codings: contentCodings,
 }

@@ -91,12 +91,7 @@ function shape(schema: JsonSchema): string {
   return typeof format === 'string' ? `${types} (${format})` : types
 }
 
-function bodyLines({
-  body,
-  maxBodyBytes,
-  contentEncodings,
-  validateRequests,
-}: OperationPlan): readonly string[] {
+function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
   if (!body) return ['none; one that comes is refused']
   const lines = body.content.map((content) => {
     const name = [content.mediaType, ...content.parameters.map(([key, value]) => `${key}=${value}`)].join(
@@ -109,8 +104,7 @@ function bodyLines({
   })
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
-  const codings = contentEncodings.length > 0 ? [`may come in ${contentEncodings.join(', ')}`] : []
-  return [...lines, bounds, ...codings, ...report]
+  return [...lines, bounds, ...report]
 }
 
 const answerTexts = {

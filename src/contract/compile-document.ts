@@ -277,8 +277,6 @@ class DocumentCompiler {
           configuration.upstreams[this.#entry.upstream]?.timeoutMs ??
           30_000,
         maxBodyBytes: first(({ maxBodyBytes }) => maxBodyBytes) ?? defaults.maxBodyBytes,
-        contentEncodings:
-          first(({ contentEncodings }) => contentEncodings) ?? configuration.validate.contentEncodings,
         addresses: joinAddresses([this.#entry.addresses, ...levels.map(({ addresses }) => addresses)]),
         cors: first(({ cors }) => cors) ?? this.#entry.cors ?? configuration.cors,
         source: operation.position(undefined, 'key'),

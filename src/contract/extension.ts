@@ -4,14 +4,12 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
-  RequestCoding,
   ResponseValidation,
   SourcePosition,
   StepUpPlan,
 } from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
-import { readContentEncodings } from './configuration/content-encodings.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
 import { keys } from './configuration/keys.ts'
 import { isLooser, readAddresses, readCors, readLimits, responseValidations } from './configuration/policy.ts'
@@ -25,7 +23,6 @@ export interface Extension {
   readonly maxBodyBytes: number | undefined
   readonly validateRequests: 'enforce' | 'report' | undefined
   readonly validateResponses: ResponseValidation | undefined
-  readonly contentEncodings: readonly RequestCoding[] | undefined
   readonly addresses: AddressLists | undefined
   readonly cors: CorsPlan | undefined
   readonly senderConstraint: readonly SenderConstraint[]
@@ -52,7 +49,6 @@ const nothing: Extension = {
   maxBodyBytes: undefined,
   validateRequests: undefined,
   validateResponses: undefined,
-  contentEncodings: undefined,
   addresses: undefined,
   cors: undefined,
   senderConstraint: [],
@@ -72,7 +68,6 @@ export function readExtension(
   const validate = section.child('validate')?.expect(keys.validate)
   const validateRequests = validate?.choice('requests', ['enforce', 'report'])
   const validateResponses = validate?.choice('responses', responseValidations)
-  const contentEncodings = readContentEncodings(validate)
   const maxBodyBytes = section.parsed('maxBody', parseSize, 'a size such as 64KiB')
   if (validate && validateRequests === 'report')
     weakening(validate, 'requests', 'invalid requests pass', allowWeakening)
@@ -80,9 +75,6 @@ export function readExtension(
     const what = validateResponses === 'off' ? 'answers are not looked at' : 'invalid answers pass'
     weakening(validate, 'responses', what, allowWeakening)
   }
-  const more = contentEncodings?.filter((coding) => !configured.contentEncodings.includes(coding)) ?? []
-  if (validate && more.length > 0)
-    weakening(validate, 'contentEncodings', `bodies in ${more.join(', ')} are decoded`, allowWeakening)
   if (maxBodyBytes !== undefined && maxBodyBytes > defaultMaxBodyBytes) {
     weakening(section, 'maxBody', 'bodies above 1MiB pass', allowWeakening)
   }
@@ -93,7 +85,6 @@ export function readExtension(
     maxBodyBytes,
     validateRequests,
     validateResponses,
-    contentEncodings,
     addresses: readAddresses(section),
     cors: readCors(section),
     senderConstraint: readSenderConstraint(section),

@@ -52,10 +52,6 @@ export interface ClientParts {
   readonly verifier_unavailable: Retry
   readonly parameter_invalid: { readonly faults: readonly Fault[] }
   readonly body_invalid: { readonly faults: readonly Fault[] }
-  readonly media_type_unsupported: {
-    /** For `Accept-Encoding` (RFC 9110 15.5.16); null where the content coding is not what is wrong. */
-    readonly acceptEncoding: string | null
-  }
 }
 export type ClientPart<R extends Reason> = R extends keyof ClientParts ? ClientParts[R] : null
 

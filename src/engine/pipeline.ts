@@ -26,7 +26,7 @@ import { preflightFields } from './route/preflight.ts'
 import { route } from './route/route.ts'
 import { judgeRules } from './rules/rules.ts'
 import { readBody } from './validate/read-body.ts'
-import { decodeContent, expectBody, validateContent } from './validate/validate-body.ts'
+import { expectBody, validateContent } from './validate/validate-body.ts'
 import { validateParameters } from './validate/validate-parameters.ts'
 
 /**
@@ -135,7 +135,7 @@ export async function pipeline(
   })
   if (!parameters.allow && !tolerated(operation, journal, parameters)) return denial(parameters)
   const body =
-    head.hasBody || plan.body?.required ? await judgeBody(operation, head, request, ports, journal) : noBody
+    head.hasBody || plan.body?.required ? await judgeBody(operation, head, request, journal) : noBody
   if (!body.allow) return denial(body)
 
   // rules: object-level authorization over the validated input
@@ -199,11 +199,10 @@ async function judgeBody(
   operation: LinkedOperation,
   head: Head,
   request: RawRequest,
-  ports: Ports,
   journal: Journal,
 ): Promise<Decision<JudgedBody>> {
   const maxBytes = operation.plan.maxBodyBytes
-  const expected = expectBody(operation.body, head, operation.plan)
+  const expected = expectBody(operation.body, head, maxBytes)
   if (!expected.allow) {
     if (!tolerated(operation, journal, expected)) return expected
     return head.hasBody ? streamed(head, maxBytes, null) : noBody
@@ -216,16 +215,11 @@ async function judgeBody(
     return streamed(head, maxBytes, inspector)
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
-  const content = decodeContent(ports, expected.value.coding, bytes.value, maxBytes)
-  if (!content.allow) {
-    if (!tolerated(operation, journal, content)) return content
-    return allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
-  }
   if (expected.value.kind === 'parts') {
-    const refused = inspector?.push(content.value) ?? inspector?.end() ?? null
+    const refused = inspector?.push(bytes.value) ?? inspector?.end() ?? null
     return refused ?? allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
   }
-  const valid = validateContent(expected.value.mediaType, content.value)
+  const valid = validateContent(expected.value.mediaType, bytes.value)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({
     forwarded: { kind: 'bytes', bytes: bytes.value },

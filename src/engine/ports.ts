@@ -2,7 +2,7 @@ import type { Cidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Memo } from '../base/memo.ts'
 import type { ShownCertificates } from '../base/message.ts'
-import type { LimitPlan, RequestCoding } from '../program/program.ts'
+import type { LimitPlan } from '../program/program.ts'
 import type { AccessTokenPlan } from '../program/schemes.ts'
 import type { Accepted } from './authenticate/scheme.ts'
 import type { KeyRecord } from './ledger.ts'
@@ -21,13 +21,6 @@ export interface Ports {
   readonly revocations: Revocations
   readonly counters: Counters
   readonly sessions: Sessions
-  readonly codings: ContentCodings
-}
-
-/** Undoes content codings of requests. Everything is at hand, so it answers at once. */
-export interface ContentCodings {
-  /** Never decodes beyond the bound; `broken`: the octets are not one whole stream of this coding and nothing else. */
-  decode(coding: RequestCoding, bytes: Uint8Array, maxBytes: number): Uint8Array | 'too_large' | 'broken'
 }
 
 /** Learns who vouches for an access token, and what it says. Judges no claim but `iss`. */

@@ -10,7 +10,7 @@ import {
   undeclaredContent,
 } from '../engine/validate/judge-response.ts'
 import type { LinkedResponses } from '../engine/validate/link-responses.ts'
-import { decode } from '../wire/content-coding.ts'
+import { decode } from './content-coding.ts'
 import type { Receiver, UpstreamHead } from './forward.ts'
 
 type Judged = Extract<ExpectedContent, { readonly kind: 'judged' }>

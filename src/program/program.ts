@@ -42,10 +42,6 @@ export interface SourcePosition {
   readonly column: number
 }
 
-/** Content codings that can be allowed for requests (RFC 9110 8.4.1, RFC 7932). */
-export const requestCodings = ['gzip', 'deflate', 'br'] as const
-export type RequestCoding = (typeof requestCodings)[number]
-
 export interface OperationPlan {
   /** `operationId`, else `METHOD /template`. Unique; the label of logs and metrics. */
   readonly id: string
@@ -75,8 +71,6 @@ export interface OperationPlan {
   /** Milliseconds for the upstream to answer with a response head. */
   readonly timeoutMs: number
   readonly maxBodyBytes: number
-  /** Content codings that its request bodies may have; they are undone to be validated, under the same bound. */
-  readonly contentEncodings: readonly RequestCoding[]
   readonly addresses: AddressLists
   readonly cors: CorsPlan | null
   readonly source: SourcePosition

@@ -2,7 +2,6 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
-  RequestCoding,
   ResponseValidation,
   SourcePosition,
   UpstreamPlan,
@@ -22,11 +21,7 @@ export interface Configuration {
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null
-  readonly validate: {
-    readonly requests: 'enforce' | 'report'
-    readonly responses: ResponseValidation
-    readonly contentEncodings: readonly RequestCoding[]
-  }
+  readonly validate: { readonly requests: 'enforce' | 'report'; readonly responses: ResponseValidation }
   readonly allowWeakening: boolean
   readonly trustedProxies: readonly string[]
   readonly addresses: AddressLists

@@ -9,7 +9,6 @@ import type { Report } from '../report.ts'
 import { Section } from '../section.ts'
 import { readSource } from '../source.ts'
 import type { Configuration, ContractEntry, SecurityDefault } from './configuration.ts'
-import { readContentEncodings } from './content-encodings.ts'
 import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
@@ -210,11 +209,7 @@ function readValidate(root: Section): Configuration['validate'] {
       'write responses: report; it changes no answer',
     )
   }
-  return {
-    requests: requests ?? 'enforce',
-    responses: responses ?? 'report',
-    contentEncodings: readContentEncodings(section) ?? [],
-  }
+  return { requests: requests ?? 'enforce', responses: responses ?? 'report' }
 }
 
 /** OpenAPI's own spelling: a list of alternatives, each naming schemes and their scopes. */

@@ -83,7 +83,6 @@ const ports: Ports = {
     vouch: () => down,
     endAll: async () => down,
   },
-  codings: { decode: () => 'broken' },
 }
 
 function presented(headers: readonly string[]): Presentation {

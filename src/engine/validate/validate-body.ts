@@ -1,10 +1,9 @@
 import { type JsonFault, readJson } from '../../base/read-json.ts'
-import type { MediaTypePlan, OperationPlan, RequestCoding } from '../../program/program.ts'
+import type { MediaTypePlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, type Denial, deny, denyWith, type Fault } from '../decision.ts'
 import type { Head } from '../parse/head.ts'
 import type { BodyInspector } from '../permit.ts'
-import type { Ports } from '../ports.ts'
 import { type ContentReading, type LinkedMediaType, type ReadContent, unreadable } from './content.ts'
 import { type ContentType, parseContentType } from './content-type.ts'
 import { MultipartReading } from './read-multipart.ts'
@@ -19,14 +18,9 @@ export interface LinkedBody {
 /** What is to be done with the body that is about to come. */
 export type BodyExpectation =
   | { readonly kind: 'none' }
-  | { readonly kind: 'content'; readonly mediaType: LinkedMediaType; readonly coding: RequestCoding | null }
+  | { readonly kind: 'content'; readonly mediaType: LinkedMediaType }
   /** `streams`: it holds files, and is judged on its way. */
-  | {
-      readonly kind: 'parts'
-      readonly inspector: BodyInspector
-      readonly streams: boolean
-      readonly coding: RequestCoding | null
-    }
+  | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
   | { readonly kind: 'opaque' }
 
 /** Deepest nesting of a JSON body. */
@@ -41,7 +35,7 @@ const opaque: BodyExpectation = { kind: 'opaque' }
 export function expectBody(
   body: LinkedBody | null,
   head: Head,
-  { maxBodyBytes, contentEncodings }: Pick<OperationPlan, 'maxBodyBytes' | 'contentEncodings'>,
+  maxBodyBytes: number,
 ): Decision<BodyExpectation> {
   if (!body) {
     return head.hasBody
@@ -52,33 +46,23 @@ export function expectBody(
   if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
     return deny('validate', 'body_too_large', `Content-Length is above ${maxBodyBytes} octets`)
   }
-  const coding = codingOf(head, contentEncodings)
-  if (coding === undefined) return unsupported('the content coding is not allowed', contentEncodings)
+  const coding = head.fields.get('content-encoding')
+  if (coding !== null && coding.toLowerCase() !== 'identity') {
+    return deny('validate', 'media_type_unsupported', 'no content coding is accepted')
+  }
   const contentType = parseContentType(head.fields.get('content-type') ?? '')
-  if (!contentType) return unsupported('Content-Type is missing or not one media type')
+  if (!contentType)
+    return deny('validate', 'media_type_unsupported', 'Content-Type is missing or not one media type')
   const declared = body.content.find(({ plan }) => fits(plan, contentType))
-  if (!declared) return unsupported('the media type is not declared for the body')
-  if (declared.parts) return expectParts(declared, declared.parts, contentType, coding)
-  if (!declared.read) return coding === null ? allow(opaque) : unsupported('a coding around what streams', [])
+  if (!declared)
+    return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
+  if (declared.parts) return expectParts(declared, declared.parts, contentType)
+  if (!declared.read) return allow(opaque)
   // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') {
-    return unsupported('the only charset is UTF-8')
+    return deny('validate', 'media_type_unsupported', 'the only charset is UTF-8')
   }
-  return allow({ kind: 'content', mediaType: declared, coding })
-}
-
-/** @returns null for none; undefined for one, or a chain of them, that is not allowed */
-function codingOf(head: Head, allowed: readonly RequestCoding[]): RequestCoding | null | undefined {
-  const written = head.fields.get('content-encoding')?.toLowerCase() ?? 'identity'
-  // RFC 9110 8.4.1.3: x-gzip is the same as gzip.
-  const coding = written === 'x-gzip' ? 'gzip' : written
-  return coding === 'identity' ? null : allowed.find((one) => one === coding)
-}
-
-/** @param codings those that would be accepted, where the coding is what is wrong */
-function unsupported(detail: string, codings?: readonly RequestCoding[]): Denial {
-  const acceptEncoding = codings ? [...codings, 'identity'].join(', ') : null
-  return denyWith('validate', 'media_type_unsupported', detail, { acceptEncoding })
+  return allow({ kind: 'content', mediaType: declared })
 }
 
 /** @see RFC 7578 4.1 */
@@ -86,10 +70,9 @@ function expectParts(
   { validator }: LinkedMediaType,
   parts: NonNullable<LinkedMediaType['parts']>,
   contentType: ContentType,
-  coding: RequestCoding | null,
 ): Decision<BodyExpectation> {
   const reading = MultipartReading.open(contentType, parts)
-  if (!reading) return unsupported('the boundary is missing, or is none')
+  if (!reading) return deny('validate', 'media_type_unsupported', 'the boundary is missing, or is none')
   const inspector: BodyInspector = {
     push: (octets) => {
       const faults = reading.push(octets)
@@ -101,24 +84,7 @@ function expectParts(
     },
   }
   const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
-  if (streams && coding !== null) return unsupported('a coding around what streams', [])
-  return allow({ kind: 'parts', inspector, streams, coding })
-}
-
-/** The content under its coding. @see RFC 9110 8.4 */
-export function decodeContent(
-  { codings }: Pick<Ports, 'codings'>,
-  coding: RequestCoding | null,
-  bytes: Uint8Array,
-  maxBytes: number,
-): Decision<Uint8Array> {
-  if (coding === null) return allow(bytes)
-  const decoded = codings.decode(coding, bytes, maxBytes)
-  if (decoded === 'too_large')
-    return deny('validate', 'body_too_large', `above ${maxBytes} octets once ${coding} is undone`)
-  return decoded === 'broken'
-    ? invalidBody([inBody({ pointer: '', message: `must be ${coding}, and nothing else` })])
-    : allow(decoded)
+  return allow({ kind: 'parts', inspector, streams })
 }
 
 /** Reads and checks a body; what is returned was read from the very bytes that are forwarded. */
