@@ -61,7 +61,8 @@ type Compile = (schema: JsonSchema) => Validator
 /** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
-  const operations = program.operations.map((plan) => linkOperation(program, plan, compile))
+  const cookies = declaredCookies(program)
+  const operations = program.operations.map((plan) => linkOperation(program, plan, cookies, compile))
   return {
     program,
     admission: linkAdmission(program),
@@ -84,7 +85,20 @@ function linkOwnRoutes(program: Program): OwnRoutes {
   return new Map([...metadata, ...sessions])
 }
 
-function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
+/** Browsers send all cookies of a host to every path: what one operation declares, the others get too. */
+function declaredCookies({ operations }: Program): ReadonlySet<string> {
+  const names = operations.flatMap(({ parameters }) =>
+    parameters.flatMap((parameter) => (parameter.in === 'cookie' ? [parameter.name] : [])),
+  )
+  return new Set(names)
+}
+
+function linkOperation(
+  program: Program,
+  plan: OperationPlan,
+  cookies: ReadonlySet<string>,
+  compile: Compile,
+): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
   const credentials = credentialPlaces(program, plan)
@@ -94,8 +108,8 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
-    parameters: linkParameters(plan, credentials, compile),
-    body: plan.body && linkBody(plan.body, compile),
+    parameters: linkParameters(plan, credentials, cookies, compile),
+    body: plan.body && linkBody(plan.body, plan.contentCodings, compile),
     responses,
     rules: linkRules(plan, program.definitions),
     destination: linkDestination(plan, credentials, upstream, responses?.whole ?? false),
@@ -105,8 +119,10 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
 function linkParameters(
   plan: OperationPlan,
   credentials: CredentialPlaces,
+  cookies: ReadonlySet<string>,
   compile: Compile,
 ): LinkedParameters {
+  const knowsCookie = (name: string) => cookies.has(name) || credentials.cookie.has(name) || isOwnCookie(name)
   const inPlace = (place: ParameterPlan['in']) =>
     plan.parameters.filter((parameter) => parameter.in === place)
   const linked = (parameter: ParameterPlan) => ({ plan: parameter, validator: compile(parameter.schema) })
@@ -116,6 +132,7 @@ function linkParameters(
     header: inPlace('header').map(linked),
     cookie: inPlace('cookie').map(linked),
     credentials: credentials.query,
+    knowsCookie: plan.undeclaredCookies === 'refuse' ? knowsCookie : null,
   }
 }
 
@@ -131,9 +148,14 @@ function positionOf(
   throw new Error(`no segment for path parameter ${parameter.name} of ${plan.id}`)
 }
 
-function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): LinkedBody {
+function linkBody(
+  body: NonNullable<OperationPlan['body']>,
+  codings: OperationPlan['contentCodings'],
+  compile: Compile,
+): LinkedBody {
   return {
     required: body.required,
+    codings,
     content: body.content.map((plan) => ({
       plan,
       validator: plan.reading === 'opaque' ? null : compile(plan.schema),

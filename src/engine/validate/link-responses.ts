@@ -13,6 +13,8 @@ export interface LinkedResponses {
   readonly byStatus: ReadonlyMap<string, LinkedResponse>
   /** An answer must be had whole and without a content coding, or it could neither be judged nor cut. */
   readonly whole: boolean
+  /** Most octets of an answer that are held to be judged. */
+  readonly maxBytes: number
 }
 
 export interface LinkedResponse {
@@ -40,7 +42,7 @@ export function linkResponses(
   plan: OperationPlan,
   compile: (schema: JsonSchema) => Validator,
 ): LinkedResponses | null {
-  const { validateResponses: mode, responses } = plan
+  const { validateResponses: mode, responses, maxResponseBytes: maxBytes } = plan
   if (mode === 'off') return null
   const byStatus = new Map<string, LinkedResponse>()
   for (const { status, headers, content } of responses) {
@@ -56,7 +58,7 @@ export function linkResponses(
     })
   }
   const judged = responses.some(({ content }) => content.some(({ reading }) => reading === 'json'))
-  return { mode, byStatus, whole: judged && mode !== 'report' }
+  return { mode, byStatus, whole: judged && mode !== 'report', maxBytes }
 }
 
 function once(make: () => Validator): () => Validator {
