@@ -16,6 +16,7 @@ import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import { credentialFields } from './parse/credential-fields.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
@@ -40,6 +41,8 @@ export interface LinkedProgram {
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
   readonly ownRoutes: OwnRoutes
+  /** Lower-case names of the fields in which keys come. */
+  readonly credentialFields: ReadonlySet<string>
 }
 
 export interface LinkedOperation {
@@ -69,6 +72,7 @@ export function link(program: Program): LinkedProgram {
     routes: buildRoutes(operations),
     operations,
     ownRoutes: linkOwnRoutes(program),
+    credentialFields: credentialFields(program.schemes),
   }
 }
 

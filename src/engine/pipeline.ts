@@ -45,7 +45,7 @@ export async function pipeline(
   const nowMs = request.receivedAtMs
 
   // parse: one reading of the head
-  const parsed = parseHead(request)
+  const parsed = parseHead(request, linked.credentialFields)
   if (!parsed.allow) return denial(parsed)
   const head = parsed.value
   journal.userAgent = head.fields.get('user-agent')
