@@ -99,7 +99,11 @@ identity: { bearerAuth: { type: jwt, issuer: "http://127.0.0.1:1", audience: ben
   const content = operation?.body?.content[0]
   if (!content) throw new Error(`no body of ${id}`)
   return (body) => {
-    const verdict = validateContent(content, body)
+    const verdict = validateContent(
+      { kind: 'content', mediaType: content, coding: null, required: true },
+      body,
+      1024 ** 3,
+    )
     if (!verdict.allow) throw new Error(JSON.stringify(verdict))
     return verdict.value
   }

@@ -18,10 +18,7 @@ export function explainOperation(operation: OperationPlan, program: Program): st
     ['rules', operation.rules.map(({ expression, source }) => `${expression}  (${place(source)})`)],
     ['addresses', addressLines(operation, program)],
     ['limits', limitLines(operation, program)],
-    [
-      'parameters',
-      [...operation.parameters.map(describeParameter), 'no other query parameter or cookie passes'],
-    ],
+    ['parameters', [...operation.parameters.map(describeParameter), ...unknownLines(operation)]],
     ['body', bodyLines(operation)],
     ['forwarded', forwardLines(operation, program)],
     ['answers', answerLines(operation)],
@@ -82,6 +79,12 @@ function describeParameter({ in: where, name, required, schema, json }: Paramete
   return `${where} ${name}: ${required ? 'required' : 'optional'}, ${json ? 'JSON, ' : ''}${shape(schema)}`
 }
 
+function unknownLines({ undeclaredCookies }: OperationPlan): readonly string[] {
+  return undeclaredCookies === 'refuse'
+    ? ['no other query parameter or cookie passes']
+    : ['no other query parameter passes; other cookies are dropped (undeclaredCookies: drop)']
+}
+
 function shape(schema: JsonSchema): string {
   if (!isJsonObject(schema)) return schema ? 'anything' : 'nothing'
   if (typeof schema.$ref === 'string') return schema.$ref.replace('#/$defs/', '')
@@ -91,7 +94,12 @@ function shape(schema: JsonSchema): string {
   return typeof format === 'string' ? `${types} (${format})` : types
 }
 
-function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): readonly string[] {
+function bodyLines({
+  body,
+  maxBodyBytes,
+  contentCodings,
+  validateRequests,
+}: OperationPlan): readonly string[] {
   if (!body) return ['none; one that comes is refused']
   const lines = body.content.map((content) => {
     const name = [content.mediaType, ...content.parameters.map(([key, value]) => `${key}=${value}`)].join(
@@ -104,7 +112,11 @@ function bodyLines({ body, maxBodyBytes, validateRequests }: OperationPlan): rea
   })
   const bounds = `${body.required ? 'required' : 'optional'}, at most ${maxBodyBytes} octets`
   const report = validateRequests === 'report' ? ['faults are reported, and pass (validate: report)'] : []
-  return [...lines, bounds, ...report]
+  const codings =
+    contentCodings.length > 0
+      ? [`what is read whole may come in ${contentCodings.join(', ')}, decoded within the same bound`]
+      : []
+  return [...lines, bounds, ...codings, ...report]
 }
 
 const answerTexts = {

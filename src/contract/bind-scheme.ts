@@ -48,9 +48,9 @@ function bindApiKey(defined: DefinedScheme | null, plan: ApiKeyPlan): ApiKeyPlan
   if (!place) return 'no contract says where its key stands'
   if (place.in === 'query' && !plan.allowInQuery)
     return `its key stands in the query, where it leaks; write allowInQuery: true to take it there`
-  // A name that no request can carry to the engine would be a scheme that nobody meets.
-  if (place.in === 'header' && !/^[!#$%&'*+.^`|~0-9A-Za-z-]+$/.test(place.name))
-    return `${place.name} is no name of a field that the gate lets in; one without underscores is needed in the contract`
+  // RFC 9110 5.1; a name that no request can carry would be a scheme that nobody meets.
+  if (place.in === 'header' && !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(place.name))
+    return `${place.name} is no name of a field`
   return { ...plan, in: place.in, name: place.in === 'header' ? place.name.toLowerCase() : place.name }
 }
 

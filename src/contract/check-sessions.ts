@@ -5,7 +5,7 @@ import type { BoundScheme } from './security.ts'
 
 /** Reports what browser sessions need and do not have: an https origin of their own, and a name that fits a path. */
 export function checkSessions(
-  { identity, file }: Configuration,
+  { identity, file, decidesCookies }: Configuration,
   origin: string | null,
   operations: readonly OperationPlan[],
   schemes: ReadonlyMap<string, BoundScheme>,
@@ -36,6 +36,13 @@ export function checkSessions(
         position,
         `browsers keep no secure cookie of ${origin}`,
         'write an https publicUrl',
+      )
+    if (!decidesCookies)
+      report.warn(
+        'cookies-undecided',
+        position,
+        'browsers also send the cookies that other sites set for this domain, and requests with one that no operation declares are refused',
+        'write validate: { undeclaredCookies: drop } to pass such requests without them, or refuse where nobody else sets cookies',
       )
     if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name))
       report.error(

@@ -9,6 +9,7 @@ import { createSchemaLowering, type SchemaLowering } from '../schema/lower.ts'
 import { readBody } from './body.ts'
 import { checkReferences } from './check-references.ts'
 import type { Configuration, ContractEntry } from './configuration/configuration.ts'
+import { settleValidation } from './configuration/validation.ts'
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
 import type { LimitTable } from './limit-table.ts'
@@ -240,7 +241,10 @@ class DocumentCompiler {
         'route it with an upstream of portcullis.yaml',
       )
     }
-    const validateResponses = first((level) => level.validateResponses) ?? configuration.validate.responses
+    const validate = settleValidation(
+      levels.map((level) => level.validate),
+      configuration.validate,
+    )
     const rules = levels.toReversed().flatMap((level) => level.rules)
     this.#checkRules(rules, { parameters, body })
     if (!security) return []
@@ -268,10 +272,12 @@ class DocumentCompiler {
         parameters,
         body,
         rules: rules.map(({ expression, source }) => ({ expression, source })),
-        validateRequests:
-          first(({ validateRequests }) => validateRequests) ?? configuration.validate.requests,
-        responses: validateResponses === 'off' ? [] : this.#answers.read(operation),
-        validateResponses,
+        contentCodings: validate.contentEncodings,
+        undeclaredCookies: validate.undeclaredCookies,
+        validateRequests: validate.requests,
+        responses: validate.responses === 'off' ? [] : this.#answers.read(operation),
+        validateResponses: validate.responses,
+        maxResponseBytes: validate.maxResponseBytes,
         timeoutMs:
           first(({ timeoutMs }) => timeoutMs) ??
           configuration.upstreams[this.#entry.upstream]?.timeoutMs ??

@@ -1,18 +1,11 @@
 import { parseDuration, parseSize } from '../base/duration.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type {
-  AddressLists,
-  CorsPlan,
-  LimitPlan,
-  ResponseValidation,
-  SourcePosition,
-  StepUpPlan,
-} from '../program/program.ts'
+import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
-import { keys } from './configuration/keys.ts'
-import { isLooser, readAddresses, readCors, readLimits, responseValidations } from './configuration/policy.ts'
+import { readAddresses, readCors, readLimits } from './configuration/policy.ts'
+import { loosened, readValidation, type WrittenValidation } from './configuration/validation.ts'
 import type { Section } from './section.ts'
 
 /** What `x-portcullis` says at one level: root, path or operation. */
@@ -21,8 +14,7 @@ export interface Extension {
   readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]
   readonly timeoutMs: number | undefined
   readonly maxBodyBytes: number | undefined
-  readonly validateRequests: 'enforce' | 'report' | undefined
-  readonly validateResponses: ResponseValidation | undefined
+  readonly validate: WrittenValidation
   readonly addresses: AddressLists | undefined
   readonly cors: CorsPlan | undefined
   readonly senderConstraint: readonly SenderConstraint[]
@@ -42,13 +34,19 @@ export const extensionKeys = [
 ]
 const defaultMaxBodyBytes = 1024 ** 2
 export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
+const noValidation: WrittenValidation = {
+  requests: undefined,
+  responses: undefined,
+  contentEncodings: undefined,
+  undeclaredCookies: undefined,
+  maxResponseBytes: undefined,
+}
 const nothing: Extension = {
   limits: [],
   rules: [],
   timeoutMs: undefined,
   maxBodyBytes: undefined,
-  validateRequests: undefined,
-  validateResponses: undefined,
+  validate: noValidation,
   addresses: undefined,
   cors: undefined,
   senderConstraint: [],
@@ -65,16 +63,11 @@ export function readExtension(
 ): Extension {
   const section = parent.child('x-portcullis')?.expect(extensionKeys)
   if (!section) return nothing
-  const validate = section.child('validate')?.expect(keys.validate)
-  const validateRequests = validate?.choice('requests', ['enforce', 'report'])
-  const validateResponses = validate?.choice('responses', responseValidations)
+  const validate = readValidation(section)
   const maxBodyBytes = section.parsed('maxBody', parseSize, 'a size such as 64KiB')
-  if (validate && validateRequests === 'report')
-    weakening(validate, 'requests', 'invalid requests pass', allowWeakening)
-  if (validate && validateResponses !== undefined && isLooser(validateResponses, configured.responses)) {
-    const what = validateResponses === 'off' ? 'answers are not looked at' : 'invalid answers pass'
-    weakening(validate, 'responses', what, allowWeakening)
-  }
+  if (validate)
+    for (const [key, what] of loosened(validate.written, configured))
+      weakening(validate.section, key, what, allowWeakening)
   if (maxBodyBytes !== undefined && maxBodyBytes > defaultMaxBodyBytes) {
     weakening(section, 'maxBody', 'bodies above 1MiB pass', allowWeakening)
   }
@@ -83,8 +76,7 @@ export function readExtension(
     rules: readRules(section),
     timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
     maxBodyBytes,
-    validateRequests,
-    validateResponses,
+    validate: validate?.written ?? noValidation,
     addresses: readAddresses(section),
     cors: readCors(section),
     senderConstraint: readSenderConstraint(section),

@@ -50,6 +50,10 @@ export interface ClientParts {
   readonly method_not_allowed: { readonly allow: readonly string[] }
   readonly quota_exceeded: Retry
   readonly verifier_unavailable: Retry
+  readonly media_type_unsupported: {
+    /** Codings that would have been accepted, when the content coding was what is wrong (RFC 9110 15.5.16). */
+    readonly acceptEncoding?: readonly string[]
+  }
   readonly parameter_invalid: { readonly faults: readonly Fault[] }
   readonly body_invalid: { readonly faults: readonly Fault[] }
 }

@@ -16,6 +16,7 @@ import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import { credentialFields } from './parse/credential-fields.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
@@ -40,6 +41,8 @@ export interface LinkedProgram {
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
   readonly ownRoutes: OwnRoutes
+  /** Lower-case names of the fields in which keys come. */
+  readonly credentialFields: ReadonlySet<string>
 }
 
 export interface LinkedOperation {
@@ -61,13 +64,15 @@ type Compile = (schema: JsonSchema) => Validator
 /** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
-  const operations = program.operations.map((plan) => linkOperation(program, plan, compile))
+  const cookies = declaredCookies(program)
+  const operations = program.operations.map((plan) => linkOperation(program, plan, cookies, compile))
   return {
     program,
     admission: linkAdmission(program),
     routes: buildRoutes(operations),
     operations,
     ownRoutes: linkOwnRoutes(program),
+    credentialFields: credentialFields(program.schemes),
   }
 }
 
@@ -84,7 +89,20 @@ function linkOwnRoutes(program: Program): OwnRoutes {
   return new Map([...metadata, ...sessions])
 }
 
-function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
+/** Browsers send all cookies of a host to every path: what one operation declares, the others get too. */
+function declaredCookies({ operations }: Program): ReadonlySet<string> {
+  const names = operations.flatMap(({ parameters }) =>
+    parameters.flatMap((parameter) => (parameter.in === 'cookie' ? [parameter.name] : [])),
+  )
+  return new Set(names)
+}
+
+function linkOperation(
+  program: Program,
+  plan: OperationPlan,
+  cookies: ReadonlySet<string>,
+  compile: Compile,
+): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
   const credentials = credentialPlaces(program, plan)
@@ -94,8 +112,8 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
     limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
-    parameters: linkParameters(plan, credentials, compile),
-    body: plan.body && linkBody(plan.body, compile),
+    parameters: linkParameters(plan, credentials, cookies, compile),
+    body: plan.body && linkBody(plan.body, plan.contentCodings, compile),
     responses,
     rules: linkRules(plan, program.definitions),
     destination: linkDestination(plan, credentials, upstream, responses?.whole ?? false),
@@ -105,8 +123,10 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
 function linkParameters(
   plan: OperationPlan,
   credentials: CredentialPlaces,
+  cookies: ReadonlySet<string>,
   compile: Compile,
 ): LinkedParameters {
+  const knowsCookie = (name: string) => cookies.has(name) || credentials.cookie.has(name) || isOwnCookie(name)
   const inPlace = (place: ParameterPlan['in']) =>
     plan.parameters.filter((parameter) => parameter.in === place)
   const linked = (parameter: ParameterPlan) => ({ plan: parameter, validator: compile(parameter.schema) })
@@ -116,6 +136,7 @@ function linkParameters(
     header: inPlace('header').map(linked),
     cookie: inPlace('cookie').map(linked),
     credentials: credentials.query,
+    knowsCookie: plan.undeclaredCookies === 'refuse' ? knowsCookie : null,
   }
 }
 
@@ -131,9 +152,14 @@ function positionOf(
   throw new Error(`no segment for path parameter ${parameter.name} of ${plan.id}`)
 }
 
-function linkBody(body: NonNullable<OperationPlan['body']>, compile: Compile): LinkedBody {
+function linkBody(
+  body: NonNullable<OperationPlan['body']>,
+  codings: OperationPlan['contentCodings'],
+  compile: Compile,
+): LinkedBody {
   return {
     required: body.required,
+    codings,
     content: body.content.map((plan) => ({
       plan,
       validator: plan.reading === 'opaque' ? null : compile(plan.schema),

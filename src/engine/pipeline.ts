@@ -45,7 +45,7 @@ export async function pipeline(
   const nowMs = request.receivedAtMs
 
   // parse: one reading of the head
-  const parsed = parseHead(request)
+  const parsed = parseHead(request, linked.credentialFields)
   if (!parsed.allow) return denial(parsed)
   const head = parsed.value
   journal.userAgent = head.fields.get('user-agent')
@@ -134,8 +134,7 @@ export async function pipeline(
     cookies,
   })
   if (!parameters.allow && !tolerated(operation, journal, parameters)) return denial(parameters)
-  const body =
-    head.hasBody || plan.body?.required ? await judgeBody(operation, head, request, journal) : noBody
+  const body = judgesBody(operation, head) ? await judgeBody(operation, head, request, journal) : noBody
   if (!body.allow) return denial(body)
 
   // rules: object-level authorization over the validated input
@@ -194,6 +193,11 @@ interface JudgedBody {
 }
 const noBody: Decision<JudgedBody> = allow({ forwarded: { kind: 'none' }, content: null })
 
+/** Whether there is a body to judge, or the lack of one. */
+function judgesBody({ plan }: LinkedOperation, { hasBody, fields }: Head): boolean {
+  return hasBody || plan.body?.required === true || fields.get('content-encoding') !== null
+}
+
 /** What of the body is forwarded: the validated bytes, an opaque stream, or nothing. */
 async function judgeBody(
   operation: LinkedOperation,
@@ -208,10 +212,11 @@ async function judgeBody(
     return head.hasBody ? streamed(head, maxBytes, null) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  if (expected.value.kind === 'opaque') return streamed(head, maxBytes, null)
   const inspector =
-    expected.value.kind === 'parts' ? tolerating(expected.value.inspector, operation, journal) : null
-  if (inspector && expected.value.kind === 'parts' && expected.value.streams)
+    expected.value.kind !== 'content' && expected.value.inspector
+      ? tolerating(expected.value.inspector, operation, journal)
+      : null
+  if (expected.value.kind === 'opaque' || (expected.value.kind === 'parts' && expected.value.streams))
     return streamed(head, maxBytes, inspector)
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
@@ -219,7 +224,7 @@ async function judgeBody(
     const refused = inspector?.push(bytes.value) ?? inspector?.end() ?? null
     return refused ?? allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
   }
-  const valid = validateContent(expected.value.mediaType, bytes.value)
+  const valid = validateContent(expected.value, bytes.value, maxBytes)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({
     forwarded: { kind: 'bytes', bytes: bytes.value },

@@ -1,16 +1,15 @@
+import { decode } from '../base/content-coding.ts'
 import { deny } from '../engine/decision.ts'
 import {
   type ExpectedContent,
   judgeContentOf,
   judgeResponse,
-  maxJudgedBytes,
   responseDenial,
   stripContentOf,
   type Unseen,
   undeclaredContent,
 } from '../engine/validate/judge-response.ts'
 import type { LinkedResponses } from '../engine/validate/link-responses.ts'
-import { decode } from './content-coding.ts'
 import type { Receiver, UpstreamHead } from './forward.ts'
 
 type Judged = Extract<ExpectedContent, { readonly kind: 'judged' }>
@@ -18,7 +17,7 @@ type Judged = Extract<ExpectedContent, { readonly kind: 'judged' }>
 /**
  * Stands between the upstream and the client and has the answer judged. Where faults are only reported, octets pass at
  * once and a copy is judged after the last; else the answer is held until it is judged, and what is held is what passes.
- * INVARIANT: at most `maxJudgedBytes` of an answer are held.
+ * INVARIANT: at most `LinkedResponses.maxBytes` of an answer are held.
  */
 export class AnswerCheck implements Receiver {
   readonly #responses: LinkedResponses
@@ -106,7 +105,7 @@ export class AnswerCheck implements Receiver {
   #hold(chunk: Buffer): void {
     this.#heldBytes += chunk.length
     this.#chunks.push(chunk)
-    if (this.#heldBytes <= maxJudgedBytes) return
+    if (this.#heldBytes <= this.#responses.maxBytes) return
     this.#chunks = []
     this.#content = { kind: 'any' }
     this.#passUnseen('too_large')
@@ -141,10 +140,10 @@ export class AnswerCheck implements Receiver {
     this.#receiver.end()
   }
 
-  #decoded({ coding }: Judged): Buffer | null {
+  #decoded({ coding }: Judged): Uint8Array | null {
     const bytes = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
     this.#chunks = []
-    const decoded = coding === null ? bytes : decode(coding, bytes, maxJudgedBytes)
+    const decoded = coding === null ? bytes : decode(coding, bytes, this.#responses.maxBytes)
     if (decoded === 'too_large') this.#passUnseen('too_large')
     else if (decoded === 'broken') this.#tolerates([`the content is not ${coding}`])
     else return decoded

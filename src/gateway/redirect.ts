@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import { deny } from '../engine/decision.ts'
 import { normalizeTarget } from '../engine/normalize/normalize-target.ts'
 import { openJournal } from '../engine/outcome.ts'
+import { credentialFields } from '../engine/parse/credential-fields.ts'
 import { parseHead } from '../engine/parse/parse-head.ts'
 import type { Ending } from '../engine/record/ending.ts'
 import type { Program } from '../program/program.ts'
@@ -29,7 +30,8 @@ export function redirectTo(
     const startedMs = performance.now()
     const { request } = readRequest(message, response, { expectsContinue: false, bodyTimeoutMs: 0 })
     const journal = openJournal(request)
-    const parsed = parseHead(request)
+    const inKeys = credentialFields(schemes())
+    const parsed = parseHead(request, inKeys)
     const refusal = judge()
     const answer =
       refusal && problemAnswer(refusal.denial, journal, { encrypted: false }, refusal.explanation)
@@ -60,9 +62,8 @@ export function redirectTo(
       const target = normalizeTarget(request.target)
       if (!target.allow) return { denial: target, explanation: undefined }
       const keys = Object.values(schemes()).flatMap((plan) => (plan.kind === 'apiKey' ? [plan] : []))
-      const named = (place: string) => keys.flatMap((plan) => (plan.in === place ? [plan.name] : []))
-      const inFields = ['authorization', 'proxy-authorization', 'cookie', ...named('header')]
-      const inQuery = ['access_token', ...named('query')]
+      const inFields = ['authorization', 'proxy-authorization', 'cookie', ...inKeys]
+      const inQuery = ['access_token', ...keys.flatMap((plan) => (plan.in === 'query' ? [plan.name] : []))]
       if (
         inFields.some((name) => fields.get(name) !== null) ||
         target.value.query.some(({ name }) => inQuery.includes(name))

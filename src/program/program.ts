@@ -1,3 +1,4 @@
+import type { Coding } from '../base/content-coding.ts'
 import type { JsonSchema } from '../base/json.ts'
 import type { SchemePlan, SenderConstraint } from './schemes.ts'
 
@@ -62,14 +63,21 @@ export interface OperationPlan {
   readonly limits: readonly number[]
   readonly parameters: readonly ParameterPlan[]
   readonly body: BodyPlan | null
+  /** In which a body that is read whole may come. */
+  readonly contentCodings: readonly Coding[]
+  /** What becomes of a request with a cookie that the API does not declare. None of them is forwarded. */
+  readonly undeclaredCookies: 'refuse' | 'drop'
   /** CEL expressions, all of which must hold (object-level authorization). */
   readonly rules: readonly RulePlan[]
   readonly validateRequests: 'enforce' | 'report'
   /** Answers in the order of the contract; empty where they are not validated. */
   readonly responses: readonly ResponsePlan[]
   readonly validateResponses: ResponseValidation
+  /** Most octets of an answer that are held to be judged, as they came and after the content coding is undone. */
+  readonly maxResponseBytes: number
   /** Milliseconds for the upstream to answer with a response head. */
   readonly timeoutMs: number
+  /** Bounds a body as it comes, and again after its content coding is undone. */
   readonly maxBodyBytes: number
   readonly addresses: AddressLists
   readonly cors: CorsPlan | null

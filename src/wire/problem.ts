@@ -16,7 +16,7 @@ export interface Answer {
  * reason, title, request id, and for the client's own input where it is wrong. No value the client sent, no claim.
  *
  * @param explanation words of ours for the client, where title and reason are not enough
- * @see RFC 9457 3, RFC 9110 11.6.1 (WWW-Authenticate), 10.2.1 (Allow), 10.2.3 (Retry-After)
+ * @see RFC 9457 3, RFC 9110 11.6.1 (WWW-Authenticate), 10.2.1 (Allow), 10.2.3 (Retry-After), 12.5.3 (Accept-Encoding)
  */
 export function problemAnswer(
   denial: Denial,
@@ -45,6 +45,8 @@ export function problemAnswer(
       for (const challenge of denial.client.challenges) fields.push('WWW-Authenticate', challenge)
     if ('dpopNonce' in denial.client && denial.client.dpopNonce !== null)
       fields.push('DPoP-Nonce', denial.client.dpopNonce)
+    if ('acceptEncoding' in denial.client)
+      fields.push('Accept-Encoding', denial.client.acceptEncoding.join(', ') || 'identity')
     if ('allow' in denial.client) fields.push('Allow', denial.client.allow.join(', '))
     if ('retryAfterSeconds' in denial.client)
       fields.push('Retry-After', String(denial.client.retryAfterSeconds))

@@ -331,6 +331,44 @@ test('the largest answer that is judged is judged in every mode', async () => {
   }
 })
 
+test('maxResponse is the bound in place of 1 MiB, as the octets come and decoded', async () => {
+  for (const [maxResponse, largest] of [
+    ['2MiB', 2 * max],
+    ['1KiB', 1024],
+  ] as const) {
+    const bounded = await startGate({
+      contract,
+      more: `validate: { maxResponse: ${maxResponse} }\nallowWeakening: true`,
+    })
+    const exact = person(largest - '{"name":""}'.length)
+    const over = person(largest - '{"name":""}'.length + 1)
+    try {
+      for (const [body, coding, status] of [
+        [exact, 'identity', 200],
+        [over, 'identity', 502],
+        [gzipSync(exact), 'gzip', 200],
+        [gzipSync(over), 'gzip', 502],
+      ] as const) {
+        bounded.upstream.answer = (response) =>
+          response
+            .writeHead(200, { ...json, 'Content-Encoding': coding, 'Content-Length': body.length })
+            .end(body)
+        for (const target of ['/enforced', '/stripped']) {
+          const answer = await request(`${bounded.gateway.addresses.http}${target}`)
+          await answer.body.dump({ limit: 4 * max })
+          assert.equal(answer.statusCode, status, `${target} ${maxResponse} ${coding}`)
+        }
+        const reported = await request(`${bounded.gateway.addresses.http}/reported`)
+        assert.deepEqual(Buffer.from(await reported.body.arrayBuffer()), body)
+        const line = await bounded.logged((one) => one.request_id === reported.headers['x-request-id'])
+        assert.equal(line.answer_unseen, status === 200 ? undefined : 'too_large')
+      }
+    } finally {
+      await bounded.stop()
+    }
+  }
+})
+
 test('content that is broken in its coding is a fault, not a crash', async () => {
   await assertReported(Buffer.from('no gzip'), /is not gzip/, { ...json, 'Content-Encoding': 'gzip' })
   await assertRefused('/enforced', /is not gzip/)

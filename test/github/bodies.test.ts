@@ -93,7 +93,12 @@ function withoutIdleNullable(_: string, value: Json): Json {
   return rest
 }
 
-const judge = ({ content }: Body, text: string) => validateContent(content, Buffer.from(text))
+const judge = ({ content }: Body, text: string) =>
+  validateContent(
+    { kind: 'content', mediaType: content, coding: null, required: true },
+    Buffer.from(text),
+    1024 ** 2,
+  )
 const fullnesses: readonly Fullness[] = ['all', 'required', 'some', 'all', 'some', 'all', 'some', 'all']
 
 test('what Ajv calls valid passes, and what it calls invalid is refused: every operation with a JSON body', () => {

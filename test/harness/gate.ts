@@ -32,6 +32,8 @@ export interface TestGate {
 export interface GateOptions {
   /** Path of an OpenAPI document; `test/fixtures/things.yaml` by default. */
   readonly contract?: string
+  /** The document itself, in place of a path. */
+  readonly document?: object
   /** More of the configuration, YAML, top level. */
   readonly more?: string
   /** Replaces the limits, which are wide by default so that no test meets them by accident. */
@@ -60,8 +62,11 @@ export async function startGate(options: GateOptions = {}): Promise<TestGate> {
   const certificate = await ensureDevelopmentCertificate(join(folder, 'tls'))
   const configurationFile = join(folder, 'portcullis.yaml')
   const log: LogLine[] = []
+  const contract = join(folder, 'openapi.json')
+  if (options.document) writeFileSync(contract, JSON.stringify(options.document))
   const configure = (yaml: string) => writeFileSync(configurationFile, yaml)
-  configure(options.yaml?.(upstream) ?? configurationFor(options, upstream, issuer))
+  const named = options.document ? { ...options, contract } : options
+  configure(options.yaml?.(upstream) ?? configurationFor(named, upstream, issuer))
   const gateway = await createGateway({
     configurationFile,
     log: (lines) => {

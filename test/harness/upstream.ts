@@ -8,6 +8,8 @@ export interface SeenRequest {
   /** Name, value, name, value … as on the wire. */
   readonly headers: readonly string[]
   readonly body: string
+  /** The same as it came. */
+  readonly octets: Buffer
 }
 
 export interface TestUpstream {
@@ -34,7 +36,8 @@ export async function startUpstream(): Promise<TestUpstream> {
       return
     }
     const { method = '', url: target = '', rawHeaders: headers } = request
-    seen.push({ method, target, headers, body: Buffer.concat(chunks).toString('utf8') })
+    const octets = Buffer.concat(chunks)
+    seen.push({ method, target, headers, body: octets.toString('utf8'), octets })
     upstream.answer(response, request)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -43,6 +43,19 @@ test('a sound configuration of sessions is sound, and explain says who may call'
   assert.ok(!explained.stdout.includes('s3cret'))
 })
 
+test('check: cookies of other sites are to be decided about', async () => {
+  const undecided = await check(sound)
+  assert.match(
+    undecided.stdout,
+    /requests with one that no operation declares are refused[\s\S]*undeclaredCookies: drop/,
+  )
+  for (const decision of ['drop', 'refuse']) {
+    const decided = await check(`${sound}validate: { undeclaredCookies: ${decision} }\n`)
+    assert.equal(decided.code, 0)
+    assert.doesNotMatch(decided.stdout, /cookies/)
+  }
+})
+
 const rows: readonly (readonly [title: string, yaml: string, code: number, says: RegExp])[] = [
   [
     'no own origin',

@@ -2,12 +2,12 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
-  ResponseValidation,
   SourcePosition,
   UpstreamPlan,
 } from '../../program/program.ts'
 import type { SchemePlan } from '../../program/schemes.ts'
 import type { Settings } from '../../program/settings.ts'
+import type { Validation } from './validation.ts'
 
 /** `portcullis.yaml`, read, checked and with every default filled in. Paths are absolute. */
 export interface Configuration {
@@ -21,7 +21,9 @@ export interface Configuration {
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null
-  readonly validate: { readonly requests: 'enforce' | 'report'; readonly responses: ResponseValidation }
+  readonly validate: Validation
+  /** `validate.undeclaredCookies` is written. */
+  readonly decidesCookies: boolean
   readonly allowWeakening: boolean
   readonly trustedProxies: readonly string[]
   readonly addresses: AddressLists

@@ -29,7 +29,7 @@ export const keys = {
   upstream: ['url', 'timeout', 'tls', 'identityHeaders', 'host', 'forwardCredential'],
   upstreamTls: ['ca', 'cert', 'key'],
   limit: ['name', 'by', 'rate', 'burst'],
-  validate: ['requests', 'responses'],
+  validate: ['requests', 'responses', 'contentEncodings', 'undeclaredCookies', 'maxResponse'],
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],
   keys: ['database', 'staleAfter'],

@@ -1,26 +1,10 @@
 import { parseRate } from '../../base/duration.ts'
 import { parseCidr } from '../../base/ip.ts'
-import type { AddressLists, CorsPlan, LimitPlan, ResponseValidation } from '../../program/program.ts'
+import type { AddressLists, CorsPlan, LimitPlan } from '../../program/program.ts'
 import type { Section } from '../section.ts'
 import { keys } from './keys.ts'
 
 /** Readers of what both `portcullis.yaml` and `x-portcullis` may say. */
-
-/** From the strictest to the loosest; `strip` lets through no more than `enforce` does. */
-export const responseValidations = [
-  'enforce',
-  'strip',
-  'report',
-  'off',
-] as const satisfies readonly ResponseValidation[]
-
-const looseness = { enforce: 0, strip: 0, report: 1, off: 2 } as const satisfies {
-  readonly [V in ResponseValidation]: number
-}
-
-export function isLooser(one: ResponseValidation, other: ResponseValidation): boolean {
-  return looseness[one] > looseness[other]
-}
 
 export const noAddresses: AddressLists = { allow: [], deny: [] }
 

@@ -14,17 +14,10 @@ import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
 import { readListen } from './listen.ts'
-import {
-  defaultLimits,
-  noAddresses,
-  readAddresses,
-  readCors,
-  readLimits,
-  readNetworks,
-  responseValidations,
-} from './policy.ts'
+import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
+import { readConfiguredValidation } from './validation.ts'
 
 /**
  * Reads `portcullis.yaml`. Everything that is wrong is reported at once; with any error there is no configuration.
@@ -60,7 +53,8 @@ export function readConfiguration(
     limits: readLimits(root) ?? defaultLimits,
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
-    validate: readValidate(root),
+    validate: readConfiguredValidation(root),
+    decidesCookies: root.child('validate')?.has('undeclaredCookies') ?? false,
     allowWeakening: root.flag('allowWeakening') ?? false,
     trustedProxies: readNetworks(root, 'trustedProxies') ?? [],
     addresses: readAddresses(root) ?? noAddresses,
@@ -187,29 +181,6 @@ function parseBasePath(text: string): string | null {
 
 function parsePublicUrl(text: string): string | null {
   return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text) ? text : null
-}
-
-function readValidate(root: Section): Configuration['validate'] {
-  const section = root.child('validate')?.expect(keys.validate)
-  const requests = section?.choice('requests', ['enforce', 'report'])
-  const responses = section?.choice('responses', responseValidations)
-  if (requests === 'report') {
-    section?.report.warn(
-      'weakening',
-      section.position('requests'),
-      'invalid requests are reported, and forwarded all the same',
-      'write requests: enforce once the reports are quiet',
-    )
-  }
-  if (responses === 'off') {
-    section?.report.warn(
-      'weakening',
-      section.position('responses'),
-      'answers of upstreams are not looked at',
-      'write responses: report; it changes no answer',
-    )
-  }
-  return { requests: requests ?? 'enforce', responses: responses ?? 'report' }
 }
 
 /** OpenAPI's own spelling: a list of alternatives, each naming schemes and their scopes. */

@@ -82,7 +82,7 @@ export function forwardableFields(
   for (const name of [...gatewayOwned, ...credentials]) names.delete(name)
   // A part, or an encoded answer, could not be judged; a server may ignore what does not reach it (RFC 9110 14.2).
   if (wholeAnswers) for (const name of partial) names.delete(name)
-  // ATTACK: B1, B2. Fields with an underscore never get here; other spellings are only case.
+  // ATTACK: B1, B2. Fields with an underscore are not among what is copied; other spellings are only case.
   for (const name of Object.keys(upstream.identityHeaders)) names.delete(name.toLowerCase())
   return names
 }

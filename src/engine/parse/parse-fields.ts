@@ -43,16 +43,22 @@ const hopByHop: ReadonlySet<string> = new Set([
 ])
 
 const maxFields = 128
+const none: ReadonlySet<string> = new Set()
 // RFC 9110 5.5: visible ASCII, space and tab. obs-text is read differently by different parsers (attack H3).
 const illegalValue = /[^\t\x20-\x7e]/
 
 /**
  * Reads header fields into a table.
  *
- * Names with an underscore are dropped: `X_User_Id` is `X-User-Id` to a CGI-like backend (attack B2).
+ * Names with an underscore are dropped: `X_User_Id` is `X-User-Id` to a CGI-like backend (attack B2). Those in which keys
+ * come (`api_key`) can be read by exactly that name, and are not among what could be forwarded.
+ * @param credentials lower-case names of fields that carry keys
  * @see RFC 9110 5, RFC 9112 5
  */
-export function parseFields(headers: RawHeaders): Decision<FieldTable> {
+export function parseFields(
+  headers: RawHeaders,
+  credentials: ReadonlySet<string> = none,
+): Decision<FieldTable> {
   if (headers.length > 2 * maxFields)
     return deny('parse', 'header_too_large', `over ${maxFields} header fields`)
   const values = new Map<string, string[]>()
@@ -62,14 +68,15 @@ export function parseFields(headers: RawHeaders): Decision<FieldTable> {
     const value = headers[i + 1] as string
     if (illegalValue.test(value))
       return deny('parse', 'malformed_request', 'a field value holds illegal octets')
-    if (name.includes('_')) continue
+    const underscored = name.includes('_')
+    if (underscored && !credentials.has(name)) continue
     const earlier = values.get(name)
     if (earlier === undefined) values.set(name, [value])
     else if (singletons.has(name)) {
       if (name === 'authorization') return deny('parse', 'credential_ambiguous', 'authorization stands twice')
       return deny('parse', 'malformed_request', `${name} stands twice`)
     } else earlier.push(value)
-    ordered.push(name, value)
+    if (!underscored) ordered.push(name, value)
   }
   return allow(new Fields(values, endToEnd(ordered, values.get('connection'))))
 }

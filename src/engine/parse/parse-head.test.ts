@@ -112,6 +112,15 @@ test('fields for this hop and those that Connection names end here (RFC 9110 7.6
   assert.deepEqual(head.value.fields.endToEnd, ['host', 'a', 'accept', 'a/b'])
 })
 
+test('a field in which keys come is read by exactly its name, and is not end-to-end (B2)', () => {
+  const fields = ['Host', 'a', 'Api_Key', 'k', 'api-key', 'h', 'API_KEY', 'l', 'api_key_', 'x']
+  const head = parseHead(request({ fields }), new Set(['api_key', 'x-key']))
+  assert.ok(head.allow)
+  assert.deepEqual(head.value.fields.all('api_key'), ['k', 'l'])
+  assert.deepEqual(head.value.fields.all('api-key'), ['h'])
+  assert.deepEqual(head.value.fields.endToEnd, ['host', 'a', 'api-key', 'h'])
+})
+
 test('a field name with an underscore does not exist (B2)', () => {
   const head = parseHead(request({ fields: ['Host', 'a', 'X_User_Id', 'admin'] }))
   assert.ok(head.allow)

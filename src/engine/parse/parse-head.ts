@@ -7,9 +7,10 @@ const maxTargetLength = 8192
 
 /**
  * Reads the head of a request and refuses every head that two parsers could read differently.
+ * @param credentials lower-case names of fields that carry keys
  * @see RFC 9112 2 to 6
  */
-export function parseHead(request: RawRequest): Decision<Head> {
+export function parseHead(request: RawRequest, credentials?: ReadonlySet<string>): Decision<Head> {
   const { method, target } = request
   if (target.length > maxTargetLength)
     return deny('parse', 'uri_too_long', `target over ${maxTargetLength} octets`)
@@ -17,7 +18,7 @@ export function parseHead(request: RawRequest): Decision<Head> {
   if (target.charCodeAt(0) !== 0x2f)
     return deny('parse', 'malformed_request', 'the target is not in origin-form')
 
-  const fields = parseFields(request.headers)
+  const fields = parseFields(request.headers, credentials)
   if (!fields.allow) return fields
   const framing = parseFraming(fields.value, request.httpVersion)
   if (!framing.allow) return framing

@@ -115,7 +115,7 @@ function backChannelLogout(scheme: string, plan: SessionPlan): OwnRoute {
   return async ({ method, fields, body, receivedAtMs }, { sessions }) => {
     if (method !== 'POST') return only('POST')
     if (!/^application\/x-www-form-urlencoded(?:;|$)/i.test(fields.get('content-type') ?? ''))
-      return deny('route', 'media_type_unsupported', 'a logout comes as a form')
+      return denyWith('route', 'media_type_unsupported', 'a logout comes as a form', {})
     const read = await body.read(maxLogoutBytes, null)
     if (read.kind !== 'bytes') return unread(read)
     const [token, ...more] = new URLSearchParams(new TextDecoder().decode(read.bytes)).getAll('logout_token')

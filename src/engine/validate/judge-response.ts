@@ -1,3 +1,4 @@
+import { type Coding, codingOf } from '../../base/content-coding.ts'
 import { pointerSteps } from '../../base/pointer.ts'
 import { type Denial, deny } from '../decision.ts'
 import { parseContentType } from './content-type.ts'
@@ -19,9 +20,6 @@ export interface AnswerFields {
 /** Why the content of an answer was not looked at, although the contract says something about it. */
 export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset'
 
-/** Content codings that can be undone (RFC 9110 8.4.1, RFC 7932, RFC 8878). */
-export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
-
 export type ExpectedContent =
   /** Nothing is said about it, or none can come: it passes as it comes. */
   | { readonly kind: 'any' }
@@ -35,9 +33,6 @@ export interface JudgedAnswer {
   readonly faults: readonly string[]
   readonly content: ExpectedContent
 }
-
-/** Most octets of an answer that are held to be judged, as they came and after the content coding is undone. */
-export const maxJudgedBytes = 1024 ** 2
 
 const maxFaults = 20
 const any: ExpectedContent = { kind: 'any' }
@@ -62,7 +57,7 @@ export function judgeResponse(
   if (!declared) return { faults: [`the status ${status} is not declared`], content: any }
   const faults = declared.headers.flatMap((header) => judgeField(header, fields))
   if (method === 'HEAD' || status === 204 || status === 205 || status === 304) return { faults, content: any }
-  const content = judgeContent(declared, status, fields)
+  const content = judgeContent(declared, status, fields, responses.maxBytes)
   return typeof content === 'string' ? { faults: [...faults, content], content: any } : { faults, content }
 }
 
@@ -128,6 +123,7 @@ function judgeContent(
   { content }: LinkedResponse,
   status: number,
   fields: AnswerFields,
+  maxBytes: number,
 ): ExpectedContent | string {
   const announced = fields['content-length']
   if (content.length === 0) {
@@ -147,9 +143,9 @@ function judgeContent(
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
     return declared.plan.reading === 'json' ? 'the charset of JSON is UTF-8' : unseen('charset')
   if (status === 206) return unseen('partial')
-  const coding = codingOf(fields['content-encoding'])
+  const coding = codingOfAnswer(fields['content-encoding'])
   if (coding === undefined) return unseen('content_coding')
-  if (typeof announced === 'string' && Number(announced) > maxJudgedBytes) return unseen('too_large')
+  if (typeof announced === 'string' && Number(announced) > maxBytes) return unseen('too_large')
   return { kind: 'judged', content: declared.judged, coding }
 }
 
@@ -160,19 +156,10 @@ function unseen(why: Unseen): ExpectedContent {
   return { kind: 'unseen', why }
 }
 
-const codings: ReadonlyMap<string, Coding | null> = new Map([
-  ['identity', null],
-  ['gzip', 'gzip'],
-  ['x-gzip', 'gzip'],
-  ['deflate', 'deflate'],
-  ['br', 'br'],
-  ['zstd', 'zstd'],
-])
-
 /** @returns null for none; undefined for one, or a chain of them, that is not undone here */
-function codingOf(written: AnswerFields[string]): Coding | null | undefined {
+function codingOfAnswer(written: AnswerFields[string]): Coding | null | undefined {
   if (written === undefined) return null
-  return typeof written === 'string' ? codings.get(written.trim().toLowerCase()) : undefined
+  return typeof written === 'string' ? codingOf(written) : undefined
 }
 
 /** Names in pointers come from the upstream: what does not look like a field's name may be data, and is not told. */

@@ -16,6 +16,8 @@ export interface LinkedResponses {
   readonly byStatus: ReadonlyMap<string, LinkedResponse>
   /** An answer must be had whole and without a content coding, or it could neither be judged nor cut. */
   readonly whole: boolean
+  /** Most octets of an answer that are held to be judged. */
+  readonly maxBytes: number
 }
 
 export interface LinkedResponse {
@@ -50,7 +52,7 @@ export function linkResponses(
   plan: OperationPlan,
   compile: (schema: JsonSchema) => Validator,
 ): LinkedResponses | null {
-  const { validateResponses: mode, responses } = plan
+  const { validateResponses: mode, responses, maxResponseBytes: maxBytes } = plan
   if (mode === 'off') return null
   const byStatus = new Map<string, LinkedResponse>()
   for (const { status, headers, content } of responses) {
@@ -66,7 +68,7 @@ export function linkResponses(
     })
   }
   const judged = [...byStatus.values()].some(({ content }) => content.some((one) => one.judged))
-  return { mode, byStatus, whole: judged && mode !== 'report' }
+  return { mode, byStatus, whole: judged && mode !== 'report', maxBytes }
 }
 
 function judgedContent(

@@ -1,3 +1,4 @@
+import { type Coding, codingOf, decode } from '../../base/content-coding.ts'
 import { type JsonFault, readJson } from '../../base/read-json.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
@@ -12,21 +13,32 @@ import { maxFaults, summarize } from './validate-parameters.ts'
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
 export interface LinkedBody {
   readonly required: boolean
+  /** In which content that is read whole may come. */
+  readonly codings: readonly Coding[]
   readonly content: readonly LinkedMediaType[]
 }
 
 /** What is to be done with the body that is about to come. */
 export type BodyExpectation =
   | { readonly kind: 'none' }
-  | { readonly kind: 'content'; readonly mediaType: LinkedMediaType }
+  | ExpectedContent
   /** `streams`: it holds files, and is judged on its way. */
   | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
-  | { readonly kind: 'opaque' }
+  /** The inspector looks at nothing but whether there is a body at all. */
+  | { readonly kind: 'opaque'; readonly inspector: BodyInspector | null }
+
+/** Content that is read whole. */
+interface ExpectedContent {
+  readonly kind: 'content'
+  readonly mediaType: LinkedMediaType
+  readonly coding: Coding | null
+  readonly required: boolean
+}
 
 /** Deepest nesting of a JSON body. */
 const maxDepth = 64
 const nothing: BodyExpectation = { kind: 'none' }
-const opaque: BodyExpectation = { kind: 'opaque' }
+const opaque: BodyExpectation = { kind: 'opaque', inspector: null }
 
 /**
  * Decides from the head alone whether a body may come and how it is read.
@@ -37,32 +49,43 @@ export function expectBody(
   head: Head,
   maxBodyBytes: number,
 ): Decision<BodyExpectation> {
-  if (!body) {
-    return head.hasBody
-      ? deny('validate', 'body_unexpected', 'the operation declares no request body')
-      : allow(nothing)
+  if (!body && head.hasBody)
+    return deny('validate', 'body_unexpected', 'the operation declares no request body')
+  const coding = codingOf(head.fields.get('content-encoding') ?? 'identity')
+  if (!body || !head.hasBody) {
+    if (coding !== null) return unsupportedCoding('a content coding, and no content', [])
+    return body?.required ? missingBody() : allow(nothing)
   }
-  if (!head.hasBody) return body.required ? invalidBody([missing]) : allow(nothing)
   if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
     return deny('validate', 'body_too_large', `Content-Length is above ${maxBodyBytes} octets`)
   }
-  const coding = head.fields.get('content-encoding')
-  if (coding !== null && coding.toLowerCase() !== 'identity') {
-    return deny('validate', 'media_type_unsupported', 'no content coding is accepted')
-  }
+  if (coding === undefined || (coding !== null && !body.codings.includes(coding)))
+    return unsupportedCoding('the content coding is not accepted', body.codings)
   const contentType = parseContentType(head.fields.get('content-type') ?? '')
-  if (!contentType)
-    return deny('validate', 'media_type_unsupported', 'Content-Type is missing or not one media type')
+  if (!contentType) return unsupported('Content-Type is missing or not one media type')
   const declared = body.content.find(({ plan }) => fits(plan, contentType))
-  if (!declared)
-    return deny('validate', 'media_type_unsupported', 'the media type is not declared for the body')
+  if (!declared) return unsupported('the media type is not declared for the body')
+  // What is not read whole cannot be bounded, let alone judged, beneath a coding.
+  if (coding !== null && !declared.read)
+    return unsupportedCoding('no content coding is accepted for this media type', [])
   if (declared.parts) return expectParts(declared, declared.parts, contentType)
-  if (!declared.read) return allow(opaque)
-  // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
-  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8') {
-    return deny('validate', 'media_type_unsupported', 'the only charset is UTF-8')
+  if (!declared.read) {
+    const mayBeEmpty = !body.required || head.contentLength !== null
+    return allow(mayBeEmpty ? opaque : { kind: 'opaque', inspector: presence() })
   }
-  return allow({ kind: 'content', mediaType: declared })
+  // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
+  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
+    return unsupported('the only charset is UTF-8')
+  return allow({ kind: 'content', mediaType: declared, coding, required: body.required })
+}
+
+function unsupported(detail: string): Denial {
+  return denyWith('validate', 'media_type_unsupported', detail, {})
+}
+
+/** @see RFC 9110 12.5.3, 15.5.16 */
+function unsupportedCoding(detail: string, acceptEncoding: readonly Coding[]): Denial {
+  return denyWith('validate', 'media_type_unsupported', detail, { acceptEncoding })
 }
 
 /** @see RFC 7578 4.1 */
@@ -72,7 +95,7 @@ function expectParts(
   contentType: ContentType,
 ): Decision<BodyExpectation> {
   const reading = MultipartReading.open(contentType, parts)
-  if (!reading) return deny('validate', 'media_type_unsupported', 'the boundary is missing, or is none')
+  if (!reading) return unsupported('the boundary is missing, or is none')
   const inspector: BodyInspector = {
     push: (octets) => {
       const faults = reading.push(octets)
@@ -87,9 +110,37 @@ function expectParts(
   return allow({ kind: 'parts', inspector, streams })
 }
 
-/** Reads and checks a body; what is returned was read from the very bytes that are forwarded. */
-export function validateContent({ read, validator }: LinkedMediaType, bytes: Uint8Array): Decision<unknown> {
-  return judgeReading(read?.(bytes) ?? unreadable('cannot be read'), validator)
+/** Chunks say only at their end that there were none. */
+function presence(): BodyInspector {
+  let octets = 0
+  return {
+    push: ({ length }) => {
+      octets += length
+      return null
+    },
+    end: () => (octets === 0 ? missingBody() : null),
+  }
+}
+
+/**
+ * Reads and checks a body; what is returned was read from the very bytes that are forwarded.
+ * @returns null for a body without octets that may be absent
+ */
+export function validateContent(
+  { mediaType: { read, validator }, coding, required }: ExpectedContent,
+  bytes: Uint8Array,
+  maxBodyBytes: number,
+): Decision<unknown> {
+  if (bytes.length === 0) return required ? missingBody() : allow(null)
+  const plain = coding === null ? bytes : decode(coding, bytes, maxBodyBytes)
+  if (plain === 'too_large')
+    return deny(
+      'validate',
+      'body_too_large',
+      `the body is above ${maxBodyBytes} octets without its content coding`,
+    )
+  if (plain === 'broken') return judgeReading(unreadable(`must be one stream of ${coding}`), validator)
+  return judgeReading(read?.(plain) ?? unreadable('cannot be read'), validator)
 }
 
 function judgeReading(content: ContentReading, validator: Validator | null): Decision<unknown> {
@@ -108,7 +159,9 @@ function inBody({ pointer, message }: JsonFault): Fault {
   return { in: 'body', pointer, message }
 }
 
-const missing: Fault = { in: 'body', pointer: '', message: 'is required' }
+function missingBody(): Denial {
+  return invalidBody([inBody({ pointer: '', message: 'is required' })])
+}
 
 function invalidBody(faults: readonly Fault[]): Denial {
   return denyWith('validate', 'body_invalid', summarize(faults), { faults })

@@ -32,6 +32,8 @@ export interface LinkedParameters {
   readonly cookie: readonly LinkedParameter[]
   /** Names in the query that carry a credential and are no parameters. */
   readonly credentials: ReadonlySet<string>
+  /** Whether any operation knows a cookie of this name; null where unknown ones are dropped in silence. */
+  readonly knowsCookie: ((name: string) => boolean) | null
 }
 
 /** What rules may look at: typed values by name. */
@@ -54,7 +56,7 @@ export interface ParameterSources {
   readonly cookies: ReadonlyMap<string, readonly string[]>
 }
 
-/** Checks every parameter of the operation and that the query holds nothing else. All faults are listed. */
+/** Checks every parameter of the operation and that query and cookies hold nothing else. All faults are listed. */
 export function validateParameters(
   parameters: LinkedParameters,
   from: ParameterSources,
@@ -63,7 +65,7 @@ export function validateParameters(
   check.path(parameters.path, from.captured)
   check.query(parameters, from.query)
   check.header(parameters.header, from.fields)
-  check.cookie(parameters.cookie, from.cookies)
+  check.cookie(parameters, from.cookies)
   const { faults } = check
   if (faults.length === 0) return allow(check.values)
   return denyWith('validate', 'parameter_invalid', summarize(faults), { faults })
@@ -105,7 +107,12 @@ class ParameterCheck {
     }
   }
 
-  cookie(parameters: readonly LinkedParameter[], cookies: ReadonlyMap<string, readonly string[]>): void {
+  cookie(
+    { cookie: parameters, knowsCookie }: LinkedParameters,
+    cookies: ReadonlyMap<string, readonly string[]>,
+  ): void {
+    if (knowsCookie !== null)
+      for (const name of cookies.keys()) if (!knowsCookie(name)) this.#unknown('cookie', name)
     for (const parameter of parameters) {
       const values = cookies.get(parameter.plan.name) ?? []
       if (values.length === 0) this.#absent(parameter)
@@ -126,7 +133,7 @@ class ParameterCheck {
         parameters.find(({ claim }) => memberOf(claim, pair.name) !== null)
       if (!owner && credentials.has(pair.name)) continue
       if (!owner) {
-        this.#add({ in: 'query', pointer: pointerTo(pair.name), message: 'is not a known parameter' })
+        this.#unknown('query', pair.name)
         continue
       }
       const own = claimed.get(owner)
@@ -158,6 +165,10 @@ class ParameterCheck {
 
   #fault(plan: ParameterPlan, message: string): void {
     this.#add({ in: plan.in, pointer: pointerTo(plan.name), message })
+  }
+
+  #unknown(place: 'query' | 'cookie', name: string): void {
+    this.#add({ in: place, pointer: pointerTo(name), message: 'is not a known parameter' })
   }
 
   #add(fault: Fault): void {
