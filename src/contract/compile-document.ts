@@ -147,6 +147,7 @@ class DocumentCompiler {
   readonly #extension: Extension
   readonly #limits: readonly number[]
   readonly #base: readonly SegmentPlan[]
+  readonly #keyFields: ReadonlySet<string>
 
   constructor(
     entry: ContractEntry,
@@ -173,6 +174,7 @@ class DocumentCompiler {
     this.#extension = readExtension(root, context.configuration)
     this.#limits = context.limits.addAll(this.#extension.limits, entry.name)
     this.#base = basePathOf(entry, root)
+    this.#keyFields = this.#security.keyFields
   }
 
   /** '' for the root. */
@@ -225,7 +227,7 @@ class DocumentCompiler {
     const { configuration, documents, limits } = this.#context
     const upper = method.toUpperCase() as Method
     const id = operation.text('operationId') ?? `${upper} ${item.template}`
-    const context = { documents, lowering: this.#lowering }
+    const context = { documents, lowering: this.#lowering, keyFields: this.#keyFields }
     const security = this.#security.decide(operation, id)
     const { parameters, segments } = readParameters(item.section, operation, item.segments, context)
     const body = readBody(operation, context)

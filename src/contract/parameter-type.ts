@@ -9,6 +9,7 @@ interface Shape {
   items: Set<PrimitiveType> | null
   properties: Map<string, Set<PrimitiveType>> | null
   additional: Set<PrimitiveType> | null
+  nullable: boolean
   /** Why the schema cannot be read from text; null while it can. */
   refused: string | null
 }
@@ -34,6 +35,7 @@ export function parameterType(schema: Located, documents: Documents): ParameterT
     )
     return { kind: 'object', properties, additional: shape.additional && orString(shape.additional) }
   }
+  if (shape.nullable && shape.primitives.size === 0) return 'a schema that allows nothing but null'
   return { kind: 'primitive', primitives: orString(shape.primitives) }
 }
 
@@ -48,6 +50,7 @@ function shapeOf(located: Located, documents: Documents, depth: number): Shape {
     items: null,
     properties: null,
     additional: null,
+    nullable: false,
     refused: null,
   }
   const found = depth < maxDepth ? documents.follow(located) : undefined
@@ -63,10 +66,21 @@ function shapeOf(located: Located, documents: Documents, depth: number): Shape {
     if (Array.isArray(parts))
       for (const [index, part] of parts.entries()) merge(shape, child(part as Json, keyword, index))
   }
+  for (const keyword of ['then', 'else'] as const)
+    if (schema[keyword] !== undefined) merge(shape, child(schema[keyword], keyword))
+  for (const part of childrenOf(schema, 'dependentSchemas', child)) merge(shape, part)
   return shape
 }
 
 type Child = (value: Json, ...steps: readonly (string | number)[]) => Shape
+
+function childrenOf(schema: JsonObject, keyword: string, child: Child): readonly Shape[] {
+  const members = schema[keyword] ?? null
+  if (Array.isArray(members)) return members.map((value, index) => child(value as Json, keyword, index))
+  return isJsonObject(members)
+    ? Object.entries(members).map(([name, value]) => child(value, keyword, name))
+    : []
+}
 
 function typesOf(schema: JsonObject): readonly string[] {
   const { type } = schema
@@ -74,8 +88,12 @@ function typesOf(schema: JsonObject): readonly string[] {
   if (Array.isArray(type)) return type.filter((one) => typeof one === 'string')
   if (Array.isArray(schema.enum)) return [...new Set(schema.enum.map(typeOfValue))]
   if ('const' in schema) return [typeOfValue(schema.const as Json)]
-  return isJsonObject(schema.properties) ? ['object'] : []
+  if (forObjects.some((keyword) => isJsonObject(schema[keyword] ?? null))) return ['object']
+  return isJsonObject(schema.items ?? null) || Array.isArray(schema.prefixItems) ? ['array'] : []
 }
+
+/** Keywords that mean nothing but for an object. */
+const forObjects = ['properties', 'patternProperties', 'additionalProperties']
 
 function typeOfValue(value: Json): string {
   if (value === null) return 'null'
@@ -92,17 +110,31 @@ function addType(shape: Shape, type: string, schema: JsonObject, child: Child): 
       shape.primitives.add(type)
       break
     case 'array':
-      shape.items ??= new Set()
-      if (schema.items !== undefined)
-        addPrimitives(shape, shape.items, child(schema.items, 'items'), 'a list of lists or objects')
+      addItems(shape, schema, child)
       break
     case 'object':
       addObject(shape, schema, child)
       break
     default:
       // `null` has no spelling in a URL or a header
+      shape.nullable = true
       break
   }
+}
+
+/** Text is read before its place counts, so all items must be of the same types. */
+function addItems(shape: Shape, schema: JsonObject, child: Child): void {
+  shape.items ??= new Set()
+  const found = [...childrenOf(schema, 'prefixItems', child)]
+  if (isJsonObject(schema.items ?? null)) found.push(child(schema.items as Json, 'items'))
+  if (differ(found)) shape.refused ??= 'a list whose items differ in type'
+  if (found.length === 0 && schema.contains !== undefined)
+    shape.refused ??= 'a list that must contain something, and has no items'
+  for (const item of found) addPrimitives(shape, shape.items, item, 'a list of lists or objects')
+}
+
+function differ(shapes: readonly Shape[]): boolean {
+  return new Set(shapes.map(({ primitives }) => orString(primitives).toSorted().join())).size > 1
 }
 
 function addObject(shape: Shape, schema: JsonObject, child: Child): void {
@@ -113,16 +145,18 @@ function addObject(shape: Shape, schema: JsonObject, child: Child): void {
     addPrimitives(shape, types, child(property, 'properties', name), 'an object of lists or objects')
     shape.properties.set(name, types)
   }
-  const additional = schema.additionalProperties
-  if (additional === true) shape.additional ??= new Set()
-  else if (isJsonObject(additional)) {
+  const opening = ['additionalProperties', 'unevaluatedProperties'] as const
+  if (opening.some((keyword) => schema[keyword] === true)) shape.additional ??= new Set()
+  const open = [
+    ...opening.flatMap((keyword) =>
+      isJsonObject(schema[keyword] ?? null) ? [child(schema[keyword] as Json, keyword)] : [],
+    ),
+    ...childrenOf(schema, 'patternProperties', child),
+  ]
+  if (differ(open)) shape.refused ??= 'an object whose members differ in type by patterns'
+  for (const member of open) {
     shape.additional ??= new Set()
-    addPrimitives(
-      shape,
-      shape.additional,
-      child(additional, 'additionalProperties'),
-      'an object of lists or objects',
-    )
+    addPrimitives(shape, shape.additional, member, 'an object of lists or objects')
   }
 }
 
@@ -140,5 +174,6 @@ function merge(shape: Shape, part: Shape): void {
     shape.properties.set(name, new Set([...(shape.properties.get(name) ?? []), ...types]))
   }
   if (part.properties) shape.properties ??= new Map()
+  shape.nullable ||= part.nullable
   shape.refused ??= part.refused
 }

@@ -25,6 +25,8 @@ const delimiters = ['%00', '%23', '%25', '%2F', '%3B', '%3F', '%5C']
 export interface ParameterContext {
   readonly documents: Documents
   readonly lowering: SchemaLowering
+  /** Lower-case names of the fields in which keys of the document's schemes come. */
+  readonly keyFields: ReadonlySet<string>
 }
 
 export interface ReadParameters {
@@ -83,6 +85,8 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
   const place = section.choice('in', ['path', 'query', 'header', 'cookie'])
   if (!named || name === undefined || place === undefined) return undefined
   if (place === 'header' && describedElsewhere.has(name.toLowerCase())) return undefined
+  if (place === 'header' && name.includes('_') && !context.keyFields.has(name.toLowerCase()))
+    reportDropped(section)
   if (place === 'path' && section.get('required') !== true) {
     section.problem(
       'name',
@@ -122,6 +126,17 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
     json: described.reading === 'json',
     schema: context.lowering.lower(schema, at),
   }
+}
+
+/** Such fields do not get past the parser: to many a server `X_User` is `X-User` (attack B2). */
+function reportDropped(section: Section): void {
+  section.report.add({
+    severity: section.get('required') === true ? 'error' : 'warning',
+    rule: 'header-dropped',
+    position: section.position('name'),
+    message: 'header fields with an underscore in their name are dropped from every request',
+    fix: 'name it with hyphens',
+  })
 }
 
 const oneText: ParameterType = { kind: 'primitive', primitives: ['string'] }

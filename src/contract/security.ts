@@ -49,6 +49,12 @@ export class SecurityReader {
     }
   }
 
+  /** Lower-case names of the fields in which keys of the document's schemes come. */
+  get keyFields(): ReadonlySet<string> {
+    const places = [...this.#schemes.values()].map(({ place }) => place)
+    return new Set(places.flatMap((place) => (place?.in === 'header' ? [place.name.toLowerCase()] : [])))
+  }
+
   /** The operation's own `security`, else the document's, else the configuration's; undecided is an error. */
   decide(operation: Section, id: string): SecurityPlan | undefined {
     if (operation.has('security')) return this.#read(operation, 'operation')
