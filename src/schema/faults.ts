@@ -1,15 +1,20 @@
-import { Format } from 'typebox/format'
 import { pointerStep } from '../base/fault-pointer.ts'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
+import {
+  type Bound,
+  type Evaluated,
+  full,
+  judgeBounds,
+  type Known,
+  type Run,
+  report,
+  type SchemaFault,
+  type Verdict,
+} from './fault-run.ts'
+import { judgeValue } from './judge-value.ts'
 import { compilePattern } from './pattern.ts'
-import { codePoints, isMultipleOf, jsonEqual, typeFits } from './value.ts'
-
-/** One thing wrong with an instance: where, and what it must be. Never holds a value of the instance. */
-export interface SchemaFault {
-  readonly pointer: string
-  readonly message: string
-}
+import { canonicalText } from './value.ts'
 
 /** What is said of a member that its schema does not let be there. */
 export const unknownField = 'is not a known field'
@@ -17,8 +22,8 @@ export const unknownField = 'is not a known field'
 /**
  * Lists what is wrong with an instance, in the order of the schema, at most `max` faults.
  *
- * A plain interpreter of lowered schemas: slower than the compiled validator, run only on what that refused,
- * and its oracle in the tests.
+ * A plain interpreter of lowered schemas: slower than the compiled validator, run only on what that refused or must
+ * not judge (`linear-schema.ts`), and its oracle in the tests.
  */
 export function listFaults(
   schema: JsonSchema,
@@ -26,23 +31,9 @@ export function listFaults(
   instance: unknown,
   max: number,
 ): readonly SchemaFault[] {
-  const run: Run = { definitions, max, faults: [] }
+  const run: Run = { definitions, max, faults: [], most: max, known: new Map() }
   judge(schema, instance, '', run)
   return run.faults
-}
-
-interface Run {
-  readonly definitions: { readonly [name: string]: JsonSchema }
-  readonly max: number
-  readonly faults: SchemaFault[]
-}
-
-/** Names of an object that some keyword has looked at; null for other instances. */
-type Evaluated = Set<string> | null
-
-interface Verdict {
-  readonly valid: boolean
-  readonly evaluated: Evaluated
 }
 
 const accepted: Verdict = { valid: true, evaluated: null }
@@ -71,78 +62,30 @@ function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run)
   return { valid, evaluated }
 }
 
+/**
+ * ATTACK: CWE-407. The branches of a recursive definition each ask it about the same member, so that without memory
+ * the work doubles with every level of nesting.
+ */
+function judgeReference(ref: string, instance: unknown, pointer: string, run: Run): Verdict {
+  const definition = definitionOf(ref, run)
+  if (typeof instance !== 'object' || instance === null) return judge(definition, instance, pointer, run)
+  const key = `${ref} ${pointer}`
+  const values = run.known.get(key) ?? new Map<object, Known>()
+  run.known.set(key, values)
+  let found = values.get(instance)
+  if (!found) {
+    const own: Run = { ...run, max: run.most, faults: [] }
+    found = { verdict: judge(definition, instance, pointer, own), faults: own.faults }
+    values.set(instance, found)
+  }
+  for (const fault of found.faults) report(run, fault.pointer, fault.message)
+  return found.verdict
+}
+
 /** After a wrong type no other keyword has anything to say. */
 function typeMissed(run: Run, before: number, pointer: string): boolean {
   const fault = run.faults[before]
   return fault?.pointer === pointer && fault.message.startsWith('must be a')
-}
-
-const typeNames: { readonly [type: string]: string } = {
-  string: 'a string',
-  integer: 'an integer',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'an array',
-  object: 'an object',
-  null: 'null',
-}
-
-function judgeValue(schema: JsonObject, instance: unknown, pointer: string, run: Run): boolean {
-  const { type } = schema
-  if (type !== undefined) {
-    const types = Array.isArray(type) ? (type as readonly string[]) : [type as string]
-    if (!types.some((one) => typeFits(one, instance))) {
-      return report(run, pointer, `must be ${types.map((one) => typeNames[one]).join(' or ')}`)
-    }
-  }
-  let valid = true
-  if (Array.isArray(schema.enum) && !schema.enum.some((one) => jsonEqual(one, instance))) {
-    valid = report(run, pointer, 'must be one of the listed values')
-  }
-  if ('const' in schema && !jsonEqual(schema.const, instance))
-    valid = report(run, pointer, 'must be the fixed value')
-  if (typeof instance === 'number') valid = judgeNumber(schema, instance, pointer, run) && valid
-  if (typeof instance === 'string') valid = judgeString(schema, instance, pointer, run) && valid
-  return valid
-}
-
-type Bound = readonly [keyword: string, symbol: string, holds: (value: number, bound: number) => boolean]
-const numberBounds: readonly Bound[] = [
-  ['minimum', '≥', (value, bound) => value >= bound],
-  ['maximum', '≤', (value, bound) => value <= bound],
-  ['exclusiveMinimum', '>', (value, bound) => value > bound],
-  ['exclusiveMaximum', '<', (value, bound) => value < bound],
-  ['multipleOf', 'a multiple of', isMultipleOf],
-]
-
-function judgeNumber(schema: JsonObject, instance: number, pointer: string, run: Run): boolean {
-  return judgeBounds(numberBounds, schema, instance, run, (symbol, bound) => [
-    pointer,
-    `must be ${symbol} ${bound}`,
-  ])
-}
-
-const lengthBounds: readonly Bound[] = [
-  ['minLength', 'at least', (value, bound) => value >= bound],
-  ['maxLength', 'at most', (value, bound) => value <= bound],
-]
-
-function judgeString(schema: JsonObject, instance: string, pointer: string, run: Run): boolean {
-  const bounded = 'minLength' in schema || 'maxLength' in schema
-  const length = bounded ? codePoints(instance) : 0
-  let valid = judgeBounds(lengthBounds, schema, length, run, (symbol, bound) => [
-    pointer,
-    `must have ${symbol} ${bound} characters`,
-  ])
-  const { pattern, format } = schema
-  if (typeof pattern === 'string') {
-    const matcher = compilePattern(pattern)
-    if (!matcher.ok || !matcher.value.test(instance)) valid = report(run, pointer, 'must match the pattern')
-  }
-  if (typeof format === 'string' && Format.Has(format) && !Format.Test(format, instance)) {
-    valid = report(run, pointer, `must be a valid ${format}`)
-  }
-  return valid
 }
 
 const itemBounds: readonly Bound[] = [
@@ -177,16 +120,11 @@ function judgeContains(schema: JsonObject, instance: readonly unknown[], pointer
 }
 
 function allDifferent(items: readonly unknown[]): boolean {
-  const plain = new Set<unknown>()
-  const nested: unknown[] = []
+  const seen = new Set<string>()
   for (const item of items) {
-    if (typeof item !== 'object' || item === null) {
-      if (plain.has(item)) return false
-      plain.add(item)
-    } else {
-      if (nested.some((earlier) => jsonEqual(earlier as never, item))) return false
-      nested.push(item)
-    }
+    const text = canonicalText(item)
+    if (seen.has(text)) return false
+    seen.add(text)
   }
   return true
 }
@@ -280,12 +218,12 @@ function judgeInPlace(
     if (verdict.valid && evaluated && verdict.evaluated)
       for (const name of verdict.evaluated) evaluated.add(name)
   }
-  const apply = (part: JsonSchema): void => {
-    const verdict = judge(part, instance, pointer, run)
+  const settle = (verdict: Verdict): void => {
     include(verdict)
     valid = verdict.valid && valid
   }
-  if (typeof schema.$ref === 'string') apply(definitionOf(schema.$ref, run))
+  const apply = (part: JsonSchema): void => settle(judge(part, instance, pointer, run))
+  if (typeof schema.$ref === 'string') settle(judgeReference(schema.$ref, instance, pointer, run))
   for (const part of (schema.allOf ?? []) as readonly JsonSchema[]) apply(part)
   for (const keyword of ['anyOf', 'oneOf'] as const) {
     const branches = schema[keyword] as readonly JsonSchema[] | undefined
@@ -320,7 +258,7 @@ function judgeBranches(
   include: (verdict: Verdict) => void,
 ): boolean {
   const tried = branches.map((branch) => {
-    const attempt: Run = { definitions: run.definitions, max: run.max, faults: [] }
+    const attempt: Run = { ...run, faults: [] }
     return { verdict: judge(branch, instance, pointer, attempt), faults: attempt.faults }
   })
   const passed = tried.filter(({ verdict }) => verdict.valid)
@@ -334,27 +272,12 @@ function judgeBranches(
   return false
 }
 
-function judgeBounds(
-  bounds: readonly Bound[],
-  schema: JsonObject,
-  value: number,
-  run: Run,
-  phrase: (symbol: string, bound: number) => readonly [string, string],
-): boolean {
-  let valid = true
-  for (const [keyword, symbol, holds] of bounds) {
-    const bound = schema[keyword]
-    if (typeof bound === 'number' && !holds(value, bound)) valid = report(run, ...phrase(symbol, bound))
-  }
-  return valid
-}
-
 function matches(schema: JsonSchema, instance: unknown, run: Run): boolean {
   return silently(run, (silent) => judge(schema, instance, '', silent).valid)
 }
 
 function silently<T>(run: Run, judging: (silent: Run) => T): T {
-  return judging({ definitions: run.definitions, max: 1, faults: [] })
+  return judging({ ...run, max: 1, faults: [] })
 }
 
 function nameMatches(pattern: string, name: string): boolean {
@@ -367,16 +290,7 @@ export function definitionOf(ref: string, { definitions }: Pick<Run, 'definition
   return Object.hasOwn(definitions, name) ? (definitions[name] as JsonSchema) : false
 }
 
-function full(run: Run): boolean {
-  return run.faults.length >= run.max
-}
-
 function refuse(run: Run, pointer: string, message: string): Verdict {
   report(run, pointer, message)
   return { valid: false, evaluated: null }
-}
-
-function report(run: Run, pointer: string, message: string): false {
-  if (!full(run)) run.faults.push({ pointer, message })
-  return false
 }

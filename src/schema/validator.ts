@@ -1,8 +1,10 @@
 import { Compile } from 'typebox/schema'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
-import { isJsonObject } from '../base/json.ts'
-import { definitionOf, listFaults, type SchemaFault } from './faults.ts'
-import { compilePattern, isLinearAsWritten } from './pattern.ts'
+import type { SchemaFault } from './fault-run.ts'
+import { listFaults } from './faults.ts'
+import { namesAreLinear, repeatsItself } from './linear-schema.ts'
+import { type Definitions, mayBeArray, reachable, schemaKeywords, schemaLists, schemaMaps } from './parts.ts'
+import { compilePattern } from './pattern.ts'
 import { isMultipleOf } from './value.ts'
 
 /** A compiled schema. */
@@ -11,8 +13,6 @@ export interface Validator {
   /** What is wrong with a value that `check` refused; at least one fault, in stable order. */
   faults(value: unknown, max: number): readonly SchemaFault[]
 }
-
-type Definitions = { readonly [name: string]: JsonSchema }
 
 /**
  * Compiles a lowered schema. The verdict is typebox's, in keywords that it gets right: see `Binding`.
@@ -24,9 +24,9 @@ export function compileValidator(schema: JsonSchema, definitions: Definitions): 
     return found.length > 0 ? found : [{ pointer: '', message: 'does not match its schema' }]
   }
   if (typeof schema === 'boolean') return { check: () => schema, faults }
-  // ATTACK: D10, names of members come from the client too, and typebox gives them to the platform's engine.
-  const parts = [schema, ...reachable(schema, definitions).map((name) => definitions[name] as JsonSchema)]
-  if (!parts.every(namesAreLinear))
+  const names = reachable(schema, definitions)
+  const parts = [schema, ...names.map((name) => definitions[name] as JsonSchema)]
+  if (!parts.every(namesAreLinear) || names.some((name) => repeatsItself(name, definitions)))
     return { check: (value) => listFaults(schema, definitions, value, 1).length === 0, faults }
   const bound = new Binding().bindRoot(schema, definitions)
   const compiled = Compile(bound as Parameters<typeof Compile>[0])
@@ -83,29 +83,6 @@ class Binding {
   }
 }
 
-function mayBeArray({ type }: JsonObject): boolean {
-  return type === undefined || type === 'array' || (Array.isArray(type) && type.includes('array'))
-}
-
-/** Where schemas stand inside schemas. */
-export const schemaMaps: ReadonlySet<string> = new Set([
-  'properties',
-  'patternProperties',
-  'dependentSchemas',
-])
-export const schemaLists: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems'])
-export const schemaKeywords: ReadonlySet<string> = new Set([
-  'additionalProperties',
-  'unevaluatedProperties',
-  'propertyNames',
-  'items',
-  'contains',
-  'not',
-  'if',
-  'then',
-  'else',
-])
-
 interface Refinement {
   readonly check: (value: unknown) => boolean
   readonly error: () => string
@@ -121,40 +98,4 @@ function patternRefinement(source: string): Refinement {
 
 function multipleOfRefinement(divisor: number): Refinement {
   return { check: (value) => typeof value !== 'number' || isMultipleOf(value, divisor), error: noError }
-}
-
-function reachable(schema: JsonSchema, definitions: Definitions): readonly string[] {
-  const names = new Set<string>()
-  const pending: JsonSchema[] = [schema]
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    for (const ref of refsIn(next)) {
-      const name = ref.slice('#/$defs/'.length)
-      if (names.has(name)) continue
-      names.add(name)
-      pending.push(definitionOf(ref, { definitions }))
-    }
-  }
-  return [...names]
-}
-
-function refsIn(schema: JsonSchema): readonly string[] {
-  if (!isJsonObject(schema)) return []
-  const refs = partsOf(schema).flatMap(refsIn)
-  return typeof schema.$ref === 'string' ? [schema.$ref, ...refs] : refs
-}
-
-function namesAreLinear(schema: JsonSchema): boolean {
-  if (!isJsonObject(schema)) return true
-  return (
-    Object.keys(schema.patternProperties ?? {}).every(isLinearAsWritten) &&
-    partsOf(schema).every(namesAreLinear)
-  )
-}
-
-function partsOf(schema: JsonObject): readonly JsonSchema[] {
-  return Object.entries(schema).flatMap(([keyword, value]) => {
-    if (schemaMaps.has(keyword)) return Object.values(value as object) as JsonSchema[]
-    if (schemaLists.has(keyword)) return value as readonly JsonSchema[]
-    return schemaKeywords.has(keyword) ? [value as JsonSchema] : []
-  })
 }

@@ -64,3 +64,13 @@ export function jsonEqual(a: Json | undefined, b: unknown): boolean {
       jsonEqual((a as Record<string, Json>)[name], (b as Record<string, unknown>)[name]),
   )
 }
+
+/** Equal values have equal texts: 1 and 1.0, members in any order. @see JSON Schema 2020-12 Core 4.2.2 */
+export function canonicalText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).map(
+    ([name, member]) => `${JSON.stringify(name)}:${canonicalText(member)}`,
+  )
+  return `{${members.sort().join()}}`
+}

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isJsonObject, type Json, type JsonObject } from '../../src/base/json.ts'
+import { listFaults } from '../../src/schema/faults.ts'
 import { createSchemaLowering } from '../../src/schema/lower.ts'
 import { compileValidator } from '../../src/schema/validator.ts'
 
 // Schemas as written, judged by a naive reader of the rule "what nothing has named is refused", against the lowering
-// and the compiled validator. The reader shares no code with them.
+// and both the compiled validator and the interpreter that lists faults. The reader shares no code with them.
 
 const components: JsonObject = {
   Named: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
@@ -160,7 +161,9 @@ test('nothing invalid passes and nothing valid is refused: compiled against the 
           if (expected) seen.composed++
           else if (namesOf(schema, value) !== null) seen.unknown++
         }
-        assert.equal(validator.check(value), expected, JSON.stringify({ schema, value, lowered }))
+        const context = JSON.stringify({ schema, value, lowered })
+        assert.equal(validator.check(value), expected, context)
+        assert.equal(listFaults(lowered, lowering.definitions, value, 20).length === 0, expected, context)
       }
     }),
     { seed: 31, numRuns: 2500 },
