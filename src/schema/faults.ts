@@ -1,15 +1,19 @@
-import { Format } from 'typebox/format'
 import { pointerStep } from '../base/fault-pointer.ts'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
+import {
+  type Bound,
+  full,
+  judgeBounds,
+  judgeValue,
+  type Run,
+  report,
+  type SchemaFault,
+} from './judge-value.ts'
 import { compilePattern } from './pattern.ts'
-import { codePoints, isMultipleOf, jsonEqual, typeFits } from './value.ts'
+import { allDifferent } from './value.ts'
 
-/** One thing wrong with an instance: where, and what it must be. Never holds a value of the instance. */
-export interface SchemaFault {
-  readonly pointer: string
-  readonly message: string
-}
+export type { SchemaFault } from './judge-value.ts'
 
 /** What is said of a member that its schema does not let be there. */
 export const unknownField = 'is not a known field'
@@ -31,14 +35,8 @@ export function listFaults(
   return run.faults
 }
 
-interface Run {
-  readonly definitions: { readonly [name: string]: JsonSchema }
-  readonly max: number
-  readonly faults: SchemaFault[]
-}
-
-/** Names of an object that some keyword has looked at; null for other instances. */
-type Evaluated = Set<string> | null
+/** Names of an object, or indices of an array, that some keyword has looked at; null for other instances. */
+type Evaluated = Set<string | number> | null
 
 interface Verdict {
   readonly valid: boolean
@@ -56,19 +54,42 @@ function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run)
   if (valid && isJsonObject(instance)) {
     evaluated = new Set()
     valid = judgeObject(schema, instance, pointer, run, evaluated) && valid
-  } else if (valid && Array.isArray(instance)) valid = judgeArray(schema, instance, pointer, run) && valid
+  } else if (valid && Array.isArray(instance)) {
+    evaluated = new Set()
+    valid = judgeArray(schema, instance, pointer, run, evaluated) && valid
+  }
   if (run.faults.length > before && !valid && typeMissed(run, before, pointer)) return { valid, evaluated }
   valid = judgeInPlace(schema, instance, pointer, run, evaluated) && valid
-  // Names are unknown only if all that could have known them was satisfied.
-  if (valid && evaluated && 'unevaluatedProperties' in schema) {
-    const rest = schema.unevaluatedProperties as JsonSchema
-    for (const name of Object.keys(instance as JsonObject)) {
+  // Names and items are unknown only if all that could have known them was satisfied.
+  if (valid && evaluated) valid = judgeRest(schema, instance, pointer, run, evaluated)
+  return { valid, evaluated }
+}
+
+/** JSON Schema 2020-12 Core 11.2 and 11.3. */
+function judgeRest(
+  schema: JsonObject,
+  instance: unknown,
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
+  let valid = true
+  if (isJsonObject(instance) && 'unevaluatedProperties' in schema) {
+    for (const name of Object.keys(instance)) {
       if (evaluated.has(name)) continue
-      valid = judgeMember(rest, instance as JsonObject, name, pointer, run) && valid
+      valid = judgeMember(schema.unevaluatedProperties as JsonSchema, instance, name, pointer, run) && valid
       evaluated.add(name)
     }
   }
-  return { valid, evaluated }
+  if (Array.isArray(instance) && 'unevaluatedItems' in schema) {
+    for (const [index, item] of instance.entries()) {
+      if (evaluated.has(index)) continue
+      if (full(run)) return false
+      valid = judge(schema.unevaluatedItems as JsonSchema, item, `${pointer}/${index}`, run).valid && valid
+      evaluated.add(index)
+    }
+  }
+  return valid
 }
 
 /** After a wrong type no other keyword has anything to say. */
@@ -77,80 +98,18 @@ function typeMissed(run: Run, before: number, pointer: string): boolean {
   return fault?.pointer === pointer && fault.message.startsWith('must be a')
 }
 
-const typeNames: { readonly [type: string]: string } = {
-  string: 'a string',
-  integer: 'an integer',
-  number: 'a number',
-  boolean: 'true or false',
-  array: 'an array',
-  object: 'an object',
-  null: 'null',
-}
-
-function judgeValue(schema: JsonObject, instance: unknown, pointer: string, run: Run): boolean {
-  const { type } = schema
-  if (type !== undefined) {
-    const types = Array.isArray(type) ? (type as readonly string[]) : [type as string]
-    if (!types.some((one) => typeFits(one, instance))) {
-      return report(run, pointer, `must be ${types.map((one) => typeNames[one]).join(' or ')}`)
-    }
-  }
-  let valid = true
-  if (Array.isArray(schema.enum) && !schema.enum.some((one) => jsonEqual(one, instance))) {
-    valid = report(run, pointer, 'must be one of the listed values')
-  }
-  if ('const' in schema && !jsonEqual(schema.const, instance))
-    valid = report(run, pointer, 'must be the fixed value')
-  if (typeof instance === 'number') valid = judgeNumber(schema, instance, pointer, run) && valid
-  if (typeof instance === 'string') valid = judgeString(schema, instance, pointer, run) && valid
-  return valid
-}
-
-type Bound = readonly [keyword: string, symbol: string, holds: (value: number, bound: number) => boolean]
-const numberBounds: readonly Bound[] = [
-  ['minimum', '≥', (value, bound) => value >= bound],
-  ['maximum', '≤', (value, bound) => value <= bound],
-  ['exclusiveMinimum', '>', (value, bound) => value > bound],
-  ['exclusiveMaximum', '<', (value, bound) => value < bound],
-  ['multipleOf', 'a multiple of', isMultipleOf],
-]
-
-function judgeNumber(schema: JsonObject, instance: number, pointer: string, run: Run): boolean {
-  return judgeBounds(numberBounds, schema, instance, run, (symbol, bound) => [
-    pointer,
-    `must be ${symbol} ${bound}`,
-  ])
-}
-
-const lengthBounds: readonly Bound[] = [
-  ['minLength', 'at least', (value, bound) => value >= bound],
-  ['maxLength', 'at most', (value, bound) => value <= bound],
-]
-
-function judgeString(schema: JsonObject, instance: string, pointer: string, run: Run): boolean {
-  const bounded = 'minLength' in schema || 'maxLength' in schema
-  const length = bounded ? codePoints(instance) : 0
-  let valid = judgeBounds(lengthBounds, schema, length, run, (symbol, bound) => [
-    pointer,
-    `must have ${symbol} ${bound} characters`,
-  ])
-  const { pattern, format } = schema
-  if (typeof pattern === 'string') {
-    const matcher = compilePattern(pattern)
-    if (!matcher.ok || !matcher.value.test(instance)) valid = report(run, pointer, 'must match the pattern')
-  }
-  if (typeof format === 'string' && Format.Has(format) && !Format.Test(format, instance)) {
-    valid = report(run, pointer, `must be a valid ${format}`)
-  }
-  return valid
-}
-
 const itemBounds: readonly Bound[] = [
   ['minItems', 'at least', (value, bound) => value >= bound],
   ['maxItems', 'at most', (value, bound) => value <= bound],
 ]
 
-function judgeArray(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
+function judgeArray(
+  schema: JsonObject,
+  instance: readonly unknown[],
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
   let valid = judgeBounds(itemBounds, schema, instance.length, run, (symbol, bound) => [
     pointer,
     `must have ${symbol} ${bound} items`,
@@ -160,35 +119,33 @@ function judgeArray(schema: JsonObject, instance: readonly unknown[], pointer: s
   for (const [index, item] of instance.entries()) {
     if (full(run)) return false
     const part = prefix[index] ?? rest
-    if (part !== undefined) valid = judge(part, item, `${pointer}/${index}`, run).valid && valid
+    if (part === undefined) continue
+    valid = judge(part, item, `${pointer}/${index}`, run).valid && valid
+    evaluated.add(index)
   }
   if (schema.uniqueItems === true && !allDifferent(instance))
     valid = report(run, pointer, 'must not repeat an item')
-  if ('contains' in schema) valid = judgeContains(schema, instance, pointer, run) && valid
+  if ('contains' in schema) valid = judgeContains(schema, instance, pointer, run, evaluated) && valid
   return valid
 }
 
-function judgeContains(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
-  const matching = instance.filter((item) => matches(schema.contains as JsonSchema, item, run)).length
+function judgeContains(
+  schema: JsonObject,
+  instance: readonly unknown[],
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
+  let matching = 0
+  for (const [index, item] of instance.entries()) {
+    if (!matches(schema.contains as JsonSchema, item, run)) continue
+    matching++
+    evaluated.add(index)
+  }
   const least = (schema.minContains as number | undefined) ?? 1
   const most = (schema.maxContains as number | undefined) ?? Number.POSITIVE_INFINITY
   if (matching >= least && matching <= most) return true
   return report(run, pointer, 'must contain the demanded number of matching items')
-}
-
-function allDifferent(items: readonly unknown[]): boolean {
-  const plain = new Set<unknown>()
-  const nested: unknown[] = []
-  for (const item of items) {
-    if (typeof item !== 'object' || item === null) {
-      if (plain.has(item)) return false
-      plain.add(item)
-    } else {
-      if (nested.some((earlier) => jsonEqual(earlier as never, item))) return false
-      nested.push(item)
-    }
-  }
-  return true
 }
 
 const propertyBounds: readonly Bound[] = [
@@ -201,7 +158,7 @@ function judgeObject(
   instance: JsonObject,
   pointer: string,
   run: Run,
-  evaluated: Set<string>,
+  evaluated: Set<string | number>,
 ): boolean {
   const names = Object.keys(instance)
   let valid = judgeBounds(propertyBounds, schema, names.length, run, (symbol, bound) => [
@@ -334,21 +291,6 @@ function judgeBranches(
   return false
 }
 
-function judgeBounds(
-  bounds: readonly Bound[],
-  schema: JsonObject,
-  value: number,
-  run: Run,
-  phrase: (symbol: string, bound: number) => readonly [string, string],
-): boolean {
-  let valid = true
-  for (const [keyword, symbol, holds] of bounds) {
-    const bound = schema[keyword]
-    if (typeof bound === 'number' && !holds(value, bound)) valid = report(run, ...phrase(symbol, bound))
-  }
-  return valid
-}
-
 function matches(schema: JsonSchema, instance: unknown, run: Run): boolean {
   return silently(run, (silent) => judge(schema, instance, '', silent).valid)
 }
@@ -367,16 +309,7 @@ export function definitionOf(ref: string, { definitions }: Pick<Run, 'definition
   return Object.hasOwn(definitions, name) ? (definitions[name] as JsonSchema) : false
 }
 
-function full(run: Run): boolean {
-  return run.faults.length >= run.max
-}
-
 function refuse(run: Run, pointer: string, message: string): Verdict {
   report(run, pointer, message)
   return { valid: false, evaluated: null }
-}
-
-function report(run: Run, pointer: string, message: string): false {
-  if (!full(run)) run.faults.push({ pointer, message })
-  return false
 }

@@ -23,6 +23,12 @@ export function compilePattern(source: string): Result<Matcher, string> {
   return result
 }
 
+/** Whether the platform's engine may run a pattern as it is written. */
+export function isPlatformPattern(source: string): boolean {
+  const unicode = withUnicode(source)
+  return unicode.ok && unicode.value === source && isPlainlyLinear(source)
+}
+
 function compile(source: string): Result<Matcher, string> {
   if (source.length > 4096) return err('it is longer than 4096 characters')
   const unicode = withUnicode(source)

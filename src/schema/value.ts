@@ -1,4 +1,4 @@
-import type { Json } from '../base/json.ts'
+import { isJsonObject, type Json } from '../base/json.ts'
 
 /** JSON Schema 2020-12 Validation 6.1.1; 1.0 is an integer. */
 export function typeFits(type: string, value: unknown): boolean {
@@ -63,4 +63,17 @@ export function jsonEqual(a: Json | undefined, b: unknown): boolean {
       Object.hasOwn(b, name) &&
       jsonEqual((a as Record<string, Json>)[name], (b as Record<string, unknown>)[name]),
   )
+}
+
+/** JSON Schema 2020-12 Validation 6.4.3, in time that grows with the size of the array. */
+export function allDifferent(items: readonly unknown[]): boolean {
+  return new Set(items.map(canonical)).size === items.length
+}
+
+/** One text for all spellings of a JSON value. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
+  if (!isJsonObject(value)) return JSON.stringify(value)
+  const names = Object.keys(value).sort()
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join()}}`
 }

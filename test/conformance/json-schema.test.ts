@@ -4,9 +4,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Json, JsonObject } from '../../src/base/json.ts'
 import { isJsonObject } from '../../src/base/json.ts'
+import { schemaKeywords, schemaLists, schemaMaps } from '../../src/schema/binding.ts'
 import { listFaults } from '../../src/schema/faults.ts'
 import { createSchemaLowering } from '../../src/schema/lower.ts'
-import { compileValidator, schemaKeywords, schemaLists, schemaMaps } from '../../src/schema/validator.ts'
+import { compileValidator } from '../../src/schema/validator.ts'
 
 // The official JSON Schema test suite, 2020-12, through the lowering and the validator that requests go through.
 // Files as they stand in json-schema-test-suite/; what is refused when compiled is listed in refused-schemas.json.
@@ -141,5 +142,5 @@ function mayCloseMore(schema: Json, unknown: boolean): boolean {
 }
 
 test('the numbers that docs/adr/0002 states', () => {
-  assert.deepEqual(counts, { agreed: 1609, closed: 2, refused: 214, formats: 19 })
+  assert.deepEqual(counts, { agreed: 1673, closed: 2, refused: 150, formats: 19 })
 })
