@@ -57,8 +57,9 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
       resolver: {
         resolve: (ref, from) => {
           const found = context.documents.resolve(ref, from)
-          return found && { schema: found.value, location: found.at }
+          return found && { schema: found.value, location: found.at, dynamicAnchor: found.dynamicAnchor }
         },
+        resourceAround: ({ file, pointer }) => context.documents.resourcesOf(file).around(pointer),
       },
     })
   const lowering = lowerFor('request', prefix)

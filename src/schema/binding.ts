@@ -1,10 +1,8 @@
 import type { JsonObject, JsonSchema } from '../base/json.ts'
-import { definitionOf, listFaults } from './faults.ts'
-import { inPlaceKeywords } from './keywords.ts'
+import { listFaults } from './faults.ts'
+import { type Definitions, partsInPlace, schemaKeywords, schemaLists, schemaMaps } from './parts.ts'
 import { compilePattern, isPlatformPattern } from './pattern.ts'
 import { isMultipleOf } from './value.ts'
-
-export type Definitions = { readonly [name: string]: JsonSchema }
 
 /**
  * A copy of a schema in which every keyword that typebox 1.4 gets wrong says the same in others:
@@ -89,41 +87,9 @@ export class Binding {
   }
 }
 
-function partsInPlace(schema: JsonObject, definitions: Definitions): readonly JsonSchema[] {
-  return [...inPlaceKeywords, 'not' as const].flatMap((keyword) => {
-    const value = schema[keyword]
-    if (value === undefined) return []
-    if (keyword === '$ref') return [definitionOf(value as string, { definitions })]
-    if (schemaLists.has(keyword)) return value as readonly JsonSchema[]
-    return schemaMaps.has(keyword)
-      ? (Object.values(value as JsonObject) as JsonSchema[])
-      : [value as JsonSchema]
-  })
-}
-
 function mayBeArray({ type }: JsonObject): boolean {
   return type === undefined || type === 'array' || (Array.isArray(type) && type.includes('array'))
 }
-
-/** Where schemas stand inside schemas. */
-export const schemaMaps: ReadonlySet<string> = new Set([
-  'properties',
-  'patternProperties',
-  'dependentSchemas',
-])
-export const schemaLists: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'oneOf', 'prefixItems'])
-export const schemaKeywords: ReadonlySet<string> = new Set([
-  'additionalProperties',
-  'unevaluatedProperties',
-  'unevaluatedItems',
-  'propertyNames',
-  'items',
-  'contains',
-  'not',
-  'if',
-  'then',
-  'else',
-])
 
 interface Refinement {
   readonly check: (value: unknown) => boolean

@@ -10,6 +10,7 @@ import {
   report,
   type SchemaFault,
 } from './judge-value.ts'
+import { definitionOf } from './parts.ts'
 import { compilePattern } from './pattern.ts'
 import { allDifferent } from './value.ts'
 
@@ -242,7 +243,7 @@ function judgeInPlace(
     include(verdict)
     valid = verdict.valid && valid
   }
-  if (typeof schema.$ref === 'string') apply(definitionOf(schema.$ref, run))
+  if (typeof schema.$ref === 'string') apply(definitionOf(schema.$ref, run.definitions))
   for (const part of (schema.allOf ?? []) as readonly JsonSchema[]) apply(part)
   for (const keyword of ['anyOf', 'oneOf'] as const) {
     const branches = schema[keyword] as readonly JsonSchema[] | undefined
@@ -302,11 +303,6 @@ function silently<T>(run: Run, judging: (silent: Run) => T): T {
 function nameMatches(pattern: string, name: string): boolean {
   const matcher = compilePattern(pattern)
   return matcher.ok && matcher.value.test(name)
-}
-
-export function definitionOf(ref: string, { definitions }: Pick<Run, 'definitions'>): JsonSchema {
-  const name = ref.slice('#/$defs/'.length)
-  return Object.hasOwn(definitions, name) ? (definitions[name] as JsonSchema) : false
 }
 
 function refuse(run: Run, pointer: string, message: string): Verdict {

@@ -15,6 +15,8 @@ export type KeywordKind =
   | 'pattern'
   | 'special'
   | 'annotation'
+  /** Names the schema for references. */
+  | 'name'
   | 'dialect'
   | 'unsupported'
 
@@ -62,6 +64,10 @@ export const keywords = {
   else: 'special',
   dependentSchemas: 'special',
   $ref: 'special',
+  $dynamicRef: 'special',
+  $id: 'name',
+  $anchor: 'name',
+  $dynamicAnchor: 'name',
   readOnly: 'special',
   writeOnly: 'special',
   unevaluatedProperties: 'special',
@@ -84,10 +90,6 @@ export const keywords = {
   contentSchema: 'annotation',
   additionalItems: 'unsupported',
   dependencies: 'unsupported',
-  $id: 'unsupported',
-  $anchor: 'unsupported',
-  $dynamicRef: 'unsupported',
-  $dynamicAnchor: 'unsupported',
   $recursiveRef: 'unsupported',
   $recursiveAnchor: 'unsupported',
   $vocabulary: 'unsupported',

@@ -2,7 +2,9 @@ import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
+import { below } from './location.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
+import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
 
 type Source = { readonly [keyword: string]: Json }
@@ -25,8 +27,14 @@ export function lowerKeywords(
   const site: Site = { source, at, target: {}, context }
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
-    const alone = context.options.dialect === '3.0' || Object.keys(source).every(isAnnotation)
-    if (alone) return context.refer(source.$ref, below(at, '$ref'), world)
+    if (context.options.dialect === '3.0') return context.refer(source.$ref, below(at, '$ref'), world)
+  }
+  checkNames(source, at, context)
+  for (const keyword of ['$ref', '$dynamicRef'] as const) {
+    const ref = source[keyword]
+    if (typeof ref !== 'string' || !Object.keys(source).every((key) => key === keyword || saysNothing(key)))
+      continue
+    return context[keyword === '$ref' ? 'refer' : 'referDynamically'](ref, below(at, keyword), world)
   }
   for (const keyword of Object.keys(source)) lowerKeyword(site, keyword)
   lowerType(site)
@@ -37,8 +45,9 @@ export function lowerKeywords(
   return site.target
 }
 
-function isAnnotation(keyword: string): boolean {
-  return keyword === '$ref' || keyword.startsWith('x-') || kindOf(keyword) === 'annotation'
+function saysNothing(keyword: string): boolean {
+  const kind = kindOf(keyword)
+  return keyword.startsWith('x-') || kind === 'annotation' || kind === 'name'
 }
 
 function kindOf(keyword: string): KeywordKind | undefined {
@@ -257,6 +266,10 @@ function lowerInPlace(site: Site): void {
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, 'open')
   }
+  if (typeof source.$dynamicRef === 'string') {
+    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), 'open')
+    target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
+  }
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined)
       target[keyword] = context.lower(source[keyword], below(at, keyword), 'open')
@@ -323,8 +336,4 @@ function mapSchemas(
     ([name, schema]) => [name, lower(schema, below(at, name), name)] as const,
   )
   return Object.fromEntries(entries)
-}
-
-export function below(at: SchemaLocation, step: string): SchemaLocation {
-  return { file: at.file, pointer: `${at.pointer}/${step.replaceAll('~', '~0').replaceAll('/', '~1')}` }
 }

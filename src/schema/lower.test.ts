@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../base/json.ts'
 import { createSchemaLowering } from './lower.ts'
+import { SchemaResources } from './resources.ts'
 import { compileValidator } from './validator.ts'
 
 function lowering(components: JsonObject = {}, dialect: '3.0' | '3.1' = '3.1') {
@@ -13,8 +14,11 @@ function lowering(components: JsonObject = {}, dialect: '3.0' | '3.1' = '3.1') {
     resolver: {
       resolve: (ref) => {
         const schema = components[ref.slice('#/'.length)]
-        return schema === undefined ? null : { schema, location: { file: 'f', pointer: ref.slice(1) } }
+        return schema === undefined
+          ? null
+          : { schema, location: { file: 'f', pointer: ref.slice(1) }, dynamicAnchor: null }
       },
+      resourceAround: () => new SchemaResources({}, 'file:///f').around(''),
     },
   })
 }
@@ -268,7 +272,7 @@ const problems: readonly (readonly [Json, string, string])[] = [
   [{ type: 'string', minLength: '3' }, 'schema-invalid', '/minLength'],
   [object({ a: { type: 'string', required: true } }), 'schema-invalid', '/properties/a/required'],
   [{ type: 'string', pattern: '(?=(a+)+)(a+)+' }, 'pattern-unsupported', '/pattern'],
-  [{ $dynamicRef: '#x' }, 'schema-keyword-unsupported', '/$dynamicRef'],
+  [{ $recursiveRef: '#' }, 'schema-keyword-unsupported', '/$recursiveRef'],
   [object({ hasOwnProperty: text }), 'schema-name-unsupported', '/properties/hasOwnProperty'],
   [{ allOf: [] }, 'schema-invalid', '/allOf'],
   ['string', 'schema-invalid', ''],

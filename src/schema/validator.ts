@@ -1,8 +1,9 @@
 import { Compile } from 'typebox/schema'
 import type { JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
-import { Binding, type Definitions, schemaKeywords, schemaLists, schemaMaps } from './binding.ts'
-import { definitionOf, listFaults, type SchemaFault } from './faults.ts'
+import { Binding } from './binding.ts'
+import { listFaults, type SchemaFault } from './faults.ts'
+import { type Definitions, definitionOf, schemaKeywords, schemaLists, schemaMaps } from './parts.ts'
 
 /** A compiled schema. */
 export interface Validator {
@@ -34,7 +35,7 @@ function reachable(schema: JsonSchema, definitions: Definitions): readonly strin
       const name = ref.slice('#/$defs/'.length)
       if (names.has(name)) continue
       names.add(name)
-      pending.push(definitionOf(ref, { definitions }))
+      pending.push(definitionOf(ref, definitions))
     }
   }
   return [...names]

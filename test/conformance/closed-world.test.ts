@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { isJsonObject, type Json, type JsonObject } from '../../src/base/json.ts'
 import { listFaults } from '../../src/schema/faults.ts'
 import { createSchemaLowering } from '../../src/schema/lower.ts'
+import { SchemaResources } from '../../src/schema/resources.ts'
 import { compileValidator } from '../../src/schema/validator.ts'
 
 // Schemas as written, judged by a naive reader of the rule "what nothing has named is refused", against the lowering
@@ -230,6 +231,7 @@ function randomFrom(seed: number): () => number {
   }
 }
 
+const resource = new SchemaResources({}, 'file:///f').around('')
 const isComposed = (schema: Json): boolean =>
   isJsonObject(schema) &&
   ['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'dependentSchemas'].some((keyword) => keyword in schema)
@@ -252,7 +254,9 @@ test('nothing invalid passes and nothing valid is refused: compiled against the 
             resolve: (ref) => ({
               schema: components[ref.slice(2)],
               location: { file: 'f', pointer: ref.slice(1) },
+              dynamicAnchor: null,
             }),
+            resourceAround: () => resource,
           },
         })
         const lowered = lowering.lower(schema, { file: 'f', pointer: '' })
