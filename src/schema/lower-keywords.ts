@@ -1,6 +1,7 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
+import { checkDialect } from './check-dialect.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
@@ -25,6 +26,7 @@ export function lowerKeywords(
   context: LoweringContext,
 ): JsonSchema {
   const site: Site = { source, at, target: {}, context }
+  checkDialect(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
     if (context.options.dialect === '3.0') return context.refer(source.$ref, below(at, '$ref'), world)
@@ -162,20 +164,21 @@ function lowerType(site: Site): void {
   lowerFormat(site, allowed)
 }
 
-/** OpenAPI 3.0: `exclusiveMinimum: true` turns `minimum` into an exclusive bound. */
+/** OpenAPI 3.0: `exclusiveMinimum: true` turns `minimum` into an exclusive bound. Later it is a bound of its own. */
 function lowerBounds(site: Site): void {
-  const { source, target } = site
+  const { source, target, context } = site
+  const isOld = context.options.dialect === '3.0'
   for (const [exclusive, inclusive] of [
     ['exclusiveMinimum', 'minimum'],
     ['exclusiveMaximum', 'maximum'],
   ] as const) {
     const value = source[exclusive]
-    if (value === undefined || value === false) continue
-    if (typeof value === 'number') target[exclusive] = value
-    else if (value === true && typeof source[inclusive] === 'number') {
+    if (value === undefined || (isOld && value === false)) continue
+    if (!isOld && typeof value === 'number') target[exclusive] = value
+    else if (isOld && value === true && typeof source[inclusive] === 'number') {
       target[exclusive] = source[inclusive]
       delete target[inclusive]
-    } else invalid(site, exclusive, `a number, or true beside ${inclusive}`)
+    } else invalid(site, exclusive, isOld ? `true, beside ${inclusive}, or false` : 'a number')
   }
 }
 
@@ -211,14 +214,15 @@ const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object
 function lowerProperties(site: Site): void {
   const { source, at, target, context } = site
   const properties = source.properties
-  const required = new Set((target.required as readonly string[] | undefined) ?? [])
+  const hidden = context.hidden()
+  const required = new Set(
+    ((target.required as readonly string[] | undefined) ?? []).filter((name) => !hidden.has(name)),
+  )
   if (properties !== undefined) {
     if (!isJsonObject(properties)) return invalid(site, 'properties', 'schemas by name')
     target.properties = mapSchemas(properties, below(at, 'properties'), (schema, place, name) => {
       if (inherited.has(name)) refuseName(site, place, name)
-      if (!refusedByDirection(schema, context)) return context.lower(schema, place, 'closed')
-      required.delete(name)
-      return false
+      return context.members.hides(schema, place) ? false : context.lower(schema, place, 'closed')
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
@@ -242,12 +246,6 @@ function lowerProperties(site: Site): void {
   if (source.propertyNames !== undefined) {
     target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), 'closed')
   }
-}
-
-/** OpenAPI 3.1.1 4.8.24: readOnly properties SHOULD NOT be sent in a request; sent all the same they are refused. */
-function refusedByDirection(schema: Json, { options }: LoweringContext): boolean {
-  if (!isJsonObject(schema)) return false
-  return schema[options.direction === 'request' ? 'readOnly' : 'writeOnly'] === true
 }
 
 function refuseName({ context }: Site, at: SchemaLocation, name: string): void {

@@ -1,5 +1,6 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
+import { HiddenMembers } from './direction.ts'
 import { emptyScope, enter } from './dynamic-scope.ts'
 import { lowerKeywords } from './lower-keywords.ts'
 import { circlesAmong } from './parts.ts'
@@ -60,6 +61,9 @@ export type World = 'closed' | 'open'
 export interface LoweringContext {
   readonly options: LoweringOptions
   readonly report: SchemaReport
+  readonly members: HiddenMembers
+  /** Members that cannot be sent to the object being lowered, for whichever of its schemas says so. */
+  hidden(): ReadonlySet<string>
   lower(schema: unknown, at: SchemaLocation, world: World): JsonSchema
   /** Follows `$ref`. */
   refer(ref: string, at: SchemaLocation, world: World): JsonSchema
@@ -88,9 +92,19 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
   let depth = 0
   let lowered = 0
   let scope = emptyScope
+  let hidden: ReadonlySet<string> = new Set()
 
   const { resolver } = options
-  const context: LoweringContext = { options, report, lower, refer, referDynamically }
+  const members = new HiddenMembers(options)
+  const context: LoweringContext = {
+    options,
+    report,
+    members,
+    hidden: () => hidden,
+    lower,
+    refer,
+    referDynamically,
+  }
   return { lower: lowerWhole, definitions, problems: report.problems }
 
   function lowerWhole(schema: unknown, at: SchemaLocation): JsonSchema {
@@ -119,9 +133,12 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
       return false
     }
     depth++
+    const outer = hidden
     const source = schema as { readonly [keyword: string]: Json }
+    hidden = new Set([...(world === 'open' ? outer : []), ...members.namesIn(source, at)])
     const lowerSource = () => lowerKeywords(source, at, world, context)
     const result = source.$id === undefined ? lowerSource() : within(at, lowerSource)
+    hidden = outer
     depth--
     return result
   }
@@ -137,12 +154,16 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     return define(outermost ? resolver.resolve(`#${name}`, outermost) : target, world)
   }
 
-  /** INVARIANT: a definition depends on nothing but its place, the world and the dynamic scope, which are finite. */
+  /**
+   * INVARIANT: a definition depends on nothing but its place, the world, the dynamic scope and, where it applies beside
+   * others, the members that those hide; all of them are finite.
+   */
   function define(target: ReferredSchema | null, world: World): JsonSchema {
     if (!target) return false
     const { schema, location } = target
     return within(location, () => {
-      const key = `${world} ${location.file}#${location.pointer} ${scope.key}`
+      const beside = world === 'open' ? JSON.stringify([...hidden].sort()) : ''
+      const key = `${world} ${location.file}#${location.pointer} ${scope.key} ${beside}`
       const known = names.get(key)
       if (known !== undefined) return { $ref: `#/$defs/${known}` }
       const name = nameFor(location, world)
