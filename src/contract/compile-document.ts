@@ -11,6 +11,7 @@ import { checkReferences } from './check-references.ts'
 import type { Configuration, ContractEntry } from './configuration/configuration.ts'
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
+import { Inheritance } from './inheritance.ts'
 import type { LimitTable } from './limit-table.ts'
 import { methodsOf, type OpenApiVersion, openApiKeys, pathItemKeys, rootKeys } from './openapi-keys.ts'
 import { readParameters } from './parameters.ts'
@@ -49,6 +50,7 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
   checkDialect(root)
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
   const prefix = context.configuration.contracts.length > 1 ? `${entry.name}.` : ''
+  const inheritance = new Inheritance(context.documents, context.report, root.value, root.source.file)
   const lowerFor = (direction: 'request' | 'response', definitionPrefix: string) =>
     createSchemaLowering({
       dialect: version === '3.0' ? '3.0' : '3.1',
@@ -60,6 +62,8 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
           return found && { schema: found.value, location: found.at, dynamicAnchor: found.dynamicAnchor }
         },
         resourceAround: ({ file, pointer }) => context.documents.resourcesOf(file).around(pointer),
+        mapped: (name, from) => inheritance.mapped(name, from),
+        heirs: (of) => inheritance.heirs(of),
       },
     })
   const lowering = lowerFor('request', prefix)

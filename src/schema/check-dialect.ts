@@ -51,7 +51,9 @@ export function checkDialect(
   }
   const said = Object.keys(source).filter((keyword) => !keyword.startsWith('x-'))
   if (source.$ref !== undefined) {
-    const ignored = said.filter((keyword) => keyword !== '$ref' && !saysNothing(keyword))
+    const ignored = said.filter(
+      (keyword) => !['$ref', 'discriminator'].includes(keyword) && !saysNothing(keyword),
+    )
     if (ignored.length === 0) return
     const message = `OpenAPI 3.0 ignores what stands beside $ref: ${ignored.join(', ')}`
     report.warn('ref-siblings-ignored', at, message, 'put the reference into allOf, or write OpenAPI 3.1')

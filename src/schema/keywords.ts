@@ -80,7 +80,7 @@ export const keywords = {
   examples: 'annotation',
   externalDocs: 'annotation',
   xml: 'annotation',
-  discriminator: 'annotation',
+  discriminator: 'special',
   $comment: 'annotation',
   $schema: 'dialect',
   $defs: 'annotation',

@@ -5,6 +5,7 @@ import { checkDialect } from './check-dialect.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
+import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
 
@@ -42,9 +43,10 @@ export function lowerKeywords(
   lowerType(site)
   lowerProperties(site)
   lowerInPlace(site)
+  readDiscriminator(source, at, context)
   if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
   else if (world === 'closed') close(site)
-  return site.target
+  return world === 'closed' ? lowerHeirs(source, at, site.target, context) : site.target
 }
 
 function saysNothing(keyword: string): boolean {

@@ -19,6 +19,8 @@ function lowering(components: JsonObject = {}, dialect: '3.0' | '3.1' = '3.1') {
           : { schema, location: { file: 'f', pointer: ref.slice(1) }, dynamicAnchor: null }
       },
       resourceAround: () => new SchemaResources({}, 'file:///f').around(''),
+      mapped: () => null,
+      heirs: () => [],
     },
   })
 }

@@ -28,11 +28,21 @@ export interface ReferredSchema {
   readonly dynamicAnchor: string | null
 }
 
+/** A named schema that extends another through `allOf`. */
+export interface Heir {
+  readonly name: string
+  readonly schema: ReferredSchema
+}
+
 export interface SchemaResolver {
   /** @returns null when there is no such schema, which the resolver has reported */
   resolve(ref: string, from: SchemaLocation): ReferredSchema | null
   /** The innermost schema resource that a schema stands in. */
   resourceAround(at: SchemaLocation): SchemaResource
+  /** @returns null when a value of a discriminator is mapped to no schema, which the resolver has reported */
+  mapped(name: string, from: SchemaLocation): ReferredSchema | null
+  /** The named schemas that extend the one at a place, at any distance. */
+  heirs(of: SchemaLocation): readonly Heir[]
 }
 
 export interface LoweringOptions {
@@ -69,6 +79,7 @@ export interface LoweringContext {
   refer(ref: string, at: SchemaLocation, world: World): JsonSchema
   /** Follows `$dynamicRef`. */
   referDynamically(ref: string, at: SchemaLocation, world: World): JsonSchema
+  define(target: ReferredSchema | null, world: World): JsonSchema
 }
 
 const maxDepth = 128
@@ -104,6 +115,7 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     lower,
     refer,
     referDynamically,
+    define,
   }
   return { lower: lowerWhole, definitions, problems: report.problems }
 

@@ -257,6 +257,8 @@ test('nothing invalid passes and nothing valid is refused: compiled against the 
               dynamicAnchor: null,
             }),
             resourceAround: () => resource,
+            mapped: () => null,
+            heirs: () => [],
           },
         })
         const lowered = lowering.lower(schema, { file: 'f', pointer: '' })

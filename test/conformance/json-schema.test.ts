@@ -55,6 +55,8 @@ function lowerGroup(schema: Json) {
         return value === undefined ? null : { schema: value, location: { file: 'f', pointer }, dynamicAnchor }
       },
       resourceAround: ({ pointer }) => resources.around(pointer),
+      mapped: () => null,
+      heirs: () => [],
     },
   })
   const lowered = lowering.lower(schema, { file: 'f', pointer: '' })
