@@ -6,6 +6,7 @@ import { listFaults } from '../../src/schema/faults.ts'
 import { createSchemaLowering } from '../../src/schema/lower.ts'
 import { SchemaResources } from '../../src/schema/resources.ts'
 import { compileValidator } from '../../src/schema/validator.ts'
+import { randomFrom } from '../harness/random.ts'
 
 // Schemas as written, judged by a naive reader of the rule "what nothing has named is refused", against the lowering
 // and the compiled validator. The reader shares no code with them.
@@ -221,14 +222,6 @@ function guess(schema: Json, random: () => number): unknown {
     Object.values((s.patternProperties ?? {}) as JsonObject)[0]
   if (rest !== undefined || random() < 0.2) made[pick(['a', 'b', 'c', 'd'])] = guess(rest ?? true, random)
   return made
-}
-
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
-    return (state >>> 0) / 2 ** 32
-  }
 }
 
 const resource = new SchemaResources({}, 'file:///f').around('')
