@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isInstalled } from './documents/official-schema.ts'
 import { postgresPrograms } from './harness/postgres.ts'
 import { node24 } from './package/node-24.ts'
 
@@ -33,6 +34,7 @@ const github: Need = {
   present: () => existsSync(join(packages, '@octokit/openapi')),
 }
 const oracle: Need = { name: 'Ajv', present: () => existsSync(join(packages, 'ajv')) }
+const official: Need = { name: 'the official schemas of OpenAPI', present: isInstalled }
 const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 
@@ -41,6 +43,7 @@ export const suites: readonly Suite[] = [
   { name: 'laws', files: ['test/laws/*.test.ts'], needs: [] },
   { name: 'unit', files: ['src/**/*.test.ts'], needs: [] },
   { name: 'conformance', files: ['test/conformance/*.test.ts'], needs: [] },
+  { name: 'documents', files: ['test/documents/*.test.ts'], needs: [official] },
   { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },

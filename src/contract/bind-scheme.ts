@@ -59,10 +59,12 @@ export function readDefinedScheme(section: Section): DefinedScheme | undefined {
     ? section.choice('type', ['apiKey', 'http', 'oauth2', 'openIdConnect', 'mutualTLS'])
     : undefined
   if (type === undefined) return undefined
+  if (type === 'http' && !section.require('scheme', 'bearer')) return undefined
   if (type === 'http')
     return { kind: `http ${(section.text('scheme') ?? '').toLowerCase()}`, scopes: null, place: null }
   if (type === 'apiKey') return { kind: type, scopes: null, place: readPlace(section) ?? null }
   if (type !== 'oauth2') return { kind: type, scopes: null, place: null }
+  section.require('flows', '{ authorizationCode: … }')
   const scopes = new Set<string>()
   for (const [, flow] of section.members('flows'))
     for (const scope of Object.keys(flow.child('scopes')?.value ?? {})) scopes.add(scope)

@@ -24,7 +24,7 @@ function walk(documents: Documents, value: Json, file: string, pointer: string, 
   for (const [key, member] of Object.entries(value)) {
     const namesAreFree = /\/(?:properties|schemas|examples)$/.test(pointer)
     if (!namesAreFree && (data.has(key) || key.startsWith('x-'))) continue
-    if (key === '$ref' && typeof member === 'string')
+    if ((key === '$ref' || key === '$dynamicRef') && typeof member === 'string')
       documents.resolve(member, { file, pointer: pointerTo(pointer, key) })
     else if (typeof member === 'object' && member !== null)
       walk(documents, member, file, pointerTo(pointer, key), depth + 1)

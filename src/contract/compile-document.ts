@@ -4,16 +4,17 @@ import { pointerTo } from '../base/pointer.ts'
 import { compileExpression } from '../expression/compile-expression.ts'
 import { ruleScope } from '../expression/scopes.ts'
 import type { AddressLists, Method, OperationPlan, SegmentPlan } from '../program/program.ts'
-import { isKnownDialect } from '../schema/keywords.ts'
 import { createSchemaLowering, type SchemaLowering } from '../schema/lower.ts'
 import { readBody } from './body.ts'
 import { checkReferences } from './check-references.ts'
+import { checkRoot } from './check-root.ts'
 import type { Configuration, ContractEntry } from './configuration/configuration.ts'
 import { settleValidation } from './configuration/validation.ts'
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
+import { Inheritance } from './inheritance.ts'
 import type { LimitTable } from './limit-table.ts'
-import { methodsOf, type OpenApiVersion, openApiKeys, pathItemKeys, rootKeys } from './openapi-keys.ts'
+import { methodsOf, type OpenApiVersion, openApiKeys, pathItemKeys } from './openapi-keys.ts'
 import { readParameters } from './parameters.ts'
 import { canonicalLiteral, readTemplate } from './paths.ts'
 import type { Report } from './report.ts'
@@ -46,10 +47,10 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
   const root = openDocument(entry, context)
   const version = root && versionOf(root)
   if (!root || !version) return { operations: [], about: null, definitions: {} }
-  root.expect(rootKeys(version), 'extensions')
-  checkDialect(root)
+  checkRoot(root, version)
   checkReferences(context.documents, { value: root.value, at: { file: root.source.file, pointer: '' } })
   const prefix = context.configuration.contracts.length > 1 ? `${entry.name}.` : ''
+  const inheritance = new Inheritance(context.documents, context.report, root.value, root.source.file)
   const lowerFor = (direction: 'request' | 'response', definitionPrefix: string) =>
     createSchemaLowering({
       dialect: version === '3.0' ? '3.0' : '3.1',
@@ -58,8 +59,11 @@ export function compileDocument(entry: ContractEntry, context: CompileContext): 
       resolver: {
         resolve: (ref, from) => {
           const found = context.documents.resolve(ref, from)
-          return found && { schema: found.value, location: found.at }
+          return found && { schema: found.value, location: found.at, dynamicAnchor: found.dynamicAnchor }
         },
+        resourceAround: ({ file, pointer }) => context.documents.resourcesOf(file).around(pointer),
+        mapped: (name, from) => inheritance.mapped(name, from),
+        heirs: (of) => inheritance.heirs(of),
       },
     })
   const lowering = lowerFor('request', prefix)
@@ -113,18 +117,6 @@ function versionOf(root: Section): OpenApiVersion | undefined {
     'openapi-version',
     `OpenAPI ${version} is not read`,
     'this version reads OpenAPI 3.0, 3.1 and 3.2',
-  )
-}
-
-/** A schema of another dialect would be read with the wrong meaning. @see OpenAPI 3.1.1 4.8.24.7 */
-function checkDialect(root: Section): void {
-  const dialect = root.text('jsonSchemaDialect')
-  if (dialect === undefined || isKnownDialect(dialect)) return
-  root.problem(
-    'jsonSchemaDialect',
-    'schema-dialect-unsupported',
-    'schemas of this dialect are not read',
-    'write schemas in JSON Schema 2020-12 and remove jsonSchemaDialect',
   )
 }
 

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Json } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
 import { pointerSteps } from '../base/pointer.ts'
 import type { SourcePosition } from '../program/program.ts'
 import type { SchemaLocation } from '../schema/lower.ts'
+import { locateIn, type Place, SchemaResources } from '../schema/resources.ts'
 import type { Report } from './report.ts'
 import { Section } from './section.ts'
 import { readSource, type SourceFile } from './source.ts'
@@ -14,6 +16,12 @@ import { readSource, type SourceFile } from './source.ts'
 export interface Located {
   readonly value: Json
   readonly at: SchemaLocation
+}
+
+/** Where a reference led. */
+export interface Referred extends Located {
+  /** The name, where it was a `$dynamicAnchor` that the reference found. */
+  readonly dynamicAnchor: string | null
 }
 
 const maxFiles = 256
@@ -26,6 +34,7 @@ const maxHops = 32
 export class Documents {
   readonly #report: Report
   readonly #sources = new Map<string, SourceFile | null>()
+  readonly #resources = new Map<SourceFile, SchemaResources>()
 
   constructor(report: Report) {
     this.#report = report
@@ -78,41 +87,73 @@ export class Documents {
     return undefined
   }
 
-  /** One step of a reference. @see RFC 3986 5, RFC 6901 6 */
-  resolve(ref: string, from: SchemaLocation): Located | null {
+  /** The schema resources of a file that was opened. */
+  resourcesOf(file: string): SchemaResources {
+    const source = this.#sources.get(file)
+    if (!source) return new SchemaResources(null, pathToFileURL(file).href)
+    const known = this.#resources.get(source)
+    if (known) return known
+    const resources = new SchemaResources(source.value, pathToFileURL(source.file).href)
+    this.#resources.set(source, resources)
+    return resources
+  }
+
+  /** One step of a reference. @see RFC 3986 5, RFC 6901 6, JSON Schema 2020-12 Core 8.2 */
+  resolve(ref: string, from: SchemaLocation): Referred | null {
     const position = () => this.position(from)
-    if (/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(ref)) {
-      const fix = 'copy the document beside the contract and name the copy'
-      this.#report.error('ref-remote', position(), 'remote references are never fetched', fix)
+    const place = this.resourcesOf(from.file).locate(ref, from.pointer)
+    if (place.kind !== 'elsewhere') return this.#arrive(place, from.file, ref, position)
+    const file = this.#fileOf(ref, place, from, position)
+    if (file === null || !this.open(file, position())) return null
+    const root = this.resourcesOf(file).around('')
+    if (this.resourcesOf(from.file).around(from.pointer).isNamed && root.uri !== place.uri) {
+      const fix = `write $id: ${place.uri} in ${file}, or refer to it from a schema without $id`
+      this.#report.error('ref-remote', position(), `${ref} means ${place.uri}, which is never fetched`, fix)
       return null
     }
-    const hash = ref.indexOf('#')
-    const path = decode(hash < 0 ? ref : ref.slice(0, hash))
-    const fragment = decode(hash < 0 ? '' : ref.slice(hash + 1))
-    if (path === null || fragment === null || (fragment !== '' && !fragment.startsWith('/'))) {
-      this.#report.error(
-        'ref-unresolved',
-        position(),
-        `${ref} is not a reference to a part of a file`,
-        'write FILE#/json/pointer',
-      )
+    return this.#arrive(locateIn(root, place.fragment), file, ref, position)
+  }
+
+  /** The file beside the referring one that a reference names; null after a report. */
+  #fileOf(
+    ref: string,
+    { path, uri }: Extract<Place, { readonly kind: 'elsewhere' }>,
+    from: SchemaLocation,
+    position: () => SourcePosition,
+  ): string | null {
+    const resource = this.resourcesOf(from.file).around(from.pointer)
+    if (/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(ref) || resource.pointer !== '') {
+      const fix = 'copy the document beside the contract and name the copy'
+      const message = `remote references are never fetched${uri === null || uri === ref ? '' : `: this one means ${uri}`}`
+      this.#report.error('ref-remote', position(), message, fix)
       return null
     }
     const own = this.#sources.get(from.file)?.value
-    if (path !== '' && isJsonObject(own) && own.$self !== undefined) {
+    if (isJsonObject(own) && own.$self !== undefined) {
       const fix = 'remove $self: files beside the document are found by their paths'
-      this.#report.error(
-        'ref-unresolved',
-        position(),
-        `${ref} would be relative to $self, which is not read`,
-        fix,
-      )
+      const message = `${ref} would be relative to $self, which is not read`
+      this.#report.error('ref-unresolved', position(), message, fix)
       return null
     }
-    const file = path === '' ? from.file : resolve(dirname(from.file), path)
-    const source = this.open(file, position())
-    if (!source) return null
-    return this.#lookUp(source, fragment, ref, position)
+    try {
+      return resolve(dirname(from.file), decodeURIComponent(path))
+    } catch {
+      return this.#refuse(ref, 'it is not percent-encoded', position)
+    }
+  }
+
+  #arrive(place: Place, file: string, ref: string, position: () => SourcePosition): Referred | null {
+    const source = this.#sources.get(file)
+    if (!source || place.kind === 'elsewhere') return null
+    if (place.kind === 'nowhere') return this.#refuse(ref, place.why, position)
+    const found = this.#lookUp(source, place.pointer, ref, position)
+    return found && { ...found, dynamicAnchor: place.dynamicAnchor }
+  }
+
+  #refuse(ref: string, why: string, position: () => SourcePosition): null {
+    const message = `${ref} is not a reference to a part of a file: ${why}`
+    this.#report.error('ref-unresolved', position(), message, 'write FILE#/json/pointer')
+    return null
   }
 
   #lookUp(source: SourceFile, pointer: string, ref: string, position: () => SourcePosition): Located | null {
@@ -154,13 +195,5 @@ export class Documents {
       )
       return null
     }
-  }
-}
-
-function decode(text: string): string | null {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return null
   }
 }

@@ -99,6 +99,25 @@ export function rootKeys(version: OpenApiVersion): readonly string[] {
   return version === '3.2' ? [...openApiKeys.root, ...added.root] : openApiKeys.root
 }
 
+const components = [
+  ...[
+    'schemas',
+    'responses',
+    'parameters',
+    'examples',
+    'requestBodies',
+    'headers',
+    'securitySchemes',
+    'links',
+  ],
+  'callbacks',
+]
+
+export function componentKeys(version: OpenApiVersion): readonly string[] {
+  if (version === '3.0') return components
+  return version === '3.1' ? [...components, 'pathItems'] : [...components, 'pathItems', 'mediaTypes']
+}
+
 export function pathItemKeys(version: OpenApiVersion): readonly string[] {
   return version === '3.2' ? [...openApiKeys.pathItem, ...added.pathItem] : openApiKeys.pathItem
 }

@@ -113,6 +113,13 @@ function readParameter(section: Section, context: ParameterContext): ParameterPl
     described.reading === 'styled' ? parameterType({ value: schema, at }, context.documents) : oneText
   if (typeof type === 'string') return unsupported(section, type)
   const explode = section.flag('explode') ?? style === 'form'
+  if (section.has('allowEmptyValue') && place !== 'query')
+    section.problem(
+      'allowEmptyValue',
+      'key-unknown',
+      'only query parameters have allowEmptyValue',
+      'remove it',
+    )
   const undefinedStyle = describeUndefined(place, style, explode, type)
   if (undefinedStyle !== null) return unsupported(section, undefinedStyle)
   return {

@@ -26,6 +26,11 @@ export class ResponseReader {
 
   read(operation: Section): readonly ResponsePlan[] {
     const section = operation.child('responses')
+    if (Object.keys(section?.value ?? {}).length === 0) {
+      const message = 'the operation declares no answer, so none can be held against the contract'
+      const fix = 'write responses: { 200: … }'
+      operation.report.warn('responses-missing', operation.position(undefined, 'key'), message, fix)
+    }
     if (!section) return []
     return Object.keys(section.value).flatMap((status) => {
       if (status.startsWith('x-')) return []
@@ -108,6 +113,13 @@ export class ResponseReader {
     const json = content !== undefined
     const owner = json ? content.child('application/json') : header
     const schema = owner?.get('schema')
+    if (owner && schema === undefined)
+      header.report.warn(
+        'header-unvalidated',
+        header.position(undefined, 'key'),
+        `the value of ${name} is not validated: it has no schema`,
+        'write schema: { type: string }',
+      )
     // Cookies of one answer cannot be joined to one value (RFC 6265 3).
     if (!owner || schema === undefined || name === 'set-cookie') return { ...common, value: null }
     const at = below(owner, 'schema')

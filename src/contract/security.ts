@@ -46,6 +46,9 @@ export class SecurityReader {
       const section = documents.section({ value: schemes?.value[name] as Json, at })
       const scheme = section && readDefinedScheme(section.expect(openApiKeys.securityScheme, 'extensions'))
       if (scheme) this.#schemes.set(name, scheme)
+      if (scheme?.kind !== 'mutualTLS' || version !== '3.0') continue
+      const message = 'OpenAPI 3.0 knows no mutualTLS; it is read as OpenAPI 3.1 has it'
+      section?.report.warn('openapi-version', section.position('type'), message, 'write OpenAPI 3.1')
     }
   }
 

@@ -22,8 +22,8 @@ export interface Known {
   readonly faults: readonly SchemaFault[]
 }
 
-/** Names of an object that some keyword has looked at; null for other instances. */
-export type Evaluated = Set<string> | null
+/** Names of an object, or indices of an array, that some keyword has looked at; null for other instances. */
+export type Evaluated = Set<string | number> | null
 
 export interface Verdict {
   readonly valid: boolean

@@ -13,8 +13,9 @@ import {
   type Verdict,
 } from './fault-run.ts'
 import { judgeValue } from './judge-value.ts'
+import { definitionOf } from './parts.ts'
 import { compilePattern } from './pattern.ts'
-import { canonicalText } from './value.ts'
+import { allDifferent } from './value.ts'
 
 /** What is said of a member that its schema does not let be there. */
 export const unknownField = 'is not a known field'
@@ -47,19 +48,42 @@ function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run)
   if (valid && isJsonObject(instance)) {
     evaluated = new Set()
     valid = judgeObject(schema, instance, pointer, run, evaluated) && valid
-  } else if (valid && Array.isArray(instance)) valid = judgeArray(schema, instance, pointer, run) && valid
+  } else if (valid && Array.isArray(instance)) {
+    evaluated = new Set()
+    valid = judgeArray(schema, instance, pointer, run, evaluated) && valid
+  }
   if (run.faults.length > before && !valid && typeMissed(run, before, pointer)) return { valid, evaluated }
   valid = judgeInPlace(schema, instance, pointer, run, evaluated) && valid
-  // Names are unknown only if all that could have known them was satisfied.
-  if (valid && evaluated && 'unevaluatedProperties' in schema) {
-    const rest = schema.unevaluatedProperties as JsonSchema
-    for (const name of Object.keys(instance as JsonObject)) {
+  // Names and items are unknown only if all that could have known them was satisfied.
+  if (valid && evaluated) valid = judgeRest(schema, instance, pointer, run, evaluated)
+  return { valid, evaluated }
+}
+
+/** JSON Schema 2020-12 Core 11.2 and 11.3. */
+function judgeRest(
+  schema: JsonObject,
+  instance: unknown,
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
+  let valid = true
+  if (isJsonObject(instance) && 'unevaluatedProperties' in schema) {
+    for (const name of Object.keys(instance)) {
       if (evaluated.has(name)) continue
-      valid = judgeMember(rest, instance as JsonObject, name, pointer, run) && valid
+      valid = judgeMember(schema.unevaluatedProperties as JsonSchema, instance, name, pointer, run) && valid
       evaluated.add(name)
     }
   }
-  return { valid, evaluated }
+  if (Array.isArray(instance) && 'unevaluatedItems' in schema) {
+    for (const [index, item] of instance.entries()) {
+      if (evaluated.has(index)) continue
+      if (full(run)) return false
+      valid = judge(schema.unevaluatedItems as JsonSchema, item, `${pointer}/${index}`, run).valid && valid
+      evaluated.add(index)
+    }
+  }
+  return valid
 }
 
 /**
@@ -67,7 +91,7 @@ function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run)
  * the work doubles with every level of nesting.
  */
 function judgeReference(ref: string, instance: unknown, pointer: string, run: Run): Verdict {
-  const definition = definitionOf(ref, run)
+  const definition = definitionOf(ref, run.definitions)
   if (typeof instance !== 'object' || instance === null) return judge(definition, instance, pointer, run)
   const key = `${ref} ${pointer}`
   const values = run.known.get(key) ?? new Map<object, Known>()
@@ -93,7 +117,13 @@ const itemBounds: readonly Bound[] = [
   ['maxItems', 'at most', (value, bound) => value <= bound],
 ]
 
-function judgeArray(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
+function judgeArray(
+  schema: JsonObject,
+  instance: readonly unknown[],
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
   let valid = judgeBounds(itemBounds, schema, instance.length, run, (symbol, bound) => [
     pointer,
     `must have ${symbol} ${bound} items`,
@@ -103,30 +133,33 @@ function judgeArray(schema: JsonObject, instance: readonly unknown[], pointer: s
   for (const [index, item] of instance.entries()) {
     if (full(run)) return false
     const part = prefix[index] ?? rest
-    if (part !== undefined) valid = judge(part, item, `${pointer}/${index}`, run).valid && valid
+    if (part === undefined) continue
+    valid = judge(part, item, `${pointer}/${index}`, run).valid && valid
+    evaluated.add(index)
   }
   if (schema.uniqueItems === true && !allDifferent(instance))
     valid = report(run, pointer, 'must not repeat an item')
-  if ('contains' in schema) valid = judgeContains(schema, instance, pointer, run) && valid
+  if ('contains' in schema) valid = judgeContains(schema, instance, pointer, run, evaluated) && valid
   return valid
 }
 
-function judgeContains(schema: JsonObject, instance: readonly unknown[], pointer: string, run: Run): boolean {
-  const matching = instance.filter((item) => matches(schema.contains as JsonSchema, item, run)).length
+function judgeContains(
+  schema: JsonObject,
+  instance: readonly unknown[],
+  pointer: string,
+  run: Run,
+  evaluated: Set<string | number>,
+): boolean {
+  let matching = 0
+  for (const [index, item] of instance.entries()) {
+    if (!matches(schema.contains as JsonSchema, item, run)) continue
+    matching++
+    evaluated.add(index)
+  }
   const least = (schema.minContains as number | undefined) ?? 1
   const most = (schema.maxContains as number | undefined) ?? Number.POSITIVE_INFINITY
   if (matching >= least && matching <= most) return true
   return report(run, pointer, 'must contain the demanded number of matching items')
-}
-
-function allDifferent(items: readonly unknown[]): boolean {
-  const seen = new Set<string>()
-  for (const item of items) {
-    const text = canonicalText(item)
-    if (seen.has(text)) return false
-    seen.add(text)
-  }
-  return true
 }
 
 const propertyBounds: readonly Bound[] = [
@@ -139,7 +172,7 @@ function judgeObject(
   instance: JsonObject,
   pointer: string,
   run: Run,
-  evaluated: Set<string>,
+  evaluated: Set<string | number>,
 ): boolean {
   const names = Object.keys(instance)
   let valid = judgeBounds(propertyBounds, schema, names.length, run, (symbol, bound) => [
@@ -283,11 +316,6 @@ function silently<T>(run: Run, judging: (silent: Run) => T): T {
 function nameMatches(pattern: string, name: string): boolean {
   const matcher = compilePattern(pattern)
   return matcher.ok && matcher.value.test(name)
-}
-
-export function definitionOf(ref: string, { definitions }: Pick<Run, 'definitions'>): JsonSchema {
-  const name = ref.slice('#/$defs/'.length)
-  return Object.hasOwn(definitions, name) ? (definitions[name] as JsonSchema) : false
 }
 
 function refuse(run: Run, pointer: string, message: string): Verdict {

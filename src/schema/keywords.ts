@@ -15,6 +15,8 @@ export type KeywordKind =
   | 'pattern'
   | 'special'
   | 'annotation'
+  /** Names the schema for references. */
+  | 'name'
   | 'dialect'
   | 'unsupported'
 
@@ -62,9 +64,14 @@ export const keywords = {
   else: 'special',
   dependentSchemas: 'special',
   $ref: 'special',
+  $dynamicRef: 'special',
+  $id: 'name',
+  $anchor: 'name',
+  $dynamicAnchor: 'name',
   readOnly: 'special',
   writeOnly: 'special',
   unevaluatedProperties: 'special',
+  unevaluatedItems: 'schema',
   title: 'annotation',
   description: 'annotation',
   default: 'annotation',
@@ -73,7 +80,7 @@ export const keywords = {
   examples: 'annotation',
   externalDocs: 'annotation',
   xml: 'annotation',
-  discriminator: 'annotation',
+  discriminator: 'special',
   $comment: 'annotation',
   $schema: 'dialect',
   $defs: 'annotation',
@@ -81,13 +88,8 @@ export const keywords = {
   contentMediaType: 'annotation',
   contentEncoding: 'annotation',
   contentSchema: 'annotation',
-  unevaluatedItems: 'unsupported',
   additionalItems: 'unsupported',
   dependencies: 'unsupported',
-  $id: 'unsupported',
-  $anchor: 'unsupported',
-  $dynamicRef: 'unsupported',
-  $dynamicAnchor: 'unsupported',
   $recursiveRef: 'unsupported',
   $recursiveAnchor: 'unsupported',
   $vocabulary: 'unsupported',

@@ -1,8 +1,12 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
+import { checkDialect } from './check-dialect.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
+import { below } from './location.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
+import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
+import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
 
 type Source = { readonly [keyword: string]: Json }
@@ -23,22 +27,31 @@ export function lowerKeywords(
   context: LoweringContext,
 ): JsonSchema {
   const site: Site = { source, at, target: {}, context }
+  checkDialect(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
-    const alone = context.options.dialect === '3.0' || Object.keys(source).every(isAnnotation)
-    if (alone) return context.refer(source.$ref, below(at, '$ref'), world)
+    if (context.options.dialect === '3.0') return context.refer(source.$ref, below(at, '$ref'), world)
+  }
+  checkNames(source, at, context)
+  for (const keyword of ['$ref', '$dynamicRef'] as const) {
+    const ref = source[keyword]
+    if (typeof ref !== 'string' || !Object.keys(source).every((key) => key === keyword || saysNothing(key)))
+      continue
+    return context[keyword === '$ref' ? 'refer' : 'referDynamically'](ref, below(at, keyword), world)
   }
   for (const keyword of Object.keys(source)) lowerKeyword(site, keyword)
   lowerType(site)
   lowerProperties(site)
   lowerInPlace(site)
+  readDiscriminator(source, at, context)
   if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
   else if (world === 'closed') close(site)
-  return site.target
+  return world === 'closed' ? lowerHeirs(source, at, site.target, context) : site.target
 }
 
-function isAnnotation(keyword: string): boolean {
-  return keyword === '$ref' || keyword.startsWith('x-') || kindOf(keyword) === 'annotation'
+function saysNothing(keyword: string): boolean {
+  const kind = kindOf(keyword)
+  return keyword.startsWith('x-') || kind === 'annotation' || kind === 'name'
 }
 
 function kindOf(keyword: string): KeywordKind | undefined {
@@ -153,20 +166,21 @@ function lowerType(site: Site): void {
   lowerFormat(site, allowed)
 }
 
-/** OpenAPI 3.0: `exclusiveMinimum: true` turns `minimum` into an exclusive bound. */
+/** OpenAPI 3.0: `exclusiveMinimum: true` turns `minimum` into an exclusive bound. Later it is a bound of its own. */
 function lowerBounds(site: Site): void {
-  const { source, target } = site
+  const { source, target, context } = site
+  const isOld = context.options.dialect === '3.0'
   for (const [exclusive, inclusive] of [
     ['exclusiveMinimum', 'minimum'],
     ['exclusiveMaximum', 'maximum'],
   ] as const) {
     const value = source[exclusive]
-    if (value === undefined || value === false) continue
-    if (typeof value === 'number') target[exclusive] = value
-    else if (value === true && typeof source[inclusive] === 'number') {
+    if (value === undefined || (isOld && value === false)) continue
+    if (!isOld && typeof value === 'number') target[exclusive] = value
+    else if (isOld && value === true && typeof source[inclusive] === 'number') {
       target[exclusive] = source[inclusive]
       delete target[inclusive]
-    } else invalid(site, exclusive, `a number, or true beside ${inclusive}`)
+    } else invalid(site, exclusive, isOld ? `true, beside ${inclusive}, or false` : 'a number')
   }
 }
 
@@ -202,14 +216,15 @@ const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object
 function lowerProperties(site: Site): void {
   const { source, at, target, context } = site
   const properties = source.properties
-  const required = new Set((target.required as readonly string[] | undefined) ?? [])
+  const hidden = context.hidden()
+  const required = new Set(
+    ((target.required as readonly string[] | undefined) ?? []).filter((name) => !hidden.has(name)),
+  )
   if (properties !== undefined) {
     if (!isJsonObject(properties)) return invalid(site, 'properties', 'schemas by name')
     target.properties = mapSchemas(properties, below(at, 'properties'), (schema, place, name) => {
       if (inherited.has(name)) refuseName(site, place, name)
-      if (!refusedByDirection(schema, context)) return context.lower(schema, place, 'closed')
-      required.delete(name)
-      return false
+      return context.members.hides(schema, place) ? false : context.lower(schema, place, 'closed')
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
@@ -235,12 +250,6 @@ function lowerProperties(site: Site): void {
   }
 }
 
-/** OpenAPI 3.1.1 4.8.24: readOnly properties SHOULD NOT be sent in a request; sent all the same they are refused. */
-function refusedByDirection(schema: Json, { options }: LoweringContext): boolean {
-  if (!isJsonObject(schema)) return false
-  return schema[options.direction === 'request' ? 'readOnly' : 'writeOnly'] === true
-}
-
 function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
   const message = `a member called ${name} cannot be told from what every JavaScript object has`
   context.report.error('schema-name-unsupported', at, message, 'give the member another name')
@@ -256,6 +265,10 @@ function lowerInPlace(site: Site): void {
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, 'open')
+  }
+  if (typeof source.$dynamicRef === 'string') {
+    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), 'open')
+    target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
   }
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined)
@@ -323,8 +336,4 @@ function mapSchemas(
     ([name, schema]) => [name, lower(schema, below(at, name), name)] as const,
   )
   return Object.fromEntries(entries)
-}
-
-export function below(at: SchemaLocation, step: string): SchemaLocation {
-  return { file: at.file, pointer: `${at.pointer}/${step.replaceAll('~', '~0').replaceAll('/', '~1')}` }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Json, JsonObject } from '../base/json.ts'
 import { createSchemaLowering } from './lower.ts'
+import { SchemaResources } from './resources.ts'
 import { compileValidator } from './validator.ts'
 
 function lowering(components: JsonObject = {}, dialect: '3.0' | '3.1' = '3.1') {
@@ -13,8 +14,13 @@ function lowering(components: JsonObject = {}, dialect: '3.0' | '3.1' = '3.1') {
     resolver: {
       resolve: (ref) => {
         const schema = components[ref.slice('#/'.length)]
-        return schema === undefined ? null : { schema, location: { file: 'f', pointer: ref.slice(1) } }
+        return schema === undefined
+          ? null
+          : { schema, location: { file: 'f', pointer: ref.slice(1) }, dynamicAnchor: null }
       },
+      resourceAround: () => new SchemaResources({}, 'file:///f').around(''),
+      mapped: () => null,
+      heirs: () => [],
     },
   })
 }
@@ -38,6 +44,7 @@ const text = { type: 'string' }
 const components = {
   Named: object({ name: text }, { required: ['name'] }),
   Aged: object({ age: { type: 'integer' } }),
+  Pair: { type: 'array', prefixItems: [text, { $ref: '#/Aged' }] },
   Tree: object({ value: text, children: { type: 'array', items: { $ref: '#/Tree' } } }),
 }
 
@@ -123,6 +130,75 @@ const closed: readonly (readonly [string, Json, unknown, boolean, string?])[] = 
     false,
     '/extra',
   ],
+  [
+    'an if that misses, and what stands beside it',
+    object({ a: true }, { if: object({ b: { const: 1 } }), else: object({ b: true }) }),
+    { a: 1, b: 2 },
+    true,
+  ],
+  [
+    'an if that misses makes nothing known',
+    { if: object({ a: true }, { maxProperties: 1 }), else: object({ b: true }) },
+    { a: 1, b: 2 },
+    false,
+    '/a',
+  ],
+  [
+    'members of items that contains has looked at are not members of the whole',
+    object({}, { allOf: [object({ list: { contains: object({ a: true, b: { const: 1 } }) } })] }),
+    { list: [{ a: 1, b: 2 }, { b: 1 }], a: 1 },
+    false,
+    '/a',
+  ],
+  [
+    'members of members that unevaluatedProperties has looked at are not members of the whole',
+    { unevaluatedProperties: object({ x: true }) },
+    { first: { x: 1 }, x: 5 },
+    false,
+    '/x',
+  ],
+  [
+    'items of items that contains has looked at are not items of the whole',
+    { contains: { type: 'array', prefixItems: [true, true] }, unevaluatedItems: false },
+    [[1, 2], 5],
+    false,
+    '/1',
+  ],
+  [
+    'unevaluatedItems through allOf',
+    { allOf: [{ prefixItems: [text] }], unevaluatedItems: false },
+    ['a'],
+    true,
+  ],
+  [
+    'unevaluatedItems through allOf, one more',
+    { allOf: [{ prefixItems: [text] }], unevaluatedItems: false },
+    ['a', 'b'],
+    false,
+    '/1',
+  ],
+  [
+    'unevaluatedItems through a reference, and items are closed',
+    { $ref: '#/Pair', unevaluatedItems: { $ref: '#/Aged' } },
+    ['a', { age: 1 }, { name: 'n' }],
+    false,
+    '/2/name',
+  ],
+  [
+    'unevaluatedItems leaves objects alone',
+    { allOf: [{ $ref: '#/Named' }], unevaluatedItems: false },
+    { name: 'n', x: 1 },
+    false,
+    '/x',
+  ],
+  [
+    'names are matched by the linear engine',
+    object({}, { patternProperties: { '^(a|a)*$': true } }),
+    { [`${'a'.repeat(40)}b`]: 1 },
+    false,
+    `/${'a'.repeat(40)}b`,
+  ],
+  ['names with needless escapes', object({}, { patternProperties: { '^x\\-': text } }), { 'x-a': 'b' }, true],
   ['an object that declares nothing', { type: 'object' }, { a: 1 }, false, '/a'],
   ['a member named like a method', object({ a: text }), { toString: 1 }, false, '/toString'],
   ['required', object({ a: text }, { required: ['a'] }), {}, false, '/a'],
@@ -138,6 +214,23 @@ test('D3: an object is closed at every position unless its schema says that it i
     assert.equal(validator.check(instance), valid, title)
     if (!valid) assert.equal(validator.faults(instance, 20)[0]?.pointer, pointer, title)
   }
+})
+
+test('a long array of objects that must not repeat is judged in bounded time', () => {
+  const validator = validatorOf({
+    type: 'array',
+    uniqueItems: true,
+    items: { type: 'array', items: { type: 'integer' } },
+  })
+  const items: unknown[] = Array.from({ length: 50_000 }, (_, index) => [index])
+  const before = performance.now()
+  assert.deepEqual(validator.faults([...items, 'x'], 20), [
+    { pointer: '/50000', message: 'must be an array' },
+  ])
+  assert.ok(performance.now() - before < 2000)
+  assert.deepEqual(validator.faults([...items, [7]], 20), [
+    { pointer: '', message: 'must not repeat an item' },
+  ])
 })
 
 test('the unknown field in array item 10 001 is found (D3)', () => {
@@ -181,7 +274,7 @@ const problems: readonly (readonly [Json, string, string])[] = [
   [{ type: 'string', minLength: '3' }, 'schema-invalid', '/minLength'],
   [object({ a: { type: 'string', required: true } }), 'schema-invalid', '/properties/a/required'],
   [{ type: 'string', pattern: '(?=(a+)+)(a+)+' }, 'pattern-unsupported', '/pattern'],
-  [{ $dynamicRef: '#x' }, 'schema-keyword-unsupported', '/$dynamicRef'],
+  [{ $recursiveRef: '#' }, 'schema-keyword-unsupported', '/$recursiveRef'],
   [object({ hasOwnProperty: text }), 'schema-name-unsupported', '/properties/hasOwnProperty'],
   [{ allOf: [] }, 'schema-invalid', '/allOf'],
   ['string', 'schema-invalid', ''],

@@ -19,11 +19,19 @@ export interface CompiledContract {
   readonly warnings: readonly Diagnostic[]
 }
 
-/** Compiles and links one OpenAPI document, given as data, the way `run` does. */
-export function compileContract(document: object): CompiledContract {
+/**
+ * Compiles and links one OpenAPI document, given as data, the way `run` does.
+ *
+ * @param files beside the document, by name
+ */
+export function compileContract(
+  document: object,
+  files: { readonly [name: string]: object } = {},
+): CompiledContract {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-contract-'))
   try {
     writeFileSync(join(folder, 'openapi.json'), JSON.stringify(document))
+    for (const [name, file] of Object.entries(files)) writeFileSync(join(folder, name), JSON.stringify(file))
     const configuration = join(folder, 'portcullis.yaml')
     writeFileSync(
       configuration,
@@ -80,8 +88,11 @@ export function parameterDocument(parameter: object, openapi = '3.1.1'): object 
   }
 }
 
-export function linkedContract(document: object): LinkedProgram {
-  const { linked, errors } = compileContract(document)
+export function linkedContract(
+  document: object,
+  files: { readonly [name: string]: object } = {},
+): LinkedProgram {
+  const { linked, errors } = compileContract(document, files)
   assert.deepEqual(
     errors.map(({ rule, message }) => `${rule}: ${message}`),
     [],

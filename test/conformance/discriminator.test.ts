@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileContract } from '../harness/contract.ts'
+import { judgesOf, schemaDocument } from '../harness/schema-document.ts'
+
+// Discriminator Object, OpenAPI 3.0.4 4.7.25 and 3.1.1 4.8.25, in the closed world.
+
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+const text = { type: 'string' }
+const pet = (discriminator?: object) => ({
+  type: 'object',
+  required: ['petType', 'name'],
+  properties: { petType: text, name: text },
+  ...(discriminator && { discriminator }),
+})
+const cat = { type: 'object', required: ['hunts'], properties: { hunts: { enum: ['lazy', 'keen'] } } }
+const dog = { type: 'object', required: ['pack'], properties: { pack: { type: 'integer', minimum: 0 } } }
+const heirs = (discriminator?: object) => ({
+  Pet: pet(discriminator),
+  Cat: { allOf: [ref('Pet'), cat] },
+  Dog: { allOf: [ref('Pet'), dog] },
+})
+const Tom = { petType: 'Cat', name: 'Tom', hunts: 'keen' }
+const Rex = { petType: 'Dog', name: 'Rex', pack: 3 }
+const versions = ['3.0.4', '3.1.1', '3.2.0']
+
+test('oneOf with discriminator and mapping: each heir with its own members, and no others', () => {
+  const mapping = { cat: '#/components/schemas/Cat', dog: 'Dog' }
+  for (const openapi of versions) {
+    for (const discriminator of [{ propertyName: 'petType' }, { propertyName: 'petType', mapping }]) {
+      const schema = { oneOf: [ref('Cat'), ref('Dog')], discriminator }
+      const { request } = judgesOf(schemaDocument(schema, heirs(), openapi))
+      for (const value of [Tom, Rex, { ...Tom, petType: 'cat' }]) assert.ok(request.check(value), openapi)
+      for (const value of [
+        { ...Tom, pack: 1 },
+        { ...Rex, x: 1 },
+        { petType: 'Cat', name: 'Tom' },
+        { name: 'Tom' },
+      ])
+        assert.equal(request.check(value), false, JSON.stringify(value))
+    }
+  }
+})
+
+test('a discriminator in the base beside oneOf of its heirs', () => {
+  const schema = { oneOf: [ref('Cat'), ref('Dog')] }
+  const { request } = judgesOf(schemaDocument(schema, heirs({ propertyName: 'petType' })))
+  assert.deepEqual(
+    [Tom, Rex, { ...Tom, x: 1 }, { ...Tom, pack: 1 }].map((value) => request.check(value)),
+    [true, true, false, false],
+  )
+})
+
+test('where the base is expected an object is what its discriminator says, and no more than that', () => {
+  for (const openapi of versions) {
+    const document = schemaDocument(
+      { type: 'array', items: ref('Pet') },
+      heirs({ propertyName: 'petType' }),
+      openapi,
+    )
+    const { request, response } = judgesOf(document)
+    for (const value of [
+      [Tom],
+      [Rex, Tom],
+      [{ petType: 'Pet', name: 'a' }],
+      [{ petType: 'Fish', name: 'a' }],
+    ]) {
+      assert.ok(request.check(value), JSON.stringify(value))
+      assert.ok(response.check(value))
+    }
+    const faults: readonly (readonly [value: object, pointer: string])[] = [
+      [{ ...Tom, pack: 1 }, '/0/pack'],
+      [{ ...Tom, hunts: 'never' }, '/0/hunts'],
+      [{ ...Rex, petType: 'Cat' }, '/0/hunts'],
+      [{ petType: 'Cat', name: 'Tom' }, '/0/hunts'],
+      [{ ...Tom, petType: 'Pet' }, '/0/hunts'],
+      [{ ...Tom, petType: 'Fish' }, '/0/hunts'],
+      [{ name: 'Tom', hunts: 'keen' }, '/0/petType'],
+    ]
+    for (const [value, pointer] of faults) {
+      assert.equal(request.check([value]), false, JSON.stringify(value))
+      assert.equal(request.faults([value], 20)[0]?.pointer, pointer, JSON.stringify(value))
+    }
+  }
+})
+
+test('values of the mapping name heirs too, and heirs of heirs count', () => {
+  const discriminator = {
+    propertyName: 'petType',
+    mapping: { tom: 'Cat', meow: '#/components/schemas/Siamese' },
+  }
+  const Siamese = { allOf: [ref('Cat'), { type: 'object', properties: { voice: text } }] }
+  const { request } = judgesOf(schemaDocument(ref('Pet'), { ...heirs(discriminator), Siamese }))
+  const siam = { ...Tom, voice: 'loud' }
+  assert.deepEqual(
+    [
+      { ...Tom, petType: 'tom' },
+      { ...siam, petType: 'meow' },
+      { ...siam, petType: 'Siamese' },
+      { ...siam, petType: 'tom' },
+      siam,
+    ].map((value) => request.check(value)),
+    [true, true, true, false, false],
+  )
+})
+
+test('without a discriminator the base is no more than itself', () => {
+  const { request } = judgesOf(schemaDocument(ref('Pet'), heirs()))
+  assert.deepEqual(
+    [Tom, { petType: 'Cat', name: 'Tom' }].map((value) => request.check(value)),
+    [false, true],
+  )
+})
+
+test('a base that is extended in place is no more than what stands there', () => {
+  const schema = { allOf: [ref('Pet'), { type: 'object', properties: { shop: text } }] }
+  const { request } = judgesOf(schemaDocument(schema, heirs({ propertyName: 'petType' })))
+  assert.deepEqual(
+    [
+      { petType: 'Cat', name: 'Tom', shop: 's' },
+      { ...Tom, shop: 's' },
+    ].map((value) => request.check(value)),
+    [true, false],
+  )
+})
+
+test('readOnly members of heirs are not demanded in requests', () => {
+  const schemas = heirs({ propertyName: 'petType' })
+  const Cat = {
+    allOf: [
+      ref('Pet'),
+      {
+        ...cat,
+        required: ['hunts', 'id'],
+        properties: { ...cat.properties, id: { type: 'integer', readOnly: true } },
+      },
+    ],
+  }
+  const { request, response } = judgesOf(schemaDocument(ref('Pet'), { ...schemas, Cat }))
+  assert.deepEqual([request.check(Tom), request.check({ ...Tom, id: 1 })], [true, false])
+  assert.deepEqual([response.check(Tom), response.check({ ...Tom, id: 1 })], [false, true])
+})
+
+const faulty: readonly (readonly [what: string, discriminator: unknown, problem: RegExp])[] = [
+  [
+    'a name that no schema has',
+    { propertyName: 'petType', mapping: { c: 'Catt' } },
+    /ref-unresolved: Catt is no schema.* did you mean Cat\?/,
+  ],
+  [
+    'a reference that leads nowhere',
+    { propertyName: 'petType', mapping: { c: '#/components/schemas/Catt' } },
+    /ref-unresolved/,
+  ],
+  [
+    'a remote reference',
+    { propertyName: 'petType', mapping: { c: 'https://a.example/cat.json' } },
+    /ref-remote/,
+  ],
+  [
+    'a default that leads nowhere',
+    { propertyName: 'petType', defaultMapping: 'Fish' },
+    /ref-unresolved: Fish/,
+  ],
+  ['no propertyName', { mapping: {} }, /schema-invalid: propertyName/],
+  ['no mapping of names', { propertyName: 'petType', mapping: ['Cat'] }, /schema-invalid: mapping/],
+  ['a text', 'petType', /schema-invalid: discriminator/],
+]
+
+for (const [what, discriminator, problem] of faulty) {
+  test(`a discriminator with ${what} is a problem`, () => {
+    const schemas = { ...heirs(), Pet: { ...pet(), discriminator } }
+    const { errors } = compileContract(schemaDocument(ref('Pet'), schemas))
+    assert.match(errors.map(({ rule, message, fix }) => `${rule}: ${message} ${fix}`).join('\n'), problem)
+  })
+}
+
+test('a base that lists its heirs, which extend it, applies to itself: a problem', () => {
+  const schemas = {
+    ...heirs(),
+    Pet: { oneOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'petType' } },
+  }
+  const { errors } = compileContract(schemaDocument(ref('Pet'), schemas))
+  assert.deepEqual([...new Set(errors.map(({ rule }) => rule))], ['schema-circular'])
+})
