@@ -6,6 +6,9 @@ import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '
 import type { Denial } from '../engine/decision.ts'
 import type { BodyInspector } from '../engine/permit.ts'
 import { newRequestId, newTrace } from './random-ids.ts'
+import { createBufferCount } from './young-buffers.ts'
+
+const countBuffers = createBufferCount()
 
 export interface Arrival {
   /** The client waits for 100 before it sends its body (RFC 9110 10.1.1). */
@@ -168,6 +171,7 @@ export class MessageBody implements BodySource {
     })
     function onData(chunk: Buffer): void {
       size += chunk.length
+      countBuffers(chunk.length)
       if (size > maxBytes) stream.destroy(new BodyCut('too_large'))
       else if (inspector === null) pass(chunk)
       else if (!refusedBy(inspector.push(chunk))) {
