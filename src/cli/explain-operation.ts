@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import type {
+  LimitKey,
   LimitPlan,
   OperationPlan,
   ParameterPlan,
@@ -70,12 +71,16 @@ function addressLines(operation: OperationPlan, program: Program): readonly stri
 function limitLines(operation: OperationPlan, program: Program): readonly string[] {
   const describe = (index: number, when: string) => {
     const { name, by, rate, windowSeconds, burst } = program.limits[index] as LimitPlan
-    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by}, ${when}`
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by.map(keyText).join(' and ')}, ${when}`
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
     ...operation.limits.map((index) => describe(index, 'after authentication')),
   ]
+}
+
+function keyText(key: LimitKey): string {
+  return 'property' in key ? key.property : key.expression
 }
 
 function describeParameter({ in: where, name, required, schema, json }: ParameterPlan): string {

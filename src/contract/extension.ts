@@ -12,7 +12,8 @@ import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
 import { keys } from './configuration/keys.ts'
-import { isLooser, readAddresses, readCors, readLimits, responseValidations } from './configuration/policy.ts'
+import { readLimits } from './configuration/limits.ts'
+import { isLooser, readAddresses, readCors, responseValidations } from './configuration/policy.ts'
 import type { Section } from './section.ts'
 
 /** What `x-portcullis` says at one level: root, path or operation. */

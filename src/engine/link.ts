@@ -1,7 +1,6 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type {
-  LimitPlan,
   MediaTypePlan,
   OperationPlan,
   ParameterPlan,
@@ -16,6 +15,7 @@ import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import { type LinkedLimit, linkLimit } from './limit/limit-key.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
@@ -37,6 +37,8 @@ import type { LinkedParameters, LinkedPathParameter } from './validate/validate-
 export interface LinkedProgram {
   readonly program: Program
   readonly admission: Admission
+  /** Drawn from before anything is computed for a request. */
+  readonly doorLimits: readonly LinkedLimit[]
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
   readonly ownRoutes: OwnRoutes
@@ -46,7 +48,7 @@ export interface LinkedOperation {
   readonly plan: OperationPlan
   readonly addresses: AddressRule
   readonly security: LinkedSecurity
-  readonly limits: readonly LimitPlan[]
+  readonly limits: readonly LinkedLimit[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
   /** Null where answers are not looked at. */
@@ -61,10 +63,12 @@ type Compile = (schema: JsonSchema) => Validator
 /** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
-  const operations = program.operations.map((plan) => linkOperation(program, plan, compile))
+  const limits = program.limits.map(linkLimit)
+  const operations = program.operations.map((plan) => linkOperation(program, plan, limits, compile))
   return {
     program,
     admission: linkAdmission(program),
+    doorLimits: program.admission.limits.map((index) => limits[index] as LinkedLimit),
     routes: buildRoutes(operations),
     operations,
     ownRoutes: linkOwnRoutes(program),
@@ -84,7 +88,12 @@ function linkOwnRoutes(program: Program): OwnRoutes {
   return new Map([...metadata, ...sessions])
 }
 
-function linkOperation(program: Program, plan: OperationPlan, compile: Compile): LinkedOperation {
+function linkOperation(
+  program: Program,
+  plan: OperationPlan,
+  limits: readonly LinkedLimit[],
+  compile: Compile,
+): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
   const credentials = credentialPlaces(program, plan)
@@ -93,7 +102,7 @@ function linkOperation(program: Program, plan: OperationPlan, compile: Compile):
     plan,
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
-    limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
+    limits: plan.limits.map((index) => limits[index] as LinkedLimit),
     parameters: linkParameters(plan, credentials, compile),
     body: plan.body && linkBody(plan.body, compile),
     responses,

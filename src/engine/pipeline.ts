@@ -1,6 +1,5 @@
 import { formatIp, type IpAddress } from '../base/ip.ts'
 import type { RawRequest } from '../base/message.ts'
-import type { LimitPlan } from '../program/program.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
@@ -11,6 +10,7 @@ import { authorize } from './authorize/authorize.ts'
 import { allow, type Decision, type Denial, deny } from './decision.ts'
 import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
+import type { LinkedLimit } from './limit/limit-key.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
@@ -55,7 +55,7 @@ export async function pipeline(
   if (!admitted.allow) return denial(admitted)
   const client = admitted.value
   noteClient(journal, client.address, head, client)
-  const door = takeAll(linked.admission.limits, ports, journal, client.address, nowMs)
+  const door = takeAll(linked.doorLimits, ports, journal, client.address, nowMs)
   const atTheDoor = door instanceof Promise ? await door : door
   if (!atTheDoor.allow) return denial(atTheDoor)
 
@@ -165,7 +165,7 @@ export async function pipeline(
 
 /** Draws from every limit at once, and notes the quotas for the answer whatever comes of it. */
 function takeAll(
-  limits: readonly LimitPlan[],
+  limits: readonly LinkedLimit[],
   ports: Ports,
   journal: Journal,
   address: IpAddress,
@@ -173,14 +173,16 @@ function takeAll(
 ): Decision<null> | Promise<Decision<null>> {
   if (limits.length === 0) return nothingToTake
   const operationId = journal.operation?.id ?? null
-  const draws = drawsFor(limits, { address, principal: journal.principal, operationId })
+  const draws = drawsFor(limits, { address, principal: journal.principal, operationId }, (detail) =>
+    journal.limitFallbacks.push(detail),
+  )
   const taken = ports.counters.take(draws, nowMs)
   if (taken instanceof Promise) return taken.then(note)
   return note(taken)
 
   function note(answer: Awaited<typeof taken>): Decision<null> {
     for (const [index, state] of answer.states.entries()) {
-      journal.quotas.push({ limit: limits[index] as LimitPlan, state })
+      journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
     }
     return judgeTaken(draws, answer)
   }

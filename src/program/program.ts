@@ -111,13 +111,21 @@ export interface StepUpPlan {
 
 export interface LimitPlan {
   readonly name: string
-  readonly by: 'subject' | 'key' | 'client' | 'address' | 'operation'
+  /** What a bucket is counted by: all of it together, the address in place of what a caller lacks. */
+  readonly by: readonly LimitKey[]
   /** Tokens that one `windowSeconds` refills, evenly. */
   readonly rate: number
   readonly windowSeconds: number
   /** Bucket capacity. */
   readonly burst: number
+  /** Leading bits of an IPv6 address that are one client. */
+  readonly ipv6PrefixBits: number
 }
+
+/** A property of the request, or CEL over what is known of its caller. */
+export type LimitKey = { readonly property: LimitProperty } | { readonly expression: string }
+
+export type LimitProperty = 'subject' | 'key' | 'client' | 'address' | 'operation'
 
 export interface ParameterPlan {
   readonly in: 'path' | 'query' | 'header' | 'cookie'

@@ -41,6 +41,43 @@ test('F4 who has no subject is counted by address, not let through and not throw
     assert.equal((await ask(gate, '/things', { token: await gate.issuer.token() })).status, 200)
   }))
 
+test('F4 a limit by a claim counts who lacks it by address, and the log says why', () =>
+  withGate({ limits: '[{ name: t, by: token.tenant, rate: 1/day, burst: 1 }]' }, async (gate) => {
+    const [acme, other] = [
+      await gate.issuer.token({ tenant: 'acme' }),
+      await gate.issuer.token({ tenant: 'o' }),
+    ]
+    assert.equal((await ask(gate, '/things', { token: acme })).status, 200)
+    assert.equal((await ask(gate, '/things', { token: other })).status, 200)
+    const bob = await gate.issuer.token({ tenant: 'acme', sub: 'bob' })
+    await assertNotForwarded(gate, ask(gate, '/things', { token: bob }), 429, 'quota_exceeded')
+    const without = await gate.issuer.token({})
+    const reply = await ask(gate, '/things', { token: without })
+    assert.equal(reply.status, 200)
+    const line = await gate.logged((one) => one.request_id === reply.fields.get('x-request-id'))
+    assert.equal(line.limit_fallback, 't: no such key: tenant')
+    await assertNotForwarded(gate, ask(gate, '/public'), 429, 'quota_exceeded')
+  }))
+
+test('F1 neither another address of the /64, nor a chain the client forged, is another bucket', () =>
+  withGate(
+    {
+      limits: '[{ name: a, by: address, rate: 1/day, burst: 1 }]',
+      more: 'trustedProxies: [127.0.0.0/8, "2001:db8:ffff::/48"]',
+    },
+    async (gate) => {
+      const from = (chain: string) => ask(gate, '/public', { headers: [`X-Forwarded-For: ${chain}`] })
+      assert.equal((await from('2001:db8::1')).status, 200)
+      const same = ['2001:db8::ffff:0:1', '2001:db8:1::1, 2001:db8::2', '2001:db8::3, 2001:db8:ffff::1']
+      for (const chain of same) await assertNotForwarded(gate, from(chain), 429, 'quota_exceeded')
+      assert.equal((await from('2001:db8:0:1::1')).status, 200)
+      assert.equal((await from('192.0.2.1')).status, 200)
+      for (const chain of ['::ffff:192.0.2.1', '::ffff:c000:201'])
+        await assertNotForwarded(gate, from(chain), 429, 'quota_exceeded')
+      assert.equal((await from('::ffff:192.0.2.2')).status, 200)
+    },
+  ))
+
 test('F6 bad tokens draw from the address bucket before any cryptography', () =>
   withGate({ limits: '[{ name: a, by: address, rate: 1/day, burst: 5 }]' }, async (gate) => {
     for (let i = 0; i < 5; i++) assert.equal((await ask(gate, '/things', { token: `a.b.${i}` })).status, 401)

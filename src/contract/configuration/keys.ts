@@ -28,7 +28,7 @@ export const keys = {
   admin: ['host', 'port', 'token'],
   upstream: ['url', 'timeout', 'tls', 'identityHeaders', 'host', 'forwardCredential'],
   upstreamTls: ['ca', 'cert', 'key'],
-  limit: ['name', 'by', 'rate', 'burst'],
+  limit: ['name', 'by', 'rate', 'burst', 'ipv6Prefix'],
   validate: ['requests', 'responses'],
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],

@@ -13,16 +13,9 @@ import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
+import { defaultLimits, readLimits } from './limits.ts'
 import { readListen } from './listen.ts'
-import {
-  defaultLimits,
-  noAddresses,
-  readAddresses,
-  readCors,
-  readLimits,
-  readNetworks,
-  responseValidations,
-} from './policy.ts'
+import { noAddresses, readAddresses, readCors, readNetworks, responseValidations } from './policy.ts'
 import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
 
