@@ -76,6 +76,9 @@ function limitLines(operation: OperationPlan, program: Program): readonly string
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
     ...operation.limits.map((index) => describe(index, 'after authentication')),
+    ...(operation.cost > 1
+      ? [`a request costs ${operation.cost} of each of those after authentication`]
+      : []),
   ]
 }
 

@@ -19,6 +19,8 @@ import type { Section } from './section.ts'
 /** What `x-portcullis` says at one level: root, path or operation. */
 export interface Extension {
   readonly limits: readonly LimitPlan[]
+  /** Tokens that a request takes of each limit. */
+  readonly cost: number | undefined
   readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]
   readonly timeoutMs: number | undefined
   readonly maxBodyBytes: number | undefined
@@ -32,6 +34,7 @@ export interface Extension {
 
 export const extensionKeys = [
   'limits',
+  'cost',
   'authorize',
   'validate',
   'timeout',
@@ -45,6 +48,7 @@ const defaultMaxBodyBytes = 1024 ** 2
 export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
 const nothing: Extension = {
   limits: [],
+  cost: undefined,
   rules: [],
   timeoutMs: undefined,
   maxBodyBytes: undefined,
@@ -81,6 +85,7 @@ export function readExtension(
   }
   return {
     limits: readLimits(section) ?? [],
+    cost: section.integer('cost', 1, 1_000_000),
     rules: readRules(section),
     timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
     maxBodyBytes,

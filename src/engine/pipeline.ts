@@ -55,7 +55,7 @@ export async function pipeline(
   if (!admitted.allow) return denial(admitted)
   const client = admitted.value
   noteClient(journal, client.address, head, client)
-  const door = takeAll(linked.doorLimits, ports, journal, client.address, nowMs)
+  const door = takeAll(linked.doorLimits, 1, ports, journal, client.address, nowMs)
   const atTheDoor = door instanceof Promise ? await door : door
   if (!atTheDoor.allow) return denial(atTheDoor)
 
@@ -118,7 +118,7 @@ export async function pipeline(
   if (stepUp) return denial(stepUp)
 
   // limit: per caller and operation, all limits or none
-  const quota = takeAll(operation.limits, ports, journal, client.address, nowMs)
+  const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, nowMs)
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return denial(withinQuota)
 
@@ -166,6 +166,7 @@ export async function pipeline(
 /** Draws from every limit at once, and notes the quotas for the answer whatever comes of it. */
 function takeAll(
   limits: readonly LinkedLimit[],
+  cost: number,
   ports: Ports,
   journal: Journal,
   address: IpAddress,
@@ -173,7 +174,7 @@ function takeAll(
 ): Decision<null> | Promise<Decision<null>> {
   if (limits.length === 0) return nothingToTake
   const operationId = journal.operation?.id ?? null
-  const draws = drawsFor(limits, { address, principal: journal.principal, operationId }, (detail) =>
+  const draws = drawsFor(limits, { address, principal: journal.principal, operationId }, cost, (detail) =>
     journal.limitFallbacks.push(detail),
   )
   const taken = ports.counters.take(draws, nowMs)

@@ -60,6 +60,8 @@ export interface OperationPlan {
   readonly stepUp: readonly StepUpPlan[]
   /** Indexes into `Program.limits` of every limit that applies, address limits that are global excepted. */
   readonly limits: readonly number[]
+  /** Tokens that a request takes of each of them; one of those that are drawn from at the door. */
+  readonly cost: number
   readonly parameters: readonly ParameterPlan[]
   readonly body: BodyPlan | null
   /** CEL expressions, all of which must hold (object-level authorization). */

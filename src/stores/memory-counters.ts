@@ -34,7 +34,9 @@ export function createMemoryCounters(maxKeys = 1_000_000): MemoryCounters {
   function take(draws: readonly Draw[], nowMs: number): Taken {
     sweep(nowMs)
     const keys = draws.map(({ limit, key }) => bucketKey(`${limit.name} ${key}`, limit.name))
-    const drawn = draws.map(({ limit }, index) => draw(buckets.get(keys[index] as string), limit, nowMs))
+    const drawn = draws.map(({ limit, cost }, index) =>
+      draw(buckets.get(keys[index] as string), limit, cost, nowMs),
+    )
     const allowed = drawn.every((one) => one.allowed)
     const states: BucketState[] = []
     for (const [index, one] of drawn.entries()) {

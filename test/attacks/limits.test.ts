@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+
+const costs = fileURLToPath(new URL('../fixtures/costs.yaml', import.meta.url))
 
 async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
   const gate = await startGate(options)
@@ -88,6 +91,21 @@ test('F6 bad tokens draw from the address bucket before any cryptography', () =>
       429,
       'quota_exceeded',
     )
+  }))
+
+test('F3 an operation takes its cost of every limit, all of it or nothing; the nearest that is written counts', () =>
+  withGate({ contract: costs }, async (gate) => {
+    const left = async (method: string, path: string) => {
+      const reply = await ask(gate, path, { method })
+      const quota = parseList(reply.fields.get('ratelimit') ?? '').find(([name]) => name === 'all')
+      return [reply.status, quota?.[1].get('r')]
+    }
+    assert.deepEqual(await left('GET', '/cheap'), [200, 9])
+    assert.deepEqual(await left('PUT', '/reports'), [200, 2])
+    const denied = await assertNotForwarded(gate, ask(gate, '/reports'), 429, 'quota_exceeded')
+    const retryAfter = Number(denied.fields.get('retry-after'))
+    assert.ok(retryAfter > 700 && retryAfter <= 720, 'two tokens are missing, at six minutes each')
+    assert.deepEqual(await left('GET', '/cheap'), [200, 1])
   }))
 
 test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>

@@ -31,7 +31,7 @@ function keys(address: string, principal: Principal | null, operationId: string 
   assert.ok(parsed)
   const told: string[] = []
   const who = { address: parsed, principal, operationId }
-  const draws = drawsFor(limits.map(linkLimit), who, (detail) => told.push(detail))
+  const draws = drawsFor(limits.map(linkLimit), who, 1, (detail) => told.push(detail))
   return [...draws.map(({ key }) => key), ...told]
 }
 
@@ -105,6 +105,7 @@ test('a denial names the spent limits to the operator and the wait to the client
       principal: null,
       operationId: null,
     },
+    1,
     () => {},
   )
   const state = { remaining: 0, resetMs: 60_000 }

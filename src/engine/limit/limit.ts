@@ -4,14 +4,16 @@ import type { Countable, LinkedLimit } from './limit-key.ts'
 
 /**
  * Names the bucket each limit draws from.
+ * @param cost tokens that the request takes of each
  * @param fellBack told why a caller is counted by its address, where an expression should have named it
  */
 export function drawsFor(
   limits: readonly LinkedLimit[],
   who: Countable,
+  cost: number,
   fellBack: (detail: string) => void,
 ): readonly Draw[] {
-  return limits.map(({ plan, keyFor }) => ({ limit: plan, key: keyFor(who, fellBack) }))
+  return limits.map(({ plan, keyFor }) => ({ limit: plan, key: keyFor(who, fellBack), cost }))
 }
 
 /** Turns what the counters answered into a decision. @see RFC 6585 4, RFC 9110 10.2.3 */
