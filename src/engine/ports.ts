@@ -189,6 +189,8 @@ export interface BucketState {
   readonly resetMs: number
   /** Milliseconds until the tokens asked for are there; 0 when they are now. */
   readonly retryMs: number
+  /** At least `retryMs`: how long a caller that keeps coming too early is asked to stay away; 0 when allowed. */
+  readonly backOffMs: number
 }
 
 /** Browser sessions: login at an issuer, and what the gateway keeps of it. */

@@ -141,6 +141,36 @@ test('several limits on one request: all or nothing, each with its fields (draft
     },
   ))
 
+test('who hammers is told to stay away longer each time, and which policies it breaks (RFC 9110 10.2.3, RFC 9457)', () =>
+  withGate(
+    {
+      limits:
+        '[{ name: s, by: subject, rate: 1/h, burst: 1 }, { name: op, by: operation, rate: 5/h, burst: 1 }]',
+    },
+    async (gate) => {
+      const token = await gate.issuer.token()
+      await ask(gate, '/things', { token })
+      const told = async () => {
+        const reply = await assertNotForwarded(gate, ask(gate, '/things', { token }), 429, 'quota_exceeded')
+        const problem = JSON.parse(reply.body) as Readonly<Record<string, unknown>>
+        assert.equal(problem.type, 'https://iana.org/assignments/http-problem-types#quota-exceeded')
+        assert.deepEqual(problem['violated-policies'], ['s', 'op'])
+        const policies = parseList(reply.fields.get('ratelimit-policy') ?? '').map(([name]) => name)
+        for (const name of ['s', 'op']) assert.ok(policies.includes(name), name)
+        return Number(reply.fields.get('retry-after'))
+      }
+      const first = await told()
+      assert.ok(first > 3590 && first <= 3600, `${first}`)
+      await new Promise((resolve) => setTimeout(resolve, 1010))
+      const second = await told()
+      // The hour is spent up to its bound; the other limit doubles 720 s. All of it is spread by up to a half.
+      assert.ok(second >= 3590 && second <= 5400, `${second}`)
+      await new Promise((resolve) => setTimeout(resolve, 1010))
+      const third = await told()
+      assert.ok(third >= 3590 && third <= 5400, `${third}`)
+    },
+  ))
+
 test('with nothing written the defaults hold: 100 at once by address, 60 by subject', async () => {
   const gate = await startGate({ limits: '[]' })
   try {

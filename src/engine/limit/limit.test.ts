@@ -109,14 +109,18 @@ test('a denial names the spent limits to the operator and the wait to the client
     () => {},
   )
   const state = { remaining: 0, resetMs: 60_000 }
-  const denied = judgeTaken(draws, {
-    allowed: false,
-    states: [
-      { ...state, retryMs: 0 },
-      { ...state, retryMs: 1200 },
-    ],
-  })
+  const denied = judgeTaken(
+    draws,
+    {
+      allowed: false,
+      states: [
+        { ...state, retryMs: 0, backOffMs: 0 },
+        { ...state, retryMs: 1200, backOffMs: 1200 },
+      ],
+    },
+    0.5,
+  )
   assert.ok(!denied.allow && denied.reason === 'quota_exceeded')
   assert.equal(denied.detail, 'spent: per-client')
-  assert.deepEqual(denied.client, { retryAfterSeconds: 2 })
+  assert.deepEqual(denied.client, { retryAfterSeconds: 2, violatedPolicies: ['per-client'] })
 })

@@ -1,5 +1,6 @@
 import { allow, type Decision, denyWith } from '../decision.ts'
 import type { Draw, Taken } from '../ports.ts'
+import { retryAfterSeconds } from './back-off.ts'
 import type { Countable, LinkedLimit } from './limit-key.ts'
 
 /**
@@ -16,14 +17,19 @@ export function drawsFor(
   return limits.map(({ plan, keyFor }) => ({ limit: plan, key: keyFor(who, fellBack), cost }))
 }
 
-/** Turns what the counters answered into a decision. @see RFC 6585 4, RFC 9110 10.2.3 */
-export function judgeTaken(draws: readonly Draw[], taken: Taken): Decision<null> {
+/**
+ * Turns what the counters answered into a decision.
+ * @param spread from 0 up to 1, another for each request
+ * @see RFC 6585 4, RFC 9110 10.2.3
+ */
+export function judgeTaken(draws: readonly Draw[], taken: Taken, spread: number): Decision<null> {
   if (taken.allowed) return allow(null)
-  const retryMs = Math.max(...taken.states.map((state) => state.retryMs))
+  const waits = taken.states.map(({ retryMs, backOffMs }) => retryAfterSeconds(retryMs, backOffMs, spread))
   const spent = draws
     .filter((_, index) => (taken.states[index]?.retryMs ?? 0) > 0)
     .map(({ limit }) => limit.name)
   return denyWith('limit', 'quota_exceeded', `spent: ${spent.join(', ')}`, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryMs / 1000)),
+    retryAfterSeconds: Math.max(...waits),
+    violatedPolicies: spent,
   })
 }
