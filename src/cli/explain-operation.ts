@@ -75,11 +75,18 @@ function limitLines(operation: OperationPlan, program: Program): readonly string
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
+    ...(operation.security.alternatives.length > 0
+      ? [failures(program.admission.failedAuthentications)]
+      : []),
     ...operation.limits.map((index) => describe(index, 'after authentication')),
     ...(operation.cost > 1
       ? [`a request costs ${operation.cost} of each of those after authentication`]
       : []),
   ]
+}
+
+function failures({ rate, windowSeconds, burst }: LimitPlan): string {
+  return `refused credentials: ${rate} in ${windowSeconds} s, ${burst} at once, by address`
 }
 
 function keyText(key: LimitKey): string {

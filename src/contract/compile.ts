@@ -43,6 +43,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   if (!configuration)
     return { program: null, settings: null, diagnostics: report.sorted(), summary: summarize([]) }
   const limits = new LimitTable()
+  limits.reserve(configuration.failedAuthentications.name)
   const indexes = limits.addAll(configuration.limits, 'portcullis')
   const atTheDoor = indexes.filter((index) => isAddressOnly(limits.limits[index]?.by ?? []))
   const context: CompileContext = {
@@ -90,6 +91,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       publicUrl: configuration.publicUrl,
       origin,
       limits: atTheDoor,
+      failedAuthentications: configuration.failedAuthentications,
     },
   }
   return {

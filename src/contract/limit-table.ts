@@ -6,6 +6,11 @@ export class LimitTable {
   readonly limits: LimitPlan[] = []
   readonly #names = new Set<string>()
 
+  /** Keeps a name for a limit that is none of these. */
+  reserve(name: string): void {
+    this.#names.add(name)
+  }
+
   /** @param owner what the limit belongs to, used when its own name is taken */
   add(limit: LimitPlan, owner: string): number {
     let name = this.#names.has(limit.name) ? `${owner}.${limit.name}` : limit.name

@@ -39,6 +39,7 @@ export interface LinkedProgram {
   readonly admission: Admission
   /** Drawn from before anything is computed for a request. */
   readonly doorLimits: readonly LinkedLimit[]
+  readonly failedAuthentications: LinkedLimit
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
   readonly ownRoutes: OwnRoutes
@@ -69,6 +70,7 @@ export function link(program: Program): LinkedProgram {
     program,
     admission: linkAdmission(program),
     doorLimits: program.admission.limits.map((index) => limits[index] as LinkedLimit),
+    failedAuthentications: linkLimit(program.admission.failedAuthentications),
     routes: buildRoutes(operations),
     operations,
     ownRoutes: linkOwnRoutes(program),

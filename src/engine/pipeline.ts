@@ -4,6 +4,7 @@ import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
 import { shownCertificate } from './authenticate/shown-certificate.ts'
+import { showsCredential } from './authenticate/shows-credential.ts'
 import { signIn } from './authenticate/sign-in.ts'
 import { judgeStepUp } from './authenticate/step-up.ts'
 import { authorize } from './authorize/authorize.ts'
@@ -108,8 +109,17 @@ export async function pipeline(
     certificate: certificate.value,
     client,
   }
+  const failures = showsCredential(operation, presented) ? [linked.failedAuthentications] : none
+  const heard = takeAll(failures, 0, ports, journal, client.address, nowMs)
+  const stillHeard = heard instanceof Promise ? await heard : heard
+  if (!stillHeard.allow) return denial(stillHeard)
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
+  if (!authenticated.allow && authenticated.reason === 'credential_invalid') {
+    // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it.
+    const charged = takeAll(failures, 1, ports, journal, client.address, nowMs)
+    if (charged instanceof Promise) await charged
+  }
   if (!authenticated.allow)
     return signIn(authenticated, request.method, target, head.fields) ?? denial(authenticated)
   const { principal } = authenticated.value
@@ -182,13 +192,15 @@ function takeAll(
   return note(taken)
 
   function note(answer: Awaited<typeof taken>): Decision<null> {
-    for (const [index, state] of answer.states.entries()) {
-      journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
-    }
+    // What was only asked is told where it denies.
+    if (cost > 0 || !answer.allowed)
+      for (const [index, state] of answer.states.entries())
+        journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
     return judgeTaken(draws, answer, spreadOf(journal.requestId))
   }
 }
 const nothingToTake = allow(null)
+const none: readonly LinkedLimit[] = []
 
 /** From 0 up to 1, by an id that is random: the engine has no dice of its own. */
 function spreadOf(requestId: string): number {

@@ -290,4 +290,6 @@ export interface AdmissionPlan {
   readonly origin: string | null
   /** Indexes into `Program.limits` of the limits every request draws from before any cryptography. */
   readonly limits: readonly number[]
+  /** By address; drawn from only when a credential is refused. */
+  readonly failedAuthentications: LimitPlan
 }

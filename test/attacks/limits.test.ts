@@ -108,6 +108,40 @@ test('F3 an operation takes its cost of every limit, all of it or nothing; the n
     assert.deepEqual(await left('GET', '/cheap'), [200, 1])
   }))
 
+test('F6 a flood of bad tokens stops before any cryptography; other addresses and requests without a credential pass', () =>
+  withGate(
+    { more: 'failedAuthentications: { rate: 3/day }\ntrustedProxies: [127.0.0.0/8]' },
+    async (gate) => {
+      const from = (address: string, token?: string, path = '/things') =>
+        ask(gate, path, {
+          headers: [`X-Forwarded-For: ${address}`],
+          ...(token === undefined ? {} : { token }),
+        })
+      const good = await gate.issuer.token()
+      const bad = `${good.slice(0, -8)}AAAAAAAA`
+      for (let i = 0; i < 5; i++)
+        assert.equal((await from('192.0.2.1', good)).status, 200, 'good ones are free')
+      for (let i = 0; i < 5; i++) assert.equal((await from('192.0.2.1')).status, 401, 'missing ones are free')
+      for (let i = 0; i < 3; i++) assert.equal((await from('192.0.2.1', bad)).status, 401)
+      const before = gate.issuer.fetches
+      const unknown = await gate.issuer.token({}, { kid: 'unknown' })
+      const denied = await assertNotForwarded(gate, from('192.0.2.1', unknown), 429, 'quota_exceeded')
+      assert.equal(
+        gate.issuer.fetches,
+        before,
+        'the verifier was not asked: it would have fetched the keys anew',
+      )
+      assert.ok(Number(denied.fields.get('retry-after')) > 28_000)
+      assert.match(denied.fields.get('ratelimit') ?? '', /"failed-authentications";r=0/)
+      await assertNotForwarded(gate, from('192.0.2.1', good), 429, 'quota_exceeded')
+      assert.equal((await from('192.0.2.1', undefined, '/optional')).status, 200)
+      assert.equal((await from('192.0.2.1', good, '/public')).status, 200)
+      assert.equal((await from('192.0.2.2', good)).status, 200)
+      assert.equal((await from('192.0.2.2', unknown)).status, 401)
+      assert.ok(gate.issuer.fetches > before)
+    },
+  ))
+
 test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>
   withGate(
     {

@@ -36,6 +36,19 @@ export const defaultLimits: readonly LimitPlan[] = [
   },
 ]
 
+/** The limit of refused credentials. It has a default of its own, which writing `limits` does not replace. */
+export function readFailedAuthentications(parent: Section): LimitPlan {
+  const section = parent.child('failedAuthentications')?.expect(keys.failedAuthentications)
+  const rate = section?.parsed('rate', parseRate, 'a rate such as 60/min') ?? { rate: 60, windowSeconds: 60 }
+  return {
+    name: 'failed-authentications',
+    by: [{ property: 'address' }],
+    ...rate,
+    burst: section?.integer('burst', 1, 1_000_000_000) ?? rate.rate,
+    ipv6PrefixBits: section?.integer('ipv6Prefix', 32, 128) ?? defaultIpv6PrefixBits,
+  }
+}
+
 /** Reads `limits`, in the configuration and in the contract alike. */
 export function readLimits(parent: Section): readonly LimitPlan[] | undefined {
   const items = parent.items('limits')

@@ -13,7 +13,7 @@ import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
-import { defaultLimits, readLimits } from './limits.ts'
+import { defaultLimits, readFailedAuthentications, readLimits } from './limits.ts'
 import { readListen } from './listen.ts'
 import { noAddresses, readAddresses, readCors, readNetworks, responseValidations } from './policy.ts'
 import { readState } from './state.ts'
@@ -51,6 +51,7 @@ export function readConfiguration(
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
     identity: readIdentity(root, env),
     limits: readLimits(root) ?? defaultLimits,
+    failedAuthentications: readFailedAuthentications(root),
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
     validate: readValidate(root),
