@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { measureFlood } from './flood.ts'
 import { measureGitHub } from './github.ts'
 import { measureIdentity } from './identity.ts'
+import { measureLimits } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
 import { measureRotation } from './rotation.ts'
@@ -47,6 +48,7 @@ const absent = subjects.flatMap(({ name, missing }) => (missing() === null ? [] 
 if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
+if (wants('limits')) report.limits = measureLimits(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()

@@ -94,6 +94,7 @@ listen:
   admin: { host: 127.0.0.1, port: 0 }
 upstreams: { default: { url: "${world.upstream}" } }
 identity: { bearerAuth: { type: jwt, issuer: "${world.issuer}", audience: "${world.audience}", algorithms: [RS256] } }
+failedAuthentications: { rate: 1000000/s }
 limits:
   - { name: per-address, by: address, rate: 1000000/s, burst: 1000000 }
   - { name: per-subject, by: subject, rate: 1000000/s, burst: 1000000 }

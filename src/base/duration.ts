@@ -20,10 +20,21 @@ export function parseSize(text: string): number | null {
   return match ? Number(match[1]) * (unitBytes[match[2] as string] as number) : null
 }
 
-const windowSeconds: { readonly [unit: string]: number } = { s: 1, min: 60, h: 3600, day: 86_400 }
+/** A month is thirty days, since a bucket refills evenly. */
+const windowSeconds: { readonly [unit: string]: number } = {
+  s: 1,
+  min: 60,
+  h: 3600,
+  day: 86_400,
+  month: 30 * 86_400,
+}
+/** Above it the time that one token takes to come is lost in the rounding of a clock in milliseconds. */
+const maxPerSecond = 1_000_000
 
-/** Reads `100/min`: tokens and the seconds that refill them; null when it is no rate. */
+/** Reads `100/min`: tokens and the seconds that refill them; null when it is no rate, or above a million a second. */
 export function parseRate(text: string): { readonly rate: number; readonly windowSeconds: number } | null {
-  const match = /^([1-9]\d{0,8})\/(s|min|h|day)$/.exec(text)
-  return match ? { rate: Number(match[1]), windowSeconds: windowSeconds[match[2] as string] as number } : null
+  const match = /^([1-9]\d{0,8})\/(s|min|h|day|month)$/.exec(text)
+  if (!match) return null
+  const read = { rate: Number(match[1]), windowSeconds: windowSeconds[match[2] as string] as number }
+  return read.rate / read.windowSeconds <= maxPerSecond ? read : null
 }

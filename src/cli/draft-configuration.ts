@@ -85,6 +85,7 @@ ${identity.join('')}${security}
 limits:
   - { name: per-address, by: address, rate: 600/min, burst: 100 }
   - { name: per-subject, by: subject, rate: 300/min, burst: 60 }
+failedAuthentications: { rate: 60/min } # refused credentials of one address
 `
   return { text, undecided }
 }

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import type {
+  LimitKey,
   LimitPlan,
   OperationPlan,
   ParameterPlan,
@@ -67,12 +68,26 @@ function addressLines(operation: OperationPlan, program: Program): readonly stri
 function limitLines(operation: OperationPlan, program: Program): readonly string[] {
   const describe = (index: number, when: string) => {
     const { name, by, rate, windowSeconds, burst } = program.limits[index] as LimitPlan
-    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by}, ${when}`
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by.map(keyText).join(' and ')}, ${when}`
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
+    ...(operation.security.alternatives.length > 0
+      ? [failures(program.admission.failedAuthentications)]
+      : []),
     ...operation.limits.map((index) => describe(index, 'after authentication')),
+    ...(operation.cost > 1
+      ? [`a request costs ${operation.cost} of each of those after authentication`]
+      : []),
   ]
+}
+
+function failures({ rate, windowSeconds, burst }: LimitPlan): string {
+  return `refused credentials: ${rate} in ${windowSeconds} s, ${burst} at once, by address`
+}
+
+function keyText(key: LimitKey): string {
+  return 'property' in key ? key.property : key.expression
 }
 
 function describeParameter({ in: where, name, required, schema, json }: ParameterPlan): string {

@@ -241,6 +241,14 @@ class DocumentCompiler {
     )
     const rules = levels.toReversed().flatMap((level) => level.rules)
     this.#checkRules(rules, { parameters, body })
+    const applying = [
+      ...this.#context.commonLimits,
+      ...this.#limits,
+      ...item.limits,
+      ...limits.addAll(own.limits, id),
+    ]
+    const cost = first((level) => level.cost) ?? 1
+    limits.checkCost(applying, cost, operation)
     if (!security) return []
     this.#checkDemands(operation, own, security)
     return [
@@ -257,12 +265,8 @@ class DocumentCompiler {
           senderConstraint.length > 0 ? [senderConstraint] : [],
         ),
         stepUp: levels.flatMap(({ stepUp }) => stepUp ?? []),
-        limits: [
-          ...this.#context.commonLimits,
-          ...this.#limits,
-          ...item.limits,
-          ...limits.addAll(own.limits, id),
-        ],
+        limits: applying,
+        cost,
         parameters,
         body,
         rules: rules.map(({ expression, source }) => ({ expression, source })),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { JsonSchema } from '../base/json.ts'
 import { deepFreeze, digestOf } from '../program/digest.ts'
-import type { OperationPlan, Program } from '../program/program.ts'
+import type { LimitPlan, OperationPlan, Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { checkSessions } from './check-sessions.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
@@ -43,8 +43,9 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   if (!configuration)
     return { program: null, settings: null, diagnostics: report.sorted(), summary: summarize([]) }
   const limits = new LimitTable()
+  limits.reserve(configuration.failedAuthentications.name)
   const indexes = limits.addAll(configuration.limits, 'portcullis')
-  const atTheDoor = indexes.filter((index) => limits.limits[index]?.by === 'address')
+  const atTheDoor = indexes.filter((index) => isAddressOnly(limits.limits[index]?.by ?? []))
   const context: CompileContext = {
     configuration,
     documents: new Documents(report),
@@ -90,6 +91,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       publicUrl: configuration.publicUrl,
       origin,
       limits: atTheDoor,
+      failedAuthentications: configuration.failedAuthentications,
     },
   }
   return {
@@ -98,6 +100,11 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     diagnostics,
     summary,
   }
+}
+
+/** Such a limit needs nothing but the address, so that it is drawn from before anything is computed. */
+function isAddressOnly(by: LimitPlan['by']): boolean {
+  return by.every((key) => 'property' in key && key.property === 'address')
 }
 
 /** A certificate nobody vouches for is no credential. */

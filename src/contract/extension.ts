@@ -4,13 +4,16 @@ import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } fr
 import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
-import { readAddresses, readCors, readLimits } from './configuration/policy.ts'
+import { readLimits } from './configuration/limits.ts'
+import { readAddresses, readCors } from './configuration/policy.ts'
 import { loosened, readValidation, type WrittenValidation } from './configuration/validation.ts'
 import type { Section } from './section.ts'
 
 /** What `x-portcullis` says at one level: root, path or operation. */
 export interface Extension {
   readonly limits: readonly LimitPlan[]
+  /** Tokens that a request takes of each limit. */
+  readonly cost: number | undefined
   readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]
   readonly timeoutMs: number | undefined
   readonly maxBodyBytes: number | undefined
@@ -23,6 +26,7 @@ export interface Extension {
 
 export const extensionKeys = [
   'limits',
+  'cost',
   'authorize',
   'validate',
   'timeout',
@@ -43,6 +47,7 @@ const noValidation: WrittenValidation = {
 }
 const nothing: Extension = {
   limits: [],
+  cost: undefined,
   rules: [],
   timeoutMs: undefined,
   maxBodyBytes: undefined,
@@ -73,6 +78,7 @@ export function readExtension(
   }
   return {
     limits: readLimits(section) ?? [],
+    cost: section.integer('cost', 1, 1_000_000),
     rules: readRules(section),
     timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
     maxBodyBytes,

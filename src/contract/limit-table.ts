@@ -1,9 +1,15 @@
 import type { LimitPlan } from '../program/program.ts'
+import type { Section } from './section.ts'
 
 /** All limits of a program by index. Limits declared in different places are different buckets, so names are made unique. */
 export class LimitTable {
   readonly limits: LimitPlan[] = []
   readonly #names = new Set<string>()
+
+  /** Keeps a name for a limit that is none of these. */
+  reserve(name: string): void {
+    this.#names.add(name)
+  }
 
   /** @param owner what the limit belongs to, used when its own name is taken */
   add(limit: LimitPlan, owner: string): number {
@@ -15,5 +21,17 @@ export class LimitTable {
 
   addAll(limits: readonly LimitPlan[], owner: string): readonly number[] {
     return limits.map((limit) => this.add(limit, owner))
+  }
+
+  /** Reports a limit whose bucket never holds what a request of the operation costs. */
+  checkCost(applying: readonly number[], cost: number, operation: Section): void {
+    const narrow = applying.map((index) => this.limits[index] as LimitPlan).find(({ burst }) => burst < cost)
+    if (!narrow) return
+    operation.report.error(
+      'cost-above-burst',
+      operation.position(undefined, 'key'),
+      `a request costs ${cost}, and the limit ${narrow.name} never holds more than ${narrow.burst}`,
+      'lower the cost, or raise the burst',
+    )
   }
 }

@@ -81,6 +81,6 @@ function settleTies(operations: readonly OperationPlan[], report: Report): reado
   })
 }
 
-function demandsOf({ security, limits, rules }: OperationPlan): string {
-  return JSON.stringify([security.alternatives, limits, rules.map(({ expression }) => expression)])
+function demandsOf({ security, limits, cost, rules }: OperationPlan): string {
+  return JSON.stringify([security.alternatives, limits, cost, rules.map(({ expression }) => expression)])
 }

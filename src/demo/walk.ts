@@ -180,7 +180,7 @@ async function steps(world: World, client: ApiClient): Promise<readonly Step[]> 
           const limits = String(reply.headers.ratelimit)
           const told = /^[1-9]\d*$/.test(retry) && /"orders-placed";r=0;t=\d+/.test(limits)
           const passed =
-            reply.status === 429 && reasonOf(reply) === 'quota_exceeded' && told && api.seen === before
+            reply.status === 429 && reasonOf(reply) === 'quota-exceeded' && told && api.seen === before
           return {
             passed,
             seen: `${created} created, then ${reply.status}, Retry-After: ${retry}, RateLimit: ${limits}`,
@@ -211,7 +211,7 @@ async function steps(world: World, client: ApiClient): Promise<readonly Step[]> 
 
 function reasonOf({ body }: Reply): string {
   const type = isJsonObject(body) ? body.type : null
-  return typeof type === 'string' ? type.replace('urn:portcullis:problem:', '') : ''
+  return typeof type === 'string' ? type.replace(/^.*[:#]/, '') : ''
 }
 
 function pointerOf({ body }: Reply): string {

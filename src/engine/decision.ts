@@ -48,7 +48,10 @@ export interface ClientParts {
   readonly step_up_required: Challenged
   readonly scope_missing: Challenged
   readonly method_not_allowed: { readonly allow: readonly string[] }
-  readonly quota_exceeded: Retry
+  readonly quota_exceeded: Retry & {
+    /** Names of the limits that are spent, as they stand in `RateLimit-Policy`. */
+    readonly violatedPolicies: readonly string[]
+  }
   readonly verifier_unavailable: Retry
   readonly media_type_unsupported: {
     /** Codings that would have been accepted, when the content coding was what is wrong (RFC 9110 15.5.16). */

@@ -1,7 +1,6 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type {
-  LimitPlan,
   MediaTypePlan,
   OperationPlan,
   ParameterPlan,
@@ -16,6 +15,7 @@ import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
+import { type LinkedLimit, linkLimit } from './limit/limit-key.ts'
 import { credentialFields } from './parse/credential-fields.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
@@ -38,6 +38,9 @@ import type { LinkedParameters, LinkedPathParameter } from './validate/validate-
 export interface LinkedProgram {
   readonly program: Program
   readonly admission: Admission
+  /** Drawn from before anything is computed for a request. */
+  readonly doorLimits: readonly LinkedLimit[]
+  readonly failedAuthentications: LinkedLimit
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
   readonly ownRoutes: OwnRoutes
@@ -49,7 +52,7 @@ export interface LinkedOperation {
   readonly plan: OperationPlan
   readonly addresses: AddressRule
   readonly security: LinkedSecurity
-  readonly limits: readonly LimitPlan[]
+  readonly limits: readonly LinkedLimit[]
   readonly parameters: LinkedParameters
   readonly body: LinkedBody | null
   /** Null where answers are not looked at. */
@@ -64,11 +67,13 @@ type Compile = (schema: JsonSchema) => Validator
 /** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
-  const cookies = declaredCookies(program)
-  const operations = program.operations.map((plan) => linkOperation(program, plan, cookies, compile))
+  const shared = { limits: program.limits.map(linkLimit), cookies: declaredCookies(program), compile }
+  const operations = program.operations.map((plan) => linkOperation(program, plan, shared))
   return {
     program,
     admission: linkAdmission(program),
+    doorLimits: program.admission.limits.map((index) => shared.limits[index] as LinkedLimit),
+    failedAuthentications: linkLimit(program.admission.failedAuthentications),
     routes: buildRoutes(operations),
     operations,
     ownRoutes: linkOwnRoutes(program),
@@ -97,11 +102,17 @@ function declaredCookies({ operations }: Program): ReadonlySet<string> {
   return new Set(names)
 }
 
+/** What all operations of a program have in common. */
+interface Shared {
+  readonly limits: readonly LinkedLimit[]
+  readonly cookies: ReadonlySet<string>
+  readonly compile: Compile
+}
+
 function linkOperation(
   program: Program,
   plan: OperationPlan,
-  cookies: ReadonlySet<string>,
-  compile: Compile,
+  { limits, cookies, compile }: Shared,
 ): LinkedOperation {
   const upstream = program.upstreams[plan.upstream]
   if (!upstream) throw new Error(`the program names an upstream it does not hold: ${plan.upstream}`)
@@ -111,7 +122,7 @@ function linkOperation(
     plan,
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
-    limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
+    limits: plan.limits.map((index) => limits[index] as LinkedLimit),
     parameters: linkParameters(plan, credentials, cookies, compile),
     body: plan.body && linkBody(plan.body, plan.contentCodings, compile),
     responses,

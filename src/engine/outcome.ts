@@ -33,6 +33,8 @@ export interface Journal {
   operation: OperationPlan | null
   principal: Principal | null
   readonly quotas: Quota[]
+  /** Why the caller was counted by its address where an expression should have named it; for the operator only. */
+  readonly limitFallbacks: string[]
   /** The allowed origin of a cross-origin request; answers of all kinds carry its CORS headers. */
   crossOrigin: CrossOrigin | null
   /** Denials that validation would have pronounced, had it not been set to report only. */
@@ -66,6 +68,7 @@ export function openJournal({
     operation: null,
     principal: null,
     quotas: [],
+    limitFallbacks: [],
     crossOrigin: null,
     reported: [],
     answerUnseen: null,

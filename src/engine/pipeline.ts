@@ -1,16 +1,17 @@
 import { formatIp, type IpAddress } from '../base/ip.ts'
 import type { RawRequest } from '../base/message.ts'
-import type { LimitPlan } from '../program/program.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
 import { authenticate } from './authenticate/authenticate.ts'
 import { shownCertificate } from './authenticate/shown-certificate.ts'
+import { showsCredential } from './authenticate/shows-credential.ts'
 import { signIn } from './authenticate/sign-in.ts'
 import { judgeStepUp } from './authenticate/step-up.ts'
 import { authorize } from './authorize/authorize.ts'
 import { allow, type Decision, type Denial, deny } from './decision.ts'
 import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
+import type { LinkedLimit } from './limit/limit-key.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
@@ -55,7 +56,7 @@ export async function pipeline(
   if (!admitted.allow) return denial(admitted)
   const client = admitted.value
   noteClient(journal, client.address, head, client)
-  const door = takeAll(linked.admission.limits, ports, journal, client.address, nowMs)
+  const door = takeAll(linked.doorLimits, 1, ports, journal, client.address, nowMs)
   const atTheDoor = door instanceof Promise ? await door : door
   if (!atTheDoor.allow) return denial(atTheDoor)
 
@@ -108,8 +109,17 @@ export async function pipeline(
     certificate: certificate.value,
     client,
   }
+  const failures = showsCredential(operation, presented) ? [linked.failedAuthentications] : none
+  const heard = takeAll(failures, 0, ports, journal, client.address, nowMs)
+  const stillHeard = heard instanceof Promise ? await heard : heard
+  if (!stillHeard.allow) return denial(stillHeard)
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
+  if (!authenticated.allow && wasGuessed(authenticated)) {
+    // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it.
+    const charged = takeAll(failures, 1, ports, journal, client.address, nowMs)
+    if (charged instanceof Promise) await charged
+  }
   if (!authenticated.allow)
     return signIn(authenticated, request.method, target, head.fields) ?? denial(authenticated)
   const { principal } = authenticated.value
@@ -118,7 +128,7 @@ export async function pipeline(
   if (stepUp) return denial(stepUp)
 
   // limit: per caller and operation, all limits or none
-  const quota = takeAll(operation.limits, ports, journal, client.address, nowMs)
+  const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, nowMs)
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return denial(withinQuota)
 
@@ -164,7 +174,8 @@ export async function pipeline(
 
 /** Draws from every limit at once, and notes the quotas for the answer whatever comes of it. */
 function takeAll(
-  limits: readonly LimitPlan[],
+  limits: readonly LinkedLimit[],
+  cost: number,
   ports: Ports,
   journal: Journal,
   address: IpAddress,
@@ -172,19 +183,33 @@ function takeAll(
 ): Decision<null> | Promise<Decision<null>> {
   if (limits.length === 0) return nothingToTake
   const operationId = journal.operation?.id ?? null
-  const draws = drawsFor(limits, { address, principal: journal.principal, operationId })
+  const draws = drawsFor(limits, { address, principal: journal.principal, operationId }, cost, (detail) =>
+    journal.limitFallbacks.push(detail),
+  )
   const taken = ports.counters.take(draws, nowMs)
   if (taken instanceof Promise) return taken.then(note)
   return note(taken)
 
   function note(answer: Awaited<typeof taken>): Decision<null> {
-    for (const [index, state] of answer.states.entries()) {
-      journal.quotas.push({ limit: limits[index] as LimitPlan, state })
-    }
-    return judgeTaken(draws, answer)
+    // What was only asked is told where it denies.
+    if (cost > 0 || !answer.allowed)
+      for (const [index, state] of answer.states.entries())
+        journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
+    return judgeTaken(draws, answer, spreadOf(journal.requestId))
   }
 }
 const nothingToTake = allow(null)
+const none: readonly LinkedLimit[] = []
+
+/** From 0 up to 1, by an id that is random: the engine has no dice of its own. */
+function spreadOf(requestId: string): number {
+  return (Number.parseInt(requestId.slice(0, 8), 16) || 0) / 2 ** 32
+}
+
+/** A credential that nobody issued, or not any more. A session that ended is mended by signing in, and is no guess. */
+function wasGuessed({ reason, client }: Denial): boolean {
+  return reason === 'credential_invalid' && client !== null && !('signIn' in client)
+}
 
 interface JudgedBody {
   readonly forwarded: ForwardedBody

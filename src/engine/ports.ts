@@ -163,7 +163,7 @@ export interface Revocations {
 /** Token buckets. */
 export interface Counters {
   /**
-   * Takes one token for each draw, or none at all when any of them has too few (all or nothing).
+   * Takes what each draw costs, or nothing at all when any bucket has too few (all or nothing).
    * @returns one state per draw, in order
    */
   take(draws: readonly Draw[], nowMs: number): Taken | Promise<Taken>
@@ -173,6 +173,8 @@ export interface Draw {
   readonly limit: LimitPlan
   /** Whose bucket, e.g. an address prefix or issuer + subject. Untrusted text, unique per caller. */
   readonly key: string
+  /** Tokens; 0 asks whether one is there, and takes none. */
+  readonly cost: number
 }
 
 export interface Taken {
@@ -185,8 +187,10 @@ export interface BucketState {
   readonly remaining: number
   /** Milliseconds until the bucket is full again. */
   readonly resetMs: number
-  /** Milliseconds until one token is there; 0 when there is one now. */
+  /** Milliseconds until the tokens asked for are there; 0 when they are now. */
   readonly retryMs: number
+  /** At least `retryMs`: how long a caller that keeps coming too early is asked to stay away; 0 when allowed. */
+  readonly backOffMs: number
 }
 
 /** Browser sessions: login at an issuer, and what the gateway keeps of it. */

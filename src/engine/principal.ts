@@ -101,3 +101,12 @@ export function lackingScopes(
   return lacking
 }
 const none: readonly string[] = []
+
+/** The variable `key` of an expression; without a key, or for one without an owner, what needs it meets an absence. */
+export function keyMembers(key: KeyFacts | null): object {
+  const members: Record<string, unknown> = Object.create(null)
+  if (key === null) return members
+  for (const name of ['id', 'name', 'owner', 'scopes'] as const)
+    if (key[name] !== null) members[name] = key[name]
+  return members
+}

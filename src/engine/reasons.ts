@@ -1,6 +1,6 @@
 /**
  * Every reason a request can be denied for: one row, one meaning, for ever. The client sees `status`, `title`
- * and `urn:portcullis:problem:<reason>`; `docs/reasons.md` is generated from this table and a test holds both
+ * and the problem type, `urn:portcullis:problem:<reason>` where no registered one says the same; `docs/reasons.md` is generated from this table and a test holds both
  * together. A retired reason is never used again.
  *
  * @see RFC 9457 (problem documents), RFC 9110 15 (status codes)
@@ -66,6 +66,7 @@ export const reasons = {
   },
   quota_exceeded: {
     status: 429,
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Quota exceeded',
     meaning: 'A rate limit has no token left for this request.',
   },
@@ -155,6 +156,8 @@ export const reasons = {
 
 export interface ReasonRow {
   readonly status: number
+  /** A problem type of the IANA registry that says the same; absent where there is none. */
+  readonly type?: string
   /** What the client reads. */
   readonly title: string
   /** What the docs say. */

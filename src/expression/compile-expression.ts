@@ -20,6 +20,19 @@ export interface Expression {
   evaluate(values: object): Result<unknown, string>
 }
 
+type Wanted = 'condition' | 'scalar' | 'value'
+
+const yields: {
+  readonly [W in Wanted]: { readonly types: ReadonlySet<string> | null; readonly name: string }
+} = {
+  condition: { types: new Set(['bool', 'dyn']), name: 'a boolean' },
+  scalar: {
+    types: new Set(['string', 'int', 'uint', 'double', 'bool', 'dyn']),
+    name: 'a text, a number or a boolean',
+  },
+  value: { types: null, name: 'anything' },
+}
+
 const walked = 'walked'
 
 /**
@@ -27,13 +40,14 @@ const walked = 'walked'
  *
  * Evaluation is bounded: the expression is small, recursion does not exist in CEL, list macros do not nest and walk
  * short lists only, and what takes time in the product of two lengths is refused.
- * @param wanted `condition`: the expression must yield a boolean; `value`: anything
+ * @param wanted `condition`: the expression must yield a boolean; `scalar`: a text, a number or a boolean; `value`:
+ * anything
  * @see https://github.com/google/cel-spec
  */
 export function compileExpression(
   source: string,
   scope: ExpressionScope,
-  wanted: 'condition' | 'value',
+  wanted: Wanted,
 ): Result<Expression, ExpressionProblem> {
   if (source.length > maxLength)
     return err({ message: `is longer than ${maxLength} characters`, fix: 'split it', offset: maxLength })
@@ -46,8 +60,9 @@ export function compileExpression(
       return err({ ...ranges, fix: 'write the rule without it, or let a schema say it' })
     const checked = environment.check(replaceAll(source, findPresenceTests(ast), 'has', presence))
     if (!checked.valid) return err(describeProblem(checked.error, { source, variables, members }))
-    if (wanted === 'condition' && checked.type !== 'bool' && checked.type !== 'dyn')
-      return err({ message: `yields ${checked.type}, and must yield a boolean`, fix: null, offset: 0 })
+    const { types, name } = yields[wanted]
+    if (types !== null && !types.has(String(checked.type)))
+      return err({ message: `yields ${checked.type}, and must yield ${name}`, fix: null, offset: 0 })
     return ok(prepare(source, variables))
   } catch (error) {
     return err(describeProblem(error, { source, variables, members }))

@@ -48,6 +48,9 @@ const keyType: ObjectType = {
   ]),
 }
 
+/** The names that the key of a limit may use: who calls, before its input is looked at. */
+export const limitScope: ExpressionScope = { ...identityScope, key: keyType }
+
 /**
  * The variables of an operation's rules with the types that its contract gives them, so that a misspelt name and a
  * comparison that can never hold are found when the contract is compiled.

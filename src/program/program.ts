@@ -61,6 +61,8 @@ export interface OperationPlan {
   readonly stepUp: readonly StepUpPlan[]
   /** Indexes into `Program.limits` of every limit that applies, address limits that are global excepted. */
   readonly limits: readonly number[]
+  /** Tokens that a request takes of each of them; one of those that are drawn from at the door. */
+  readonly cost: number
   readonly parameters: readonly ParameterPlan[]
   readonly body: BodyPlan | null
   /** In which a body that is read whole may come. */
@@ -119,13 +121,21 @@ export interface StepUpPlan {
 
 export interface LimitPlan {
   readonly name: string
-  readonly by: 'subject' | 'key' | 'client' | 'address' | 'operation'
+  /** What a bucket is counted by: all of it together, the address in place of what a caller lacks. */
+  readonly by: readonly LimitKey[]
   /** Tokens that one `windowSeconds` refills, evenly. */
   readonly rate: number
   readonly windowSeconds: number
   /** Bucket capacity. */
   readonly burst: number
+  /** Leading bits of an IPv6 address that are one client. */
+  readonly ipv6PrefixBits: number
 }
+
+/** A property of the request, or CEL over what is known of its caller. */
+export type LimitKey = { readonly property: LimitProperty } | { readonly expression: string }
+
+export type LimitProperty = 'subject' | 'key' | 'client' | 'address' | 'operation'
 
 export interface ParameterPlan {
   readonly in: 'path' | 'query' | 'header' | 'cookie'
@@ -288,4 +298,6 @@ export interface AdmissionPlan {
   readonly origin: string | null
   /** Indexes into `Program.limits` of the limits every request draws from before any cryptography. */
   readonly limits: readonly number[]
+  /** By address; drawn from only when a credential is refused. */
+  readonly failedAuthentications: LimitPlan
 }

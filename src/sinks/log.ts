@@ -71,6 +71,8 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   }
   if (denial) line += `,"stage":"${denial.stage}","reason":"${denial.reason}","detail":${text(denial.detail)}`
   if (journal.reported.length > 0) line += reportedText(journal.reported)
+  if (journal.limitFallbacks.length > 0)
+    line += `,"limit_fallback":${text(journal.limitFallbacks.join('; '))}`
   if (journal.answerUnseen !== null) line += `,"answer_unseen":"${journal.answerUnseen}"`
   if (journal.answerStripped > 0) line += `,"answer_stripped":${journal.answerStripped}`
   return `${line},"http.response.body.size":${responseBytes},"duration_ms":${Math.round(durationMs * 1000) / 1000}}\n`

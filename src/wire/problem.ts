@@ -1,6 +1,6 @@
 import type { Denial } from '../engine/decision.ts'
 import type { Journal } from '../engine/outcome.ts'
-import { reasons } from '../engine/reasons.ts'
+import { type Reason, type ReasonRow, reasons } from '../engine/reasons.ts'
 import { type AnswerStyle, answerFields } from './answer-fields.ts'
 
 /** A whole answer, ready to be written. */
@@ -16,7 +16,8 @@ export interface Answer {
  * reason, title, request id, and for the client's own input where it is wrong. No value the client sent, no claim.
  *
  * @param explanation words of ours for the client, where title and reason are not enough
- * @see RFC 9457 3, RFC 9110 11.6.1 (WWW-Authenticate), 10.2.1 (Allow), 10.2.3 (Retry-After), 12.5.3 (Accept-Encoding)
+ * @see RFC 9457 3, RFC 9110 11.6.1 (WWW-Authenticate), 10.2.1 (Allow), 10.2.3 (Retry-After), 12.5.3 (Accept-Encoding),
+ * draft-ietf-httpapi-ratelimit-headers-10 (violated-policies)
  */
 export function problemAnswer(
   denial: Denial,
@@ -26,7 +27,7 @@ export function problemAnswer(
 ): Answer {
   const { status, title } = reasons[denial.reason]
   const document: Record<string, unknown> = {
-    type: `urn:portcullis:problem:${denial.reason}`,
+    type: problemType(denial.reason),
     title,
     status,
     instance: journal.requestId,
@@ -41,6 +42,7 @@ export function problemAnswer(
         message,
       }))
     }
+    if ('violatedPolicies' in denial.client) document['violated-policies'] = denial.client.violatedPolicies
     if ('challenges' in denial.client)
       for (const challenge of denial.client.challenges) fields.push('WWW-Authenticate', challenge)
     if ('dpopNonce' in denial.client && denial.client.dpopNonce !== null)
@@ -61,4 +63,10 @@ export function problemAnswer(
     String(Buffer.byteLength(body)),
   )
   return { status, fields, body }
+}
+
+/** `type` of the problem document. @see RFC 9457 3.1.1, 4.2 */
+export function problemType(reason: Reason): string {
+  const { type }: ReasonRow = reasons[reason]
+  return type ?? `urn:portcullis:problem:${reason}`
 }

@@ -49,6 +49,7 @@ identity:
   bearerAuth:
     { type: introspection, issuer: "${origin}", audience: "${audience}", clientId: gate, clientSecret: s3cret, clockSkew: 0s, cacheFor: 300s }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
 })

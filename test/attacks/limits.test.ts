@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+
+const costs = fileURLToPath(new URL('../fixtures/costs.yaml', import.meta.url))
 
 async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
   const gate = await startGate(options)
@@ -41,6 +44,43 @@ test('F4 who has no subject is counted by address, not let through and not throw
     assert.equal((await ask(gate, '/things', { token: await gate.issuer.token() })).status, 200)
   }))
 
+test('F4 a limit by a claim counts who lacks it by address, and the log says why', () =>
+  withGate({ limits: '[{ name: t, by: token.tenant, rate: 1/day, burst: 1 }]' }, async (gate) => {
+    const [acme, other] = [
+      await gate.issuer.token({ tenant: 'acme' }),
+      await gate.issuer.token({ tenant: 'o' }),
+    ]
+    assert.equal((await ask(gate, '/things', { token: acme })).status, 200)
+    assert.equal((await ask(gate, '/things', { token: other })).status, 200)
+    const bob = await gate.issuer.token({ tenant: 'acme', sub: 'bob' })
+    await assertNotForwarded(gate, ask(gate, '/things', { token: bob }), 429, 'quota_exceeded')
+    const without = await gate.issuer.token({})
+    const reply = await ask(gate, '/things', { token: without })
+    assert.equal(reply.status, 200)
+    const line = await gate.logged((one) => one.request_id === reply.fields.get('x-request-id'))
+    assert.equal(line.limit_fallback, 't: no such key: tenant')
+    await assertNotForwarded(gate, ask(gate, '/public'), 429, 'quota_exceeded')
+  }))
+
+test('F1 neither another address of the /64, nor a chain the client forged, is another bucket', () =>
+  withGate(
+    {
+      limits: '[{ name: a, by: address, rate: 1/day, burst: 1 }]',
+      more: 'trustedProxies: [127.0.0.0/8, "2001:db8:ffff::/48"]',
+    },
+    async (gate) => {
+      const from = (chain: string) => ask(gate, '/public', { headers: [`X-Forwarded-For: ${chain}`] })
+      assert.equal((await from('2001:db8::1')).status, 200)
+      const same = ['2001:db8::ffff:0:1', '2001:db8:1::1, 2001:db8::2', '2001:db8::3, 2001:db8:ffff::1']
+      for (const chain of same) await assertNotForwarded(gate, from(chain), 429, 'quota_exceeded')
+      assert.equal((await from('2001:db8:0:1::1')).status, 200)
+      assert.equal((await from('192.0.2.1')).status, 200)
+      for (const chain of ['::ffff:192.0.2.1', '::ffff:c000:201'])
+        await assertNotForwarded(gate, from(chain), 429, 'quota_exceeded')
+      assert.equal((await from('::ffff:192.0.2.2')).status, 200)
+    },
+  ))
+
 test('F6 bad tokens draw from the address bucket before any cryptography', () =>
   withGate({ limits: '[{ name: a, by: address, rate: 1/day, burst: 5 }]' }, async (gate) => {
     for (let i = 0; i < 5; i++) assert.equal((await ask(gate, '/things', { token: `a.b.${i}` })).status, 401)
@@ -52,6 +92,55 @@ test('F6 bad tokens draw from the address bucket before any cryptography', () =>
       'quota_exceeded',
     )
   }))
+
+test('F3 an operation takes its cost of every limit, all of it or nothing; the nearest that is written counts', () =>
+  withGate({ contract: costs }, async (gate) => {
+    const left = async (method: string, path: string) => {
+      const reply = await ask(gate, path, { method })
+      const quota = parseList(reply.fields.get('ratelimit') ?? '').find(([name]) => name === 'all')
+      return [reply.status, quota?.[1].get('r')]
+    }
+    assert.deepEqual(await left('GET', '/cheap'), [200, 9])
+    assert.deepEqual(await left('PUT', '/reports'), [200, 2])
+    const denied = await assertNotForwarded(gate, ask(gate, '/reports'), 429, 'quota_exceeded')
+    const retryAfter = Number(denied.fields.get('retry-after'))
+    assert.ok(retryAfter > 700 && retryAfter <= 720, 'two tokens are missing, at six minutes each')
+    assert.deepEqual(await left('GET', '/cheap'), [200, 1])
+  }))
+
+test('F6 a flood of bad tokens stops before any cryptography; other addresses and requests without a credential pass', () =>
+  withGate(
+    { more: 'failedAuthentications: { rate: 3/day }\ntrustedProxies: [127.0.0.0/8]' },
+    async (gate) => {
+      const from = (address: string, token?: string, path = '/things') =>
+        ask(gate, path, {
+          headers: [`X-Forwarded-For: ${address}`],
+          ...(token === undefined ? {} : { token }),
+        })
+      const good = await gate.issuer.token()
+      const bad = `${good.slice(0, -8)}AAAAAAAA`
+      for (let i = 0; i < 5; i++)
+        assert.equal((await from('192.0.2.1', good)).status, 200, 'good ones are free')
+      for (let i = 0; i < 5; i++) assert.equal((await from('192.0.2.1')).status, 401, 'missing ones are free')
+      for (let i = 0; i < 3; i++) assert.equal((await from('192.0.2.1', bad)).status, 401)
+      const before = gate.issuer.fetches
+      const unknown = await gate.issuer.token({}, { kid: 'unknown' })
+      const denied = await assertNotForwarded(gate, from('192.0.2.1', unknown), 429, 'quota_exceeded')
+      assert.equal(
+        gate.issuer.fetches,
+        before,
+        'the verifier was not asked: it would have fetched the keys anew',
+      )
+      assert.ok(Number(denied.fields.get('retry-after')) > 28_000)
+      assert.match(denied.fields.get('ratelimit') ?? '', /"failed-authentications";r=0/)
+      await assertNotForwarded(gate, from('192.0.2.1', good), 429, 'quota_exceeded')
+      assert.equal((await from('192.0.2.1', undefined, '/optional')).status, 200)
+      assert.equal((await from('192.0.2.1', good, '/public')).status, 200)
+      assert.equal((await from('192.0.2.2', good)).status, 200)
+      assert.equal((await from('192.0.2.2', unknown)).status, 401)
+      assert.ok(gate.issuer.fetches > before)
+    },
+  ))
 
 test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>
   withGate(
@@ -83,6 +172,36 @@ test('several limits on one request: all or nothing, each with its fields (draft
       const retryAfter = Number(denied.fields.get('retry-after'))
       assert.ok(retryAfter > 1700 && retryAfter <= 1800, `Retry-After: ${retryAfter}`)
       assert.throws(() => parseDictionary('"subj"'), 'the parser is a strict one')
+    },
+  ))
+
+test('who hammers is told to stay away longer each time, and which policies it breaks (RFC 9110 10.2.3, RFC 9457)', () =>
+  withGate(
+    {
+      limits:
+        '[{ name: s, by: subject, rate: 1/h, burst: 1 }, { name: op, by: operation, rate: 5/h, burst: 1 }]',
+    },
+    async (gate) => {
+      const token = await gate.issuer.token()
+      await ask(gate, '/things', { token })
+      const told = async () => {
+        const reply = await assertNotForwarded(gate, ask(gate, '/things', { token }), 429, 'quota_exceeded')
+        const problem = JSON.parse(reply.body) as Readonly<Record<string, unknown>>
+        assert.equal(problem.type, 'https://iana.org/assignments/http-problem-types#quota-exceeded')
+        assert.deepEqual(problem['violated-policies'], ['s', 'op'])
+        const policies = parseList(reply.fields.get('ratelimit-policy') ?? '').map(([name]) => name)
+        for (const name of ['s', 'op']) assert.ok(policies.includes(name), name)
+        return Number(reply.fields.get('retry-after'))
+      }
+      const first = await told()
+      assert.ok(first > 3590 && first <= 3600, `${first}`)
+      await new Promise((resolve) => setTimeout(resolve, 1010))
+      const second = await told()
+      // The hour is spent up to its bound; the other limit doubles 720 s. All of it is spread by up to a half.
+      assert.ok(second >= 3590 && second <= 5400, `${second}`)
+      await new Promise((resolve) => setTimeout(resolve, 1010))
+      const third = await told()
+      assert.ok(third >= 3590 && third <= 5400, `${third}`)
     },
   ))
 

@@ -33,6 +33,7 @@ const headings = {
   admin: '### admin',
   upstream: '## upstream',
   upstreamTls: '### upstreamTls',
+  failedAuthentications: '## failedAuthentications',
   limit: '## limit',
   validate: '## validate',
   addresses: '## addresses',

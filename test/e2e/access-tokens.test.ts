@@ -48,6 +48,7 @@ identity:
     clientSecret: ${parties.services.gate.secret}
     cacheFor: 1s
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
 })

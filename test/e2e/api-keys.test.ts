@@ -32,6 +32,7 @@ identity:
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}" }
   operator: { type: basic, users: { olga: { password: "${password}", scopes: [ops] } } }
 keys: { staleAfter: 5s }
+failedAuthentications: { rate: 1000000/s }
 limits:
   - { name: wide, by: address, rate: 1000000/s, burst: 1000000 }
   - { name: per-key, by: key, rate: 1000/min, burst: 100 }

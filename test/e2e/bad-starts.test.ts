@@ -48,6 +48,26 @@ const badStarts: readonly BadStart[] = [
     says: /portcullis\.yaml:2:1: error: lissten is not a known key here.*\n\s+fix: did you mean listen\?/,
   },
   {
+    name: 'a limit by a property that is none',
+    yaml: `${sound}limits: [{ name: s, by: subjct, rate: 1/s }]\n`,
+    says: /portcullis\.yaml:\d+:\d+: error: by must be of subject, .*\n\s+fix: did you mean subject\?/,
+  },
+  {
+    name: 'a limit by an expression over what is no caller',
+    yaml: `${sound}limits: [{ name: s, by: [client, path.orderId], rate: 1/s }]\n`,
+    says: /portcullis\.yaml:\d+:\d+: error: by: path is not a variable/,
+  },
+  {
+    name: 'a limit by an expression that names nobody',
+    yaml: `${sound}limits: [{ name: s, by: key.scopes, rate: 1/s }]\n`,
+    says: /error: by: yields list.*, and must yield a text, a number or a boolean/,
+  },
+  {
+    name: 'a rate that no clock can keep',
+    yaml: `${sound}limits: [{ name: s, by: subject, rate: 2000000/s }]\n`,
+    says: /error: rate must be a rate such as 100\/min/,
+  },
+  {
     name: 'a missing contract',
     yaml: sound.replace(JSON.stringify(things), './none.yaml'),
     says: /portcullis\.yaml:1:11: error: .*none\.yaml does not exist/,

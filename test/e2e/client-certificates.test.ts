@@ -54,6 +54,7 @@ identity:
       - { subject: 'CN=ledger,O=Acme\\, Inc,C=SE', scopes: ["invoices:read"] }
       - { dns: reader.partner.example }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
 })

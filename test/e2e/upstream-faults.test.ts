@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { request } from 'undici'
+import type { Reason } from '../../src/engine/reasons.ts'
 import { ask, assertDenied } from '../harness/ask.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import { openSocket } from '../harness/raw-client.ts'
@@ -38,7 +39,7 @@ const faults: readonly (readonly [
   name: string,
   misbehave: (socket: Socket) => void,
   status: number,
-  reason: string,
+  reason: Reason,
 ])[] = [
   ['never answers', () => {}, 504, 'upstream_timeout'],
   ['closes without a word', (socket) => socket.destroy(), 502, 'upstream_unreachable'],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { Reason } from '../../src/engine/reasons.ts'
+import { problemType } from '../../src/wire/problem.ts'
 import type { TestGate } from './gate.ts'
 import { type RawReply, sendRaw } from './raw-client.ts'
 
@@ -38,7 +40,7 @@ export async function assertDenied(
   gate: TestGate,
   reply: RawReply,
   status: number,
-  reason: string,
+  reason: Reason,
 ): Promise<void> {
   assert.equal(reply.status, status, reply.text)
   const problem = JSON.parse(reply.body) as {
@@ -46,7 +48,7 @@ export async function assertDenied(
     readonly status: number
     readonly instance: string
   }
-  assert.equal(problem.type, `urn:portcullis:problem:${reason}`)
+  assert.equal(problem.type, problemType(reason))
   assert.equal(problem.status, status)
   assert.equal(reply.fields.get('x-request-id'), problem.instance)
   assert.equal(reply.fields.get('content-type'), 'application/problem+json')
@@ -63,7 +65,7 @@ export async function assertNotForwarded(
   gate: TestGate,
   reply: Promise<RawReply>,
   status: number,
-  reason: string,
+  reason: Reason,
 ): Promise<RawReply> {
   const before = gate.upstream.heads
   const answered = await reply

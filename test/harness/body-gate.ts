@@ -29,6 +29,7 @@ contract: ${JSON.stringify(contract)}
 listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
 upstreams: { default: { url: "${url}" } }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 ${more}`,
   })
   const { http } = gate.gateway.addresses

@@ -105,6 +105,7 @@ upstreams:
 identity:
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}", algorithms: [ES256], ${options.identity ?? ''} }
 limits: ${options.limits ?? wide}
+${options.more?.includes('failedAuthentications') ? '' : 'failedAuthentications: { rate: 1000000/s }'}
 ${options.more ?? ''}
 `
 }

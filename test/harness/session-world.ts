@@ -69,6 +69,7 @@ identity:
     ${identity}
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "https://api.example.com" }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
   gate.upstream.answer = (response, request) => {

@@ -42,6 +42,7 @@ identity:
   webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read }
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "https://api.example.com" }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
 })

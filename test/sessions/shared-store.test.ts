@@ -54,6 +54,7 @@ identity:
   webLogin: { type: session, issuer: "${issuer ?? provider.issuer}", clientId: gate, clientSecret: s3cret, scopes: orders:read, ${identity} }
   bearerAuth: { type: jwt, issuer: "${issuer ?? provider.issuer}", audience: "https://api.example.com" }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+failedAuthentications: { rate: 1000000/s }
 `,
   })
 }

@@ -18,6 +18,7 @@ export interface Configuration {
   /** By scheme name, or `contract.scheme` where names collide between contracts. */
   readonly identity: { readonly [scheme: string]: IdentityEntry }
   readonly limits: readonly LimitPlan[]
+  readonly failedAuthentications: LimitPlan
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null

@@ -13,8 +13,9 @@ import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
+import { defaultLimits, readFailedAuthentications, readLimits } from './limits.ts'
 import { readListen } from './listen.ts'
-import { defaultLimits, noAddresses, readAddresses, readCors, readLimits, readNetworks } from './policy.ts'
+import { noAddresses, readAddresses, readCors, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
 import { readUpstreams } from './upstreams.ts'
 import { readConfiguredValidation } from './validation.ts'
@@ -51,6 +52,7 @@ export function readConfiguration(
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
     identity: readIdentity(root, env),
     limits: readLimits(root) ?? defaultLimits,
+    failedAuthentications: readFailedAuthentications(root),
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
     validate: readConfiguredValidation(root),

@@ -1,5 +1,5 @@
 import { type Cidr, contains, type IpAddress, parseCidr } from '../../base/ip.ts'
-import type { AddressLists, AdmissionPlan, LimitPlan, Program } from '../../program/program.ts'
+import type { AddressLists, AdmissionPlan, Program } from '../../program/program.ts'
 
 /** The admission plan with its networks parsed. */
 export interface Admission {
@@ -7,7 +7,6 @@ export interface Admission {
   readonly trustedProxies: readonly Cidr[]
   readonly addresses: AddressRule
   readonly hosts: ReadonlySet<string>
-  readonly limits: readonly LimitPlan[]
 }
 
 export interface AddressRule {
@@ -22,7 +21,6 @@ export function linkAdmission(program: Program): Admission {
     trustedProxies: plan.trustedProxies.map(network),
     addresses: linkAddresses(plan.addresses),
     hosts: acceptedHosts(plan),
-    limits: plan.limits.map((index) => program.limits[index] as LimitPlan),
   }
 }
 

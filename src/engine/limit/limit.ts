@@ -1,63 +1,35 @@
-import { type IpAddress, networkOf } from '../../base/ip.ts'
-import { unreachable } from '../../base/unreachable.ts'
-import type { LimitPlan } from '../../program/program.ts'
 import { allow, type Decision, denyWith } from '../decision.ts'
 import type { Draw, Taken } from '../ports.ts'
-import type { Principal } from '../principal.ts'
-
-/** Who may be counted: the client's address and, once known, its identity and operation. */
-export interface Countable {
-  readonly address: IpAddress
-  readonly principal: Principal | null
-  readonly operationId: string | null
-}
+import { retryAfterSeconds } from './back-off.ts'
+import type { Countable, LinkedLimit } from './limit-key.ts'
 
 /**
  * Names the bucket each limit draws from.
- *
- * INVARIANT: a caller without the property a limit counts by is counted by address, never let through uncounted
- * and never thrown together with all others who lack it (attack F4). Kinds cannot collide: each has its prefix.
+ * @param cost tokens that the request takes of each
+ * @param fellBack told why a caller is counted by its address, where an expression should have named it
  */
-export function drawsFor(limits: readonly LimitPlan[], who: Countable): readonly Draw[] {
-  return limits.map((limit) => ({ limit, key: keyFor(limit, who) }))
+export function drawsFor(
+  limits: readonly LinkedLimit[],
+  who: Countable,
+  cost: number,
+  fellBack: (detail: string) => void,
+): readonly Draw[] {
+  return limits.map(({ plan, keyFor }) => ({ limit: plan, key: keyFor(who, fellBack), cost }))
 }
 
-function keyFor(limit: LimitPlan, who: Countable): string {
-  const { principal, address } = who
-  switch (limit.by) {
-    case 'address':
-      return addressKey(address)
-    case 'subject':
-      if (principal?.subject != null) return `subject ${principal.issuer} ${principal.subject}`
-      return clientKey(principal) ?? addressKey(address)
-    case 'client':
-      return clientKey(principal) ?? addressKey(address)
-    case 'key':
-      return principal?.key ? `key ${principal.key.id}` : addressKey(address)
-    case 'operation':
-      return who.operationId === null ? addressKey(address) : `operation ${who.operationId}`
-    default:
-      return unreachable(limit.by)
-  }
-}
-
-function clientKey(principal: Principal | null): string | null {
-  return principal?.client != null ? `client ${principal.issuer} ${principal.client}` : null
-}
-
-/** An IPv6 client owns at least a /64, so that is what is counted (attack F1). */
-function addressKey(address: IpAddress): string {
-  return `address ${networkOf(address, address.family === 4 ? 32 : 64)}`
-}
-
-/** Turns what the counters answered into a decision. @see RFC 6585 4, RFC 9110 10.2.3 */
-export function judgeTaken(draws: readonly Draw[], taken: Taken): Decision<null> {
+/**
+ * Turns what the counters answered into a decision.
+ * @param spread from 0 up to 1, another for each request
+ * @see RFC 6585 4, RFC 9110 10.2.3
+ */
+export function judgeTaken(draws: readonly Draw[], taken: Taken, spread: number): Decision<null> {
   if (taken.allowed) return allow(null)
-  const retryMs = Math.max(...taken.states.map((state) => state.retryMs))
+  const waits = taken.states.map(({ retryMs, backOffMs }) => retryAfterSeconds(retryMs, backOffMs, spread))
   const spent = draws
     .filter((_, index) => (taken.states[index]?.retryMs ?? 0) > 0)
     .map(({ limit }) => limit.name)
   return denyWith('limit', 'quota_exceeded', `spent: ${spent.join(', ')}`, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryMs / 1000)),
+    retryAfterSeconds: Math.max(...waits),
+    violatedPolicies: spent,
   })
 }

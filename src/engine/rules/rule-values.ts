@@ -1,6 +1,6 @@
 import type { ExpressionScope } from '../../expression/compile-expression.ts'
 import { carry, type ValueType } from '../../expression/value-type.ts'
-import type { KeyFacts } from '../principal.ts'
+import { keyMembers } from '../principal.ts'
 import type { RuleInput } from './rules.ts'
 
 /**
@@ -23,7 +23,7 @@ export class RuleValues {
   }
 
   get key(): unknown {
-    return keyFacts(this.#input.principal.key)
+    return keyMembers(this.#input.principal.key)
   }
 
   get client(): unknown {
@@ -55,15 +55,6 @@ export class RuleValues {
     if (!this.#made.has(name)) this.#made.set(name, make(type))
     return this.#made.get(name)
   }
-}
-
-/** Without a key, or for a key without an owner, a rule that needs it meets an absence and denies. */
-function keyFacts(key: KeyFacts | null): unknown {
-  const facts: Record<string, unknown> = Object.create(null)
-  if (key === null) return facts
-  for (const name of ['id', 'name', 'owner', 'scopes'] as const)
-    if (key[name] !== null) facts[name] = key[name]
-  return facts
 }
 
 /** A body that may be left out, and was: an object without members; null where the type says nothing. */

@@ -1,0 +1,89 @@
+import type { Draw } from '../src/engine/ports.ts'
+import type { LimitPlan } from '../src/program/program.ts'
+import { createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { type Spread, shown, spreadOf } from './statistics.ts'
+
+interface LimitFigures {
+  readonly keys: number
+  /** One take of one limit, nanoseconds. */
+  readonly takeNs: Spread
+  /** One take that is denied. */
+  readonly deniedNs: Spread
+  /** Memory of the process above that before, for each live key. */
+  readonly bytesPerKey: number
+  readonly overflowed: number
+}
+
+const takes = 512_000
+const batch = 512
+const day: LimitPlan = {
+  name: 'per-subject',
+  by: [{ property: 'subject' }],
+  rate: 1_000_000,
+  windowSeconds: 86_400,
+  burst: 1_000_000,
+  ipv6PrefixBits: 64,
+}
+const spent: LimitPlan = { ...day, name: 'spent', rate: 1, burst: 1 }
+
+/** Takes of the counters alone, with one live key and with a million. */
+export function measureLimits(rounds: number): readonly LimitFigures[] {
+  return [1, 1_000_000].map((keys) => {
+    const figures = measureKeys(keys, rounds)
+    console.log(
+      `limits, ${keys} live ${keys === 1 ? 'key' : 'keys'}: a take ${shown(figures.takeNs)} ns, a denied one ${shown(figures.deniedNs)} ns, ${figures.bytesPerKey.toFixed(1)} octets a key, ${figures.overflowed} takes from an overflow bucket`,
+    )
+    return figures
+  })
+}
+
+function measureKeys(keys: number, rounds: number): LimitFigures {
+  const before = process.memoryUsage.rss()
+  const counters = createMemoryCounters()
+  const startMs = Date.now()
+  for (let i = 0; i < keys; i++) void counters.take(drawsOf(day, i), startMs)
+  const bytes = process.memoryUsage.rss() - before
+  const { overflowed } = counters
+  const denying = createMemoryCounters()
+  for (let i = 0; i < keys; i++) void denying.take(drawsOf(spent, i), startMs)
+  const takeNs: number[] = []
+  const deniedNs: number[] = []
+  for (let round = -2; round < rounds; round++) {
+    const [taken, denied] = [timed(counters, day, keys, startMs), timed(denying, spent, keys, startMs)]
+    if (round < 0) continue
+    takeNs.push(taken)
+    deniedNs.push(denied)
+  }
+  return {
+    keys,
+    takeNs: spreadOf(takeNs),
+    deniedNs: spreadOf(deniedNs),
+    bytesPerKey: bytes / keys,
+    overflowed,
+  }
+}
+
+/** Nanoseconds for one take, of keys in no order; the texts are made shortly before, as for a request. */
+function timed(
+  counters: ReturnType<typeof createMemoryCounters>,
+  limit: LimitPlan,
+  keys: number,
+  nowMs: number,
+): number {
+  let ms = 0
+  for (let from = 0; from < takes; from += batch) {
+    const some = Array.from({ length: batch }, (_, i) => drawsOf(limit, nth(from + i) % keys))
+    const startedMs = performance.now()
+    for (const draws of some) void counters.take(draws, nowMs)
+    ms += performance.now() - startedMs
+  }
+  return (ms / takes) * 1e6
+}
+
+function drawsOf(limit: LimitPlan, user: number): readonly Draw[] {
+  return [{ limit, key: `subject https://login.example.com user-${user}`, cost: 1 }]
+}
+
+function nth(index: number): number {
+  return Math.imul(index, 2_654_435_761) >>> 0
+}

@@ -1,0 +1,109 @@
+import { type IpAddress, networkOf } from '../../base/ip.ts'
+import { unreachable } from '../../base/unreachable.ts'
+import { type Expression, linkExpression } from '../../expression/compile-expression.ts'
+import { limitScope } from '../../expression/scopes.ts'
+import type { LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
+import { anonymous, keyMembers, type Principal } from '../principal.ts'
+
+/** Who may be counted: the client's address and, once known, its identity and operation. */
+export interface Countable {
+  readonly address: IpAddress
+  readonly principal: Principal | null
+  readonly operationId: string | null
+}
+
+/** A limit, ready to name the bucket of a caller. */
+export interface LinkedLimit {
+  readonly plan: LimitPlan
+  /** @param fellBack told what an expression that could not be evaluated met; never a value of the client */
+  readonly keyFor: (who: Countable, fellBack: (detail: string) => void) => string
+}
+
+type KeyReader = (who: Countable, fellBack: (detail: string) => void) => string | null
+
+/**
+ * INVARIANT: a caller without what a limit counts by is counted by its address, never let through uncounted and never
+ * thrown together with all others who lack it (attack F4). Kinds cannot collide: each has its prefix.
+ */
+export function linkLimit(plan: LimitPlan): LinkedLimit {
+  const readers = plan.by.map((key) => linkKey(plan, key))
+  const [only] = readers
+  const addressOf = ({ address }: Countable) => addressKey(address, plan.ipv6PrefixBits)
+  if (readers.length === 1 && only)
+    return { plan, keyFor: (who, fellBack) => only(who, fellBack) ?? addressOf(who) }
+  return {
+    plan,
+    keyFor: (who, fellBack) =>
+      readers
+        .map((read) => read(who, fellBack) ?? addressOf(who))
+        // With its length before it no part can pretend to be two.
+        .map((part) => `${part.length}:${part}`)
+        .join(' '),
+  }
+}
+
+function linkKey(plan: LimitPlan, key: LimitKey): KeyReader {
+  if ('property' in key) return propertyReader(key.property)
+  const expression = linkExpression(key.expression, limitScope)
+  return ({ principal }, fellBack) => {
+    const found = evaluate(expression, principal ?? anonymous)
+    if (found.kind === 'key') return found.key
+    fellBack(`${plan.name}: ${found.detail}`)
+    return null
+  }
+}
+
+function propertyReader(property: LimitProperty): KeyReader {
+  switch (property) {
+    case 'address':
+      return noKey
+    case 'subject':
+      return ({ principal }) =>
+        principal?.subject != null ? `subject ${principal.issuer} ${principal.subject}` : clientKey(principal)
+    case 'client':
+      return ({ principal }) => clientKey(principal)
+    case 'key':
+      return ({ principal }) => (principal?.key ? `key ${principal.key.id}` : null)
+    case 'operation':
+      return ({ operationId }) => (operationId === null ? null : `operation ${operationId}`)
+    default:
+      return unreachable(property)
+  }
+}
+
+const noKey = () => null
+
+function clientKey(principal: Principal | null): string | null {
+  return principal?.client != null ? `client ${principal.issuer} ${principal.client}` : null
+}
+
+/** An IPv6 client owns at least a /64, so that is what is counted (attack F1). */
+function addressKey(address: IpAddress, ipv6PrefixBits: number): string {
+  return `address ${networkOf(address, address.family === 4 ? 32 : ipv6PrefixBits)}`
+}
+
+const maxKeyLength = 1024
+
+/** A value of one type never names the bucket of another: `"1"` is not `1`. */
+function evaluate(
+  expression: Expression,
+  principal: Principal,
+): { readonly kind: 'key'; readonly key: string } | { readonly kind: 'none'; readonly detail: string } {
+  const { claims, client, subject, issuer, key } = principal
+  const result = expression.evaluate({ token: claims, key: keyMembers(key), client, subject, issuer })
+  if (!result.ok) return { kind: 'none', detail: result.error }
+  const { value } = result
+  switch (typeof value) {
+    case 'string':
+      if (value === '') return { kind: 'none', detail: 'yields an empty text' }
+      if (value.length > maxKeyLength)
+        return { kind: 'none', detail: `yields more than ${maxKeyLength} characters` }
+      return { kind: 'key', key: `text ${value}` }
+    case 'bigint':
+    case 'number':
+    case 'boolean':
+      return { kind: 'key', key: `value ${value}` }
+    default:
+      return { kind: 'none', detail: 'yields neither a text nor a number nor a boolean' }
+  }
+}

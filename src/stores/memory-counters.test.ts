@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { draw, peek } from '../engine/limit/draw.ts'
+import type { BucketState, Draw } from '../engine/ports.ts'
+import type { LimitPlan } from '../program/program.ts'
+import { createMemoryCounters } from './memory-counters.ts'
+
+const plan = (name: string, rate: number, burst: number): LimitPlan => ({
+  name,
+  by: [{ property: 'address' }],
+  rate,
+  windowSeconds: 1,
+  burst,
+  ipv6PrefixBits: 64,
+})
+const slow = plan('slow', 1, 2)
+const quick = plan('quick', 7, 5)
+const startMs = 1_800_000_000_000
+
+/** The same in a few lines, without a bound. */
+function naive() {
+  const buckets = new Map<string, number>()
+  return {
+    take(draws: readonly Draw[], atMs: number) {
+      const nowMs = atMs - startMs + 1
+      const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key}`
+      const drawn = draws.map((one) => draw(buckets.get(nameOf(one)), one.limit, one.cost, nowMs))
+      const allowed = drawn.every((one) => one.allowed)
+      const states = drawn.map((one, index) => {
+        const asked = draws[index] as Draw
+        if (allowed) buckets.set(nameOf(asked), one.fullAtMs)
+        return allowed || !one.allowed ? one : peek(buckets.get(nameOf(asked)), asked.limit, nowMs)
+      })
+      return { allowed, states: states.map(visible) }
+    },
+  }
+}
+
+const visible = ({ remaining, resetMs, retryMs }: Omit<BucketState, 'backOffMs'>) => ({
+  remaining,
+  resetMs: Math.round(resetMs * 1000),
+  retryMs: Math.round(retryMs * 1000),
+})
+
+test('takes are those of the pure draw, whatever comes in whatever order', () => {
+  const asked = fc.record({
+    waitMs: fc.integer({ min: 0, max: 700 }),
+    keys: fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 })),
+    cost: fc.integer({ min: 0, max: 3 }),
+  })
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 150 }), (requests) => {
+      const [counters, oracle] = [createMemoryCounters(1000), naive()]
+      let nowMs = startMs
+      for (const { waitMs, keys, cost } of requests) {
+        nowMs += waitMs
+        const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
+        const taken = counters.take(draws, nowMs)
+        assert.ok(!(taken instanceof Promise))
+        const { allowed, states } = taken
+        assert.deepEqual({ allowed, states: states.map(visible) }, oracle.take(draws, nowMs))
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
+const one = (key: string, limit = slow): readonly Draw[] => [{ limit, key, cost: 1 }]
+
+test('a table full of callers that are held back forgets none of them; newcomers share one bucket a limit', () => {
+  const counters = createMemoryCounters(64)
+  const spend = (key: string) => [1, 2, 3].map(() => takeNow(counters, one(key)).allowed)
+  let placed = 0
+  for (let i = 0; i < 1000; i++) {
+    const before = counters.overflowed
+    const got = spend(`k${i}`)
+    if (counters.overflowed > before) continue
+    placed++
+    assert.deepEqual(got, [true, true, false])
+  }
+  assert.ok(placed >= 100, `${placed} of 128 places are used`)
+  assert.equal(counters.size, placed + 1)
+  for (let i = 0; i < 1000; i++) assert.equal(takeNow(counters, one(`k${i}`)).allowed, false, `k${i}`)
+  assert.equal(
+    takeNow(counters, one('newcomer', quick)).allowed,
+    true,
+    'another limit has a bucket of its own',
+  )
+  const laterMs = startMs + 2001
+  assert.equal(counters.take(one('newcomer'), laterMs) instanceof Promise, false)
+  const before = counters.overflowed
+  for (let i = 0; i < 60; i++) assert.equal(takeNow(counters, one(`n${i}`), laterMs).allowed, true)
+  assert.equal(counters.overflowed, before, 'buckets that are full again made room')
+})
+
+test('at its bound nobody has to share', () => {
+  const counters = createMemoryCounters(10_000)
+  for (let i = 0; i < 10_000; i++) takeNow(counters, one(`k${i}`))
+  assert.equal(counters.overflowed, 0)
+  assert.equal(counters.size, 10_000)
+})
+
+test('who keeps coming too early is told to stay away longer, and alone', () => {
+  const counters = createMemoryCounters(1000)
+  const hints = (key: string, atMs: number) =>
+    takeNow(counters, one(key), atMs).states.map(({ backOffMs }) => Math.round(backOffMs))
+  for (const key of ['eager', 'patient']) for (let i = 0; i < 2; i++) takeNow(counters, one(key))
+  assert.deepEqual(hints('eager', startMs), [1000])
+  const limit = plan('hour', 1 / 3600, 1)
+  const denied = (atMs: number) => takeNow(counters, one('eager', limit), atMs).states[0]?.backOffMs ?? 0
+  denied(startMs)
+  assert.equal(Math.round(denied(startMs) / 1000), 3600)
+  assert.deepEqual(hints('patient', startMs), [1000])
+})
+
+function takeNow(
+  counters: ReturnType<typeof createMemoryCounters>,
+  draws: readonly Draw[],
+  atMs = startMs,
+): { readonly allowed: boolean; readonly states: readonly BucketState[] } {
+  const taken = counters.take(draws, atMs)
+  assert.ok(!(taken instanceof Promise))
+  return taken
+}
