@@ -480,3 +480,35 @@ identity:
   assert.equal(headerOf(seen, 'x-user'), 'ada')
   await closed.stop()
 })
+
+test('a session that ended is no guess at a credential; a token that nobody issued is', async () => {
+  const strict = await startGate({
+    issuer,
+    yaml: (upstream) => `
+contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
+publicUrl: "${origin}"
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}" } }
+identity:
+  webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret }
+  bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "https://api.example.com" }
+failedAuthentications: { rate: 1/min }
+`,
+  })
+  try {
+    const ended = [`Cookie: ${sessionCookie}=${'A'.repeat(43)}`]
+    for (let i = 0; i < 3; i++)
+      await assertNotForwarded(
+        strict,
+        sendTo(strict, '/orders', { headers: ended }),
+        401,
+        'credential_invalid',
+      )
+    const guess = () => sendTo(strict, '/orders', { headers: ['Authorization: Bearer a.b.c'] })
+    await assertNotForwarded(strict, guess(), 401, 'credential_invalid')
+    assert.equal((await guess()).status, 429)
+  } finally {
+    await strict.gateway.stop()
+    await strict.upstream.stop()
+  }
+})
