@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { compileContract } from '../harness/contract.ts'
 import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
 
 const costs = fileURLToPath(new URL('../fixtures/costs.yaml', import.meta.url))
@@ -107,6 +108,27 @@ test('F3 an operation takes its cost of every limit, all of it or nothing; the n
     assert.ok(retryAfter > 700 && retryAfter <= 720, 'two tokens are missing, at six minutes each')
     assert.deepEqual(await left('GET', '/cheap'), [200, 1])
   }))
+
+test('F3 a cost that no bucket ever holds is a problem of the contract', () => {
+  const contract = (cost: number) =>
+    compileContract({
+      openapi: '3.1.0',
+      info: { title: 'costs', version: '1' },
+      security: [],
+      'x-portcullis': { limits: [{ name: 'all', by: 'address', rate: '10/h', burst: 10 }] },
+      paths: {
+        '/reports': {
+          get: {
+            operationId: 'report',
+            'x-portcullis': { cost },
+            responses: { 200: { description: 'ok' } },
+          },
+        },
+      },
+    }).errors.map(({ rule }) => rule)
+  assert.deepEqual(contract(10), [])
+  assert.deepEqual(contract(11), ['cost-above-burst'])
+})
 
 test('F6 a flood of bad tokens stops before any cryptography; other addresses and requests without a credential pass', () =>
   withGate(
