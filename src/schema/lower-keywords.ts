@@ -4,6 +4,7 @@ import { nearest } from '../base/nearest.ts'
 import { checkDialect } from './check-dialect.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
+import { wrapsBase } from './lone-reference.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
 import { hushMembers } from './lower-condition.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
@@ -270,14 +271,15 @@ function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
 
 function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
+  const world = site.world === 'closed' && wrapsBase(source, at, context) ? 'closed' : beside(site)
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
-    const referred = context.refer(source.$ref, below(at, '$ref'), beside(site))
+    const referred = context.refer(source.$ref, below(at, '$ref'), world)
     // A reference that leads nowhere was reported, so no program comes of it.
     if (typeof referred !== 'boolean') target.$ref = referred.$ref as string
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
-    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, beside(site))
+    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
   }
   if (typeof source.$dynamicRef === 'string') {
     const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside(site))
@@ -285,8 +287,8 @@ function lowerInPlace(site: Site): void {
   }
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined) {
-      const world = keyword === 'if' || keyword === 'not' ? 'condition' : beside(site)
-      target[keyword] = context.lower(source[keyword], below(at, keyword), world)
+      const own = keyword === 'if' || keyword === 'not' ? 'condition' : beside(site)
+      target[keyword] = context.lower(source[keyword], below(at, keyword), own)
     }
   }
   if (isJsonObject(source.dependentSchemas)) {
