@@ -4,7 +4,9 @@ import { nearest } from '../base/nearest.ts'
 import { checkDialect } from './check-dialect.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
+import { wrapsBase } from './lone-reference.ts'
 import type { LoweringContext, SchemaLocation, World } from './lower.ts'
+import { hushMembers } from './lower-condition.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
@@ -16,6 +18,7 @@ type Target = Record<string, Json>
 interface Site {
   readonly source: Source
   readonly at: SchemaLocation
+  readonly world: World
   readonly target: Target
   readonly context: LoweringContext
 }
@@ -26,7 +29,7 @@ export function lowerKeywords(
   world: World,
   context: LoweringContext,
 ): JsonSchema {
-  const site: Site = { source, at, target: {}, context }
+  const site: Site = { source, at, world, target: {}, context }
   checkDialect(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
@@ -46,6 +49,7 @@ export function lowerKeywords(
   readDiscriminator(source, at, context)
   if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
   else if (world === 'closed') close(site)
+  if (world === 'condition') return hushMembers(site.target)
   return world === 'closed' ? lowerHeirs(source, at, site.target, context) : site.target
 }
 
@@ -74,6 +78,12 @@ const plain: { readonly [K in KeywordKind]?: readonly [holds: (value: Json) => b
   namesMap: [(value) => isJsonObject(value) && Object.values(value).every(isNames), 'lists of names by name'],
 }
 
+/** The world of the items and members. */
+const inside = ({ world }: Site): World => (world === 'condition' ? world : 'closed')
+
+/** The world of what applies beside others to the same instance. */
+const beside = ({ world }: Site): World => (world === 'condition' ? world : 'open')
+
 function lowerKeyword(site: Site, keyword: string): void {
   const { source, at, target, context } = site
   const value = source[keyword] as Json
@@ -98,8 +108,10 @@ function lowerKeyword(site: Site, keyword: string): void {
       fix,
     )
   }
-  if (kind === 'schema') target[keyword] = context.lower(value, below(at, keyword), 'closed')
-  else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, 'closed')
+  if (kind === 'schema') {
+    const world = keyword === 'contains' ? 'condition' : inside(site)
+    target[keyword] = context.lower(value, below(at, keyword), world)
+  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, inside(site))
   else if (kind === 'pattern') lowerPattern(site, value)
   const rule = plain[kind]
   if (!rule) return
@@ -224,14 +236,16 @@ function lowerProperties(site: Site): void {
     if (!isJsonObject(properties)) return invalid(site, 'properties', 'schemas by name')
     target.properties = mapSchemas(properties, below(at, 'properties'), (schema, place, name) => {
       if (inherited.has(name)) refuseName(site, place, name)
-      return context.members.hides(schema, place) ? false : context.lower(schema, place, 'closed')
+      return site.world !== 'condition' && context.members.hides(schema, place)
+        ? false
+        : context.lower(schema, place, inside(site))
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
   if (target.required !== undefined) target.required = [...required]
   const additional = source.additionalProperties
   if (additional !== undefined) {
-    target.additionalProperties = context.lower(additional, below(at, 'additionalProperties'), 'closed')
+    target.additionalProperties = context.lower(additional, below(at, 'additionalProperties'), inside(site))
   }
   const patterns = source.patternProperties
   if (isJsonObject(patterns)) {
@@ -241,12 +255,12 @@ function lowerProperties(site: Site): void {
       (schema, place, pattern) => {
         const matcher = compilePattern(pattern)
         if (!matcher.ok) refusePattern(site, place, matcher.error)
-        return context.lower(schema, place, 'closed')
+        return context.lower(schema, place, inside(site))
       },
     )
   } else if (patterns !== undefined) invalid(site, 'patternProperties', 'schemas by pattern')
   if (source.propertyNames !== undefined) {
-    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), 'closed')
+    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside(site))
   }
 }
 
@@ -257,35 +271,39 @@ function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
 
 function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
+  const world = site.world === 'closed' && wrapsBase(source, at, context) ? 'closed' : beside(site)
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
-    const referred = context.refer(source.$ref, below(at, '$ref'), 'open')
+    const referred = context.refer(source.$ref, below(at, '$ref'), world)
     // A reference that leads nowhere was reported, so no program comes of it.
     if (typeof referred !== 'boolean') target.$ref = referred.$ref as string
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
-    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, 'open')
+    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
   }
   if (typeof source.$dynamicRef === 'string') {
-    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), 'open')
+    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside(site))
     target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
   }
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
-    if (source[keyword] !== undefined)
-      target[keyword] = context.lower(source[keyword], below(at, keyword), 'open')
+    if (source[keyword] !== undefined) {
+      const own = keyword === 'if' || keyword === 'not' ? 'condition' : beside(site)
+      target[keyword] = context.lower(source[keyword], below(at, keyword), own)
+    }
   }
   if (isJsonObject(source.dependentSchemas)) {
     const place = below(at, 'dependentSchemas')
     target.dependentSchemas = mapSchemas(source.dependentSchemas, place, (schema, where) =>
-      context.lower(schema, where, 'open'),
+      context.lower(schema, where, beside(site)),
     )
   }
 }
 
 /** Written down it means the same in both worlds: what this schema and its parts have not evaluated. */
-function lowerUnevaluated({ source, target, at, context }: Site): void {
+function lowerUnevaluated(site: Site): void {
+  const { source, target, at, context } = site
   const place = below(at, 'unevaluatedProperties')
-  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, 'closed')
+  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside(site))
 }
 
 /**

@@ -63,9 +63,11 @@ export interface SchemaLowering {
 
 /**
  * Whether a schema is lowered for an instance position of its own, where objects are closed, or applies beside
- * others to one instance, where only all of them together know which members are allowed.
+ * others to one instance, where only all of them together know which members are allowed. A condition (`if`, `not`,
+ * `contains`) is what JSON Schema says at every depth: closed inside, it would not hold where it should, and what depends on
+ * it would not be demanded.
  */
-export type World = 'closed' | 'open'
+export type World = 'closed' | 'open' | 'condition'
 
 /** What the keyword rules need of the lowering. */
 export interface LoweringContext {
@@ -147,7 +149,10 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     depth++
     const outer = hidden
     const source = schema as { readonly [keyword: string]: Json }
-    hidden = new Set([...(world === 'open' ? outer : []), ...members.namesIn(source, at)])
+    hidden =
+      world === 'condition'
+        ? new Set()
+        : new Set([...(world === 'open' ? outer : []), ...members.namesIn(source, at)])
     const lowerSource = () => lowerKeywords(source, at, world, context)
     const result = source.$id === undefined ? lowerSource() : within(at, lowerSource)
     hidden = outer
@@ -200,7 +205,9 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
   function nameFor(location: SchemaLocation, world: World): string {
     const last = location.pointer.slice(location.pointer.lastIndexOf('/') + 1)
     const plain =
-      options.definitionPrefix + last.replace(/[^A-Za-z0-9._-]/g, '_') + (world === 'open' ? '.open' : '')
+      options.definitionPrefix +
+      last.replace(/[^A-Za-z0-9._-]/g, '_') +
+      (world === 'closed' ? '' : `.${world}`)
     let count = namesakes.get(plain) ?? 1
     let name = count === 1 ? plain : `${plain}.${count}`
     while (name in definitions) name = `${plain}.${++count}`

@@ -194,3 +194,11 @@ test('parts that come octet by octet are read alike', async () => {
   assert.equal(reply.status, 200, reply.text)
   assert.equal(bodies.gate.upstream.seen.at(-1)?.body, body)
 })
+
+test('D5 a boundary inside a part, after less than a line end, is refused: lenient parsers begin a part there', async () => {
+  for (const before of ['', 'x\n', 'x\r', 'x\n\r', 'x']) {
+    const content = `${before}--XX\nContent-Disposition: form-data; name="extra"\n\n1`
+    const reply = await bodies.post('/parts', contentType, whole(text('name', content)))
+    await assertDenied(bodies.gate, reply, 400, 'body_invalid')
+  }
+})

@@ -16,8 +16,8 @@ const components: JsonObject = {
   Tree: { type: 'object', properties: { b: { type: 'integer' }, c: { $ref: '#/Tree' } } },
 }
 
-/** Names of an object, or indices of an array, evaluated by a schema that holds; null where it does not. */
-function namesOf(schema: Json, value: unknown): ReadonlySet<string | number> | null {
+/** Names of an object, or indices of an array, evaluated by a schema that holds; null where it does not. Nothing in a condition is closed. */
+function namesOf(schema: Json, value: unknown, condition = false): ReadonlySet<string | number> | null {
   if (typeof schema === 'boolean') return schema ? new Set() : null
   const s = schema as JsonObject
   const names = new Set<string | number>()
@@ -25,7 +25,8 @@ function namesOf(schema: Json, value: unknown): ReadonlySet<string | number> | n
     for (const name of more ?? []) names.add(name)
     return more !== null
   }
-  if (typeof s.$ref === 'string' && !join(namesOf(components[s.$ref.slice(2)] as Json, value))) return null
+  if (typeof s.$ref === 'string' && !join(namesOf(components[s.$ref.slice(2)] as Json, value, condition)))
+    return null
   if (s.type !== undefined && ![s.type].flat().some((type) => hasType(type as string, value))) return null
   if (Array.isArray(s.enum) && !s.enum.includes(value as Json)) return null
   if (typeof value === 'number' && typeof s.minimum === 'number' && value < s.minimum) return null
@@ -36,11 +37,11 @@ function namesOf(schema: Json, value: unknown): ReadonlySet<string | number> | n
     for (const [index, item] of value.entries()) {
       const declared = prefix[index] ?? s.items
       if (declared === undefined) continue
-      if (!holds(declared, item)) return null
+      if (!holds(declared, item, condition)) return null
       names.add(index)
     }
     if (s.contains !== undefined) {
-      const found = [...value.keys()].filter((index) => holds(s.contains as Json, value[index]))
+      const found = [...value.keys()].filter((index) => holds(s.contains as Json, value[index], true))
       if (found.length < ((s.minContains as number | undefined) ?? 1)) return null
       join(new Set(found))
     }
@@ -55,43 +56,63 @@ function namesOf(schema: Json, value: unknown): ReadonlySet<string | number> | n
         .map(([, part]) => part)
       if (Object.hasOwn(properties, name)) declared.push(properties[name] as Json)
       if (declared.length === 0 && s.additionalProperties !== undefined) declared.push(s.additionalProperties)
-      if (!declared.every((part) => holds(part, member))) return null
-      if (declared.length > 0) names.add(name)
+      if (!declared.every((part) => holds(part, member, condition))) return null
+      if (declared.length > 0 && (!condition || declares(s, name))) names.add(name)
     }
     for (const [name, part] of Object.entries((s.dependentSchemas ?? {}) as JsonObject))
-      if (Object.hasOwn(value, name) && !join(namesOf(part, value))) return null
+      if (Object.hasOwn(value, name) && !join(namesOf(part, value, condition))) return null
   }
-  for (const part of (s.allOf ?? []) as readonly Json[]) if (!join(namesOf(part, value))) return null
+  for (const part of (s.allOf ?? []) as readonly Json[])
+    if (!join(namesOf(part, value, condition))) return null
   for (const keyword of ['anyOf', 'oneOf']) {
     const parts = s[keyword] as readonly Json[] | undefined
     if (!parts) continue
-    const found = parts.map((part) => namesOf(part, value)).filter((one) => one !== null)
+    const found = parts.map((part) => namesOf(part, value, condition)).filter((one) => one !== null)
     if (found.length === 0 || (keyword === 'oneOf' && found.length > 1)) return null
     for (const one of found) join(one)
   }
-  if (s.not !== undefined && namesOf(s.not, value) !== null) return null
+  if (s.not !== undefined && namesOf(s.not, value, true) !== null) return null
   if (s.if !== undefined) {
-    const condition = namesOf(s.if, value)
-    if (condition) join(condition)
-    const branch = condition ? s.then : s.else
-    if (branch !== undefined && !join(namesOf(branch, value))) return null
+    const met = namesOf(s.if, value, true)
+    if (met) join(met)
+    const branch = met ? s.then : s.else
+    if (branch !== undefined && !join(namesOf(branch, value, condition))) return null
   }
   const rest = Array.isArray(value) ? s.unevaluatedItems : s.unevaluatedProperties
   if (rest !== undefined && typeof value === 'object' && value !== null) {
     for (const [name, member] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
       if (names.has(name)) continue
-      if (!holds(rest, member)) return null
+      if (!holds(rest, member, condition)) return null
       names.add(name)
     }
   }
   return names
 }
 
+/** Whether a condition declares a member that it names: not where it might be an object, which nobody would close. */
+function declares(s: JsonObject, name: string): boolean {
+  if (s.unevaluatedProperties !== undefined) return true
+  const scalar = (part: Json): boolean =>
+    part === false ||
+    (isJsonObject(part) &&
+      (part.enum !== undefined ||
+        (part.type !== undefined &&
+          ![part.type].flat().some((type) => type === 'object' || type === 'array'))))
+  const properties = (s.properties ?? {}) as JsonObject
+  const others = [
+    ...Object.values((s.patternProperties ?? {}) as JsonObject),
+    ...(s.additionalProperties === undefined ? [] : [s.additionalProperties]),
+  ]
+  if (Object.hasOwn(properties, name))
+    return scalar(properties[name] as Json) || [...Object.values(properties), ...others].every(scalar)
+  return [...Object.values(properties), ...others].every(scalar)
+}
+
 /** The rule itself: at an instance position every member must have been named. */
-function holds(schema: Json, value: unknown): boolean {
-  const names = namesOf(schema, value)
+function holds(schema: Json, value: unknown, condition = false): boolean {
+  const names = namesOf(schema, value, condition)
   if (names === null) return false
-  if (typeof schema === 'boolean' || !isJsonObject(value)) return true
+  if (condition || typeof schema === 'boolean' || !isJsonObject(value)) return true
   const { enum: values, const: fixed } = schema as JsonObject
   return values !== undefined || fixed !== undefined || Object.keys(value).every((name) => names.has(name))
 }

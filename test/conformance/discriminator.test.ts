@@ -183,3 +183,26 @@ test('a base that lists its heirs, which extend it, applies to itself: a problem
   const { errors } = compileContract(schemaDocument(ref('Pet'), schemas))
   assert.deepEqual([...new Set(errors.map(({ rule }) => rule))], ['schema-circular'])
 })
+
+test('a wrapper around a reference to a base means its heirs, as the reference does', () => {
+  const base = ref('Pet')
+  const wrappers = [
+    { allOf: [base] },
+    { oneOf: [base, { type: 'integer' }] },
+    { anyOf: [base, text], description: 'a pet' },
+  ]
+  for (const openapi of versions)
+    for (const schema of wrappers) {
+      const { request } = judgesOf(
+        schemaDocument(schema, { ...heirs({ propertyName: 'petType' }), Own: { allOf: [base] } }, openapi),
+      )
+      for (const value of [Tom, Rex, { petType: 'x', name: 'y' }])
+        assert.ok(request.check(value), JSON.stringify(schema))
+      for (const value of [
+        { ...Tom, pack: 1 },
+        { ...Rex, x: 1 },
+        { petType: 'Cat', name: 'Tom' },
+      ])
+        assert.equal(request.check(value), false, JSON.stringify(schema))
+    }
+})

@@ -84,8 +84,11 @@ export class MultipartParser {
       case 'head':
         return this.#readHead(rest)
       case 'content': {
-        const end = rest.indexOf(this.#delimiter)
-        if (end < 0) return null
+        const dashes = rest.indexOf(this.#delimiter.subarray(lineEnd.length))
+        if (dashes < 0) return null
+        const end = dashes - lineEnd.length
+        // ATTACK: some parsers begin a part at a boundary after a line feed alone, a carriage return alone or an empty head.
+        if (end < 0 || !rest.subarray(end, dashes).equals(lineEnd)) return wrongBoundary
         const wrong = (end > 0 ? this.#taker.data(rest.subarray(0, end)) : null) ?? this.#taker.end()
         if (wrong !== null) return wrong
         this.#state = 'delimited'
