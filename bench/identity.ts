@@ -10,19 +10,12 @@ import { type LinkedProgram, link } from '../src/engine/link.ts'
 import { normalizeTarget } from '../src/engine/normalize/normalize-target.ts'
 import { parseFields } from '../src/engine/parse/parse-fields.ts'
 import type { Ports } from '../src/engine/ports.ts'
-import { noAuthorities } from '../src/identity/client-authorities.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { LedgerView } from '../src/identity/ledger-view.ts'
-import { createPasswords } from '../src/identity/passwords.ts'
-import { createProofReader } from '../src/identity/proof-reader.ts'
-import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
-import type { Program } from '../src/program/program.ts'
-import { createMemoryCounters } from '../src/stores/memory-counters.ts'
-import { createMemoryReplays } from '../src/stores/memory-replays.ts'
-import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
 import { audience, createTestKey, startIssuer, type TestIssuer } from '../test/harness/issuer.ts'
+import { portsOf } from './ports.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 
 /** CPU time of `authenticate()` for one request, microseconds. */
@@ -221,24 +214,5 @@ function presentation(path: string, credential: string): Presentation {
     cookies: new Map(),
     certificate: null,
     client: { address, viaTrustedProxy: false, forwardingIgnored: false },
-  }
-}
-
-function portsOf(
-  tokens: Ports['tokens'],
-  ledger: LedgerView,
-  program: Program,
-  registry: IssuerRegistry,
-): Ports {
-  return {
-    tokens,
-    proofs: createProofReader(),
-    replays: createMemoryReplays(),
-    certificates: noAuthorities,
-    keys: ledger,
-    revocations: ledger,
-    passwords: createPasswords({ secrets: {} }),
-    counters: createMemoryCounters(),
-    sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
 }

@@ -7,18 +7,12 @@ import { type LinkedProgram, link } from '../src/engine/link.ts'
 import { openJournal } from '../src/engine/outcome.ts'
 import { pipeline } from '../src/engine/pipeline.ts'
 import type { Ports } from '../src/engine/ports.ts'
-import { noAuthorities } from '../src/identity/client-authorities.ts'
 import { IssuerRegistry } from '../src/identity/issuer-registry.ts'
 import { LedgerView } from '../src/identity/ledger-view.ts'
-import { createPasswords } from '../src/identity/passwords.ts'
-import { createProofReader } from '../src/identity/proof-reader.ts'
-import { createSessions } from '../src/identity/sessions.ts'
 import { createTokenVerifier } from '../src/identity/token-verifier.ts'
-import { createMemoryCounters } from '../src/stores/memory-counters.ts'
-import { createMemoryReplays } from '../src/stores/memory-replays.ts'
-import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 import { openSqliteLedger } from '../src/stores/sqlite-ledger.ts'
 import { audience, createTestKey, startIssuer } from '../test/harness/issuer.ts'
+import { portsOf } from './ports.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 import { contract } from './world.ts'
 
@@ -50,17 +44,7 @@ export async function measureEngine(rounds: number): Promise<EngineFigures> {
   await tokens.started
   const ledger = new LedgerView(await openSqliteLedger(join(folder, 'keys.sqlite')), 60_000, () => {})
   await ledger.started
-  const ports: Ports = {
-    tokens,
-    proofs: createProofReader(),
-    replays: createMemoryReplays(),
-    certificates: noAuthorities,
-    keys: ledger,
-    revocations: ledger,
-    passwords: createPasswords({ secrets: {} }),
-    counters: createMemoryCounters(),
-    sessions: createSessions(orders.program, { secrets: {} }, registry, createMemorySessions(), () => {}),
-  }
+  const ports = portsOf(tokens, ledger, orders.program, registry)
   const get = request('/orders?status=open&limit=10', token)
   const last = (count: number) => request(`/api/group${(count - 1) % 10}/things${count - 1}/42`, token)
 

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startRun } from '../test/harness/command.ts'
+import { grownDuring, sendUpload, startSink } from '../test/harness/upload.ts'
 import { table } from './statistics.ts'
 
 interface UploadLine {
@@ -17,7 +16,6 @@ interface UploadLine {
 
 const octets = 1024 ** 3
 const targetMiB = 64
-const piece = Buffer.alloc(64 * 1024, 'x')
 
 const document = {
   openapi: '3.1.0',
@@ -65,14 +63,7 @@ const kinds = [
  * The second upload shows whether memory grows with what was uploaded before.
  */
 export async function measureUploads(): Promise<readonly UploadLine[]> {
-  let received = 0
-  const upstream = createServer((message, response) => {
-    message.on('data', (chunk: Buffer) => {
-      received += chunk.length
-    })
-    message.on('end', () => response.writeHead(204).end())
-  })
-  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const sink = await startSink()
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   writeFileSync(join(folder, 'openapi.json'), JSON.stringify(document))
   const file = join(folder, 'portcullis.yaml')
@@ -81,7 +72,7 @@ export async function measureUploads(): Promise<readonly UploadLine[]> {
     `contract: ./openapi.json
 allowWeakening: true
 listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "http://127.0.0.1:${(upstream.address() as AddressInfo).port}" } }
+upstreams: { default: { url: "${sink.url}" } }
 `,
   )
   const lines: UploadLine[] = []
@@ -92,26 +83,21 @@ upstreams: { default: { url: "http://127.0.0.1:${(upstream.address() as AddressI
       const pid = gateway.child.pid as number
       for (const turn of ['just started', 'again']) {
         await wait(500)
-        const idleMiB = residentMiB(pid)
-        let peakMiB = idleMiB
-        const sampler = setInterval(() => {
-          peakMiB = Math.max(peakMiB, residentMiB(pid))
-        }, 20)
-        received = 0
+        sink.received = 0
         const startedMs = performance.now()
-        const status = await send(new URL(kind.path, String(ready.http)), kind)
+        const url = new URL(kind.path, String(ready.http))
+        const { result: status, grown } = await grownDuring(pid, () => sendUpload(url, { ...kind, octets }))
         const seconds = (performance.now() - startedMs) / 1000
-        clearInterval(sampler)
-        if (status !== 204 || received !== octets + kind.head.length + kind.tail.length)
-          throw new Error(`${kind.name}: ${status}, ${received} octets arrived`)
-        lines.push({ name: `${kind.name}, ${turn}`, octets, seconds, aboveIdleMiB: peakMiB - idleMiB })
+        if (status !== 204 || sink.received !== octets + kind.head.length + kind.tail.length)
+          throw new Error(`${kind.name}: ${status}, ${sink.received} octets arrived`)
+        lines.push({ name: `${kind.name}, ${turn}`, octets, seconds, aboveIdleMiB: grown / 1024 ** 2 })
       }
     } finally {
       gateway.child.kill()
       await gateway.ended
     }
   }
-  upstream.close()
+  sink.stop()
   rmSync(folder, { recursive: true })
   const rows = lines.map(({ name, seconds, aboveIdleMiB }) => [
     name,
@@ -121,26 +107,4 @@ upstreams: { default: { url: "http://127.0.0.1:${(upstream.address() as AddressI
   ])
   console.log(`uploads\n${table([['', 'MiB above idle', 'at most', 'seconds'], ...rows])}\n`)
   return lines
-}
-
-function send(url: URL, { type, head, tail }: (typeof kinds)[number]): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'Content-Type': type, 'Content-Length': octets + head.length + tail.length }
-    const sending = request(url, { method: 'POST', headers }, (response) => {
-      response.resume()
-      response.on('end', () => resolve(response.statusCode))
-    })
-    sending.on('error', reject)
-    sending.write(head)
-    let left = octets / piece.length
-    const write = () => {
-      while (left-- > 0) if (!sending.write(piece)) return sending.once('drain', write)
-      return sending.end(tail)
-    }
-    write()
-  })
-}
-
-function residentMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
