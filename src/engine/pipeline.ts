@@ -195,16 +195,11 @@ function takeAll(
     if (cost > 0 || !answer.allowed)
       for (const [index, state] of answer.states.entries())
         journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
-    return judgeTaken(draws, answer, spreadOf(journal.requestId))
+    return judgeTaken(draws, answer, journal.requestId)
   }
 }
 const nothingToTake = allow(null)
 const none: readonly LinkedLimit[] = []
-
-/** From 0 up to 1, by an id that is random: the engine has no dice of its own. */
-function spreadOf(requestId: string): number {
-  return (Number.parseInt(requestId.slice(0, 8), 16) || 0) / 2 ** 32
-}
 
 /** A credential that nobody issued, or not any more. A session that ended is mended by signing in, and is no guess. */
 function wasGuessed({ reason, client }: Denial): boolean {

@@ -118,7 +118,7 @@ test('a denial names the spent limits to the operator and the wait to the client
         { ...state, retryMs: 1200, backOffMs: 1200 },
       ],
     },
-    0.5,
+    '80000000c19347e2a1f7c5d0e3b69a44',
   )
   assert.ok(!denied.allow && denied.reason === 'quota_exceeded')
   assert.equal(denied.detail, 'spent: per-client')

@@ -19,11 +19,12 @@ export function drawsFor(
 
 /**
  * Turns what the counters answered into a decision.
- * @param spread from 0 up to 1, another for each request
+ * @param requestId spreads the hints of those who are turned away together
  * @see RFC 6585 4, RFC 9110 10.2.3
  */
-export function judgeTaken(draws: readonly Draw[], taken: Taken, spread: number): Decision<null> {
+export function judgeTaken(draws: readonly Draw[], taken: Taken, requestId: string): Decision<null> {
   if (taken.allowed) return allow(null)
+  const spread = spreadOf(requestId)
   const waits = taken.states.map(({ retryMs, backOffMs }) => retryAfterSeconds(retryMs, backOffMs, spread))
   const spent = draws
     .filter((_, index) => (taken.states[index]?.retryMs ?? 0) > 0)
@@ -32,4 +33,9 @@ export function judgeTaken(draws: readonly Draw[], taken: Taken, spread: number)
     retryAfterSeconds: Math.max(...waits),
     violatedPolicies: spent,
   })
+}
+
+/** From 0 up to 1, by an id that is random: the engine has no dice of its own. */
+function spreadOf(requestId: string): number {
+  return (Number.parseInt(requestId.slice(0, 8), 16) || 0) / 2 ** 32
 }
