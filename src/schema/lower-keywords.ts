@@ -1,7 +1,7 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
-import { checkDialect } from './check-dialect.ts'
+
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
 import { wrapsBase } from './lone-reference.ts'
@@ -10,6 +10,7 @@ import { hushMembers } from './lower-condition.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
+import { checkVersionKeywords } from './version-keywords.ts'
 
 type Source = { readonly [keyword: string]: Json }
 type Target = Record<string, Json>
@@ -30,7 +31,7 @@ export function lowerKeywords(
   context: LoweringContext,
 ): JsonSchema {
   const site: Site = { source, at, world, target: {}, context }
-  checkDialect(source, at, context)
+  checkVersionKeywords(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
     if (context.options.dialect === '3.0') return context.refer(source.$ref, below(at, '$ref'), world)

@@ -89,8 +89,8 @@ const maxSchemas = 400_000
 const maxScopes = 1000
 
 /**
- * Turns Schema Objects of OpenAPI 3.0, and of 3.1 and 3.2, which share a dialect, into JSON Schema 2020-12 with every object closed at every position,
- * unless its schema says that it is open (`additionalProperties` or `patternProperties` written down).
+ * Turns Schema Objects of OpenAPI 3.0, and of 3.1 and 3.2, which share a dialect, into JSON Schema 2020-12 with every object
+ * closed at every position, unless its schema says that it is open (`additionalProperties` or `patternProperties` written down).
  *
  * Work, depth and output are bounded (attack H8).
  */

@@ -33,7 +33,7 @@ const keywords30: ReadonlySet<string> = new Set([
 const flags = ['nullable', 'readOnly', 'writeOnly', 'deprecated'] as const
 
 /** Reports what a schema says in words of another version of OpenAPI than its document's. */
-export function checkDialect(
+export function checkVersionKeywords(
   source: { readonly [keyword: string]: Json },
   at: SchemaLocation,
   { options, report }: LoweringContext,
