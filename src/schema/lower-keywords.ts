@@ -1,7 +1,6 @@
 import type { Json, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
-
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
 import { wrapsBase } from './lone-reference.ts'
