@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 /** What the admin listener tells about; asked anew for each request. */
 export interface AdminView {
   /** Why the gateway takes no traffic yet, or no more; empty when it is ready. */
-  readonly unready: () => readonly string[]
+  readonly unready: () => Promise<readonly string[]>
   /** Prometheus text format 0.0.4. */
-  readonly metrics: () => string
+  readonly metrics: () => Promise<string>
 }
 
 interface Answer {
@@ -20,22 +20,27 @@ interface Answer {
  * @param token demanded as bearer token on `/metrics` and `/readyz` when set; `/livez` tells nothing and needs none
  */
 export function createAdminServer(view: AdminView, token: string | null) {
-  const server = createServer((request, response) => send(response, answer(request, view, token)))
+  const server = createServer((request, response) => {
+    answer(request, view, token).then(
+      (found) => send(response, found),
+      () => send(response, text(500, 'a defect\n')),
+    )
+  })
   server.headersTimeout = 5000
   server.requestTimeout = 10_000
   return server
 }
 
-function answer(request: IncomingMessage, view: AdminView, token: string | null): Answer {
+async function answer(request: IncomingMessage, view: AdminView, token: string | null): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD\n')
   if (request.url === '/livez') return text(200, 'alive\n')
   if (token !== null && !carries(request, token)) return text(401, 'a bearer token is needed\n')
   if (request.url === '/readyz') {
-    const unready = view.unready()
+    const unready = await view.unready()
     return unready.length === 0 ? text(200, 'ready\n') : text(503, `${unready.join('\n')}\n`)
   }
   if (request.url === '/metrics')
-    return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: view.metrics() }
+    return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await view.metrics() }
   return text(404, 'here are /livez, /readyz and /metrics\n')
 }
 

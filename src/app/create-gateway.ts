@@ -1,31 +1,22 @@
 import type { Server } from 'node:http'
 import { createAdminServer } from '../admin/admin.ts'
 import type { Compiled } from '../contract/compile.ts'
-import { link } from '../engine/link.ts'
-import type { Certificates } from '../engine/ports.ts'
-import type { Ending } from '../engine/record/ending.ts'
-import type { InForce } from '../gateway/data-plane.ts'
-import { type Addresses, openGateway } from '../gateway/gateway.ts'
+import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
-import { createUpstreams } from '../gateway/upstreams.ts'
-import { type AccessTokens, createAccessTokens } from '../identity/access-tokens.ts'
-import { loadAuthorities, noAuthorities } from '../identity/client-authorities.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
-import { createPasswords } from '../identity/passwords.ts'
-import { createProofReader } from '../identity/proof-reader.ts'
-import { createSessions, type RunningSessions } from '../identity/sessions.ts'
-import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { createLog } from '../sinks/log.ts'
-import { createMetrics } from '../sinks/metrics.ts'
-import { createMemoryCounters } from '../stores/memory-counters.ts'
-import { createMemoryReplays } from '../stores/memory-replays.ts'
+import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
-import { LedgerViews } from './ledger-views.ts'
-import { missedConnections } from './missed-connections.ts'
-import { openSessionStore } from './session-store.ts'
+import { openLedger } from './open-ledger.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
+import type { Policy, Prepared } from './workers/control.ts'
+import { openCrew } from './workers/crew.ts'
+import { missedConnections } from './workers/missed-connections.ts'
+import { shareLedgers } from './workers/remote-ledger.ts'
+import { allocateSharedState, exposeMetrics } from './workers/shared-state.ts'
+import { needsRestart } from './workers/standing-listeners.ts'
 
 export interface GatewayOptions {
   /** Path of `portcullis.yaml`. */
@@ -34,6 +25,8 @@ export interface GatewayOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Takes complete JSON lines; stdout by default. */
   readonly log?: (lines: string) => void
+  /** 1 by default, which serves in this thread; more serve in threads of their own, on the same ports. */
+  readonly workers?: number
 }
 
 /** A gateway that listens. */
@@ -52,27 +45,18 @@ export interface RunningGateway {
 }
 
 /**
- * Starts a gateway from its configuration.
+ * Starts a gateway from its configuration. This thread is the control plane: it compiles, watches, fetches keys and answers
+ * the admin listener; the workers serve.
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
   const log = createLog(options.log)
-  const metrics = createMetrics()
-  const counters = createMemoryCounters()
-  const replays = createMemoryReplays()
-  const proofs = createProofReader()
+  const env = options.env ?? process.env
+  const shared = allocateSharedState(options.workers ?? 1)
   const issuers = new IssuerRegistry(({ event, ...fields }) => {
     log.event(event, fields)
     announceReady()
   })
-  const ledgers = new LedgerViews(({ event, ...fields }) => {
-    log.event(event, fields)
-    announceReady()
-  })
-  const onMissedConnection = missedConnections(log)
-  const env = options.env ?? process.env
-  const compiled = soundOrThrow(await compileAside(options.configurationFile, env))
-  let settings = compiled.settings
   let stopping = false
   let listening = false
   let announced = false
@@ -83,26 +67,25 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     resolveReady = resolve
   })
 
-  const sessionStore = await openSessionStore(settings.state, announceReady)
-  const first = await enforce(compiled.program, settings).catch(async (error: unknown) => {
-    await sessionStore.stop()
-    throw error
+  const first = policyOf(await compileAside(options.configurationFile, env))
+  let { settings } = first
+  let { digest } = first.program
+  const crew = await openCrew(first, {
+    shared,
+    log: log.lines,
+    tell: log.event,
+    forwardingIgnored,
+    changed: announceReady,
+    keySets: issuers,
+    sessions: createMemorySessions(),
+    openLedger: shareLedgers(openLedger),
   })
-  let waiting = first
-  const gateway = await openGateway(settings, first, { record, onDefect, onMissedConnection }).catch(
-    async (error: unknown) => {
-      await first.release()
-      await sessionStore.stop()
-      throw startErrorFrom(error)
-    },
-  )
   const admin = await openAdmin().catch(async (error: unknown) => {
-    await gateway.stop(0)
-    await sessionStore.stop()
-    throw startErrorFrom(error)
+    await crew.stop(0)
+    throw error instanceof ListenError ? new StartError(error.message) : error
   })
-  const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
-  log.event('listening', { ...addresses, digest: compiled.program.digest })
+  const addresses = { ...crew.addresses, admin: admin?.url ?? null }
+  log.event('listening', { ...addresses, digest, workers: shared.workers })
   listening = true
   announceReady()
   const files = watchFiles(() => void reload())
@@ -110,94 +93,46 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   return { addresses, ready, reload, stop }
 
-  async function enforce(program: Program, current: Settings): Promise<InForce & Verifiers> {
-    const certificates = await authoritiesOf(current)
-    const ledger = await ledgers.acquire(current)
-    const keys = ledger.view
-    const passwords = createPasswords(current)
-    const linked = link(program)
-    const upstreams = createUpstreams(program, current)
-    const tokens = createAccessTokens(program, current, issuers, announceReady)
-    const sessions = createSessions(program, current, issuers, sessionStore, announceReady)
-    return {
-      linked,
-      upstreams,
-      ports: {
-        tokens,
-        proofs,
-        replays,
-        certificates,
-        keys,
-        revocations: keys,
-        passwords,
-        counters,
-        sessions,
-      },
-      tokens,
-      sessions,
-      started: Promise.all([tokens.started, keys.started, sessions.started]),
-      async release() {
-        tokens.stop()
-        sessions.stop()
-        await ledger.release()
-        upstreams.destroy()
-      },
-    }
-  }
-
-  function record(ending: Ending): void {
-    log.write(ending)
-    metrics.write(ending)
-    if (!ending.journal.forwardingIgnored || warnedOfForwarding) return
+  function forwardingIgnored(clientAddress: string): void {
+    if (warnedOfForwarding) return
     warnedOfForwarding = true
     log.event('forwarding_ignored', {
-      'client.address': ending.journal.clientAddress,
+      'client.address': clientAddress,
       detail: 'X-Forwarded-For or Forwarded came from a peer that is not in trustedProxies; said once',
     })
   }
 
-  function onDefect(error: unknown, requestId: string): void {
-    log.event('defect', {
-      request_id: requestId,
-      detail: error instanceof Error ? error.stack : String(error),
-    })
+  async function unready(): Promise<readonly string[]> {
+    return stopping ? ['stopping'] : (await crew.status()).unready
   }
 
-  function unready(): readonly string[] {
-    if (stopping) return ['stopping']
-    return [
-      ...issuers
-        .status()
-        .filter((status) => !status.ready)
-        .map(({ issuer }) => `waiting for the keys of ${issuer}`),
-      ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
-      ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
-      ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
-    ]
-  }
-
-  function announceReady(): void {
-    if (announced || !listening || unready().length > 0) return
+  async function announceReadyOnce(): Promise<void> {
+    if (announced || !listening || (await unready()).length > 0 || announced) return
     announced = true
     log.event('ready', { ...addresses })
     resolveReady()
   }
 
+  function announceReady(): void {
+    void announceReadyOnce()
+  }
+
   async function openAdmin(): Promise<{ readonly server: Server; readonly url: string } | null> {
     const wanted = settings.listen.admin
     if (!wanted) return null
-    const gauges = {
-      issuers: () => issuers.status(),
-      buckets: () => counters,
-      inFlight: () => gateway.inFlight,
-      programDigest: () => gateway.inForce.linked.program.digest,
+    const metrics = async () => {
+      const { inFlight } = await crew.status()
+      return exposeMetrics(shared, {
+        issuers: () => issuers.status(),
+        inFlight: () => inFlight,
+        programDigest: () => digest,
+      })
     }
-    const view = { unready, metrics: () => metrics.expose(gauges) }
     const opened = await open(
-      createAdminServer(view, wanted.token),
+      createAdminServer({ unready, metrics }, wanted.token),
       wanted,
       'listen.admin',
-      onMissedConnection,
+      missedConnections(log.event),
     )
     return { server: opened.server, url: originOf('http', opened) }
   }
@@ -209,27 +144,26 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function reloadOnce(): Promise<boolean> {
     if (stopping) return false
-    let fresh: Awaited<ReturnType<typeof enforce>> | null = null
+    let prepared: Prepared | null = null
     try {
-      const { program, settings: next } = soundOrThrow(await compileAside(options.configurationFile, env))
-      fresh = await enforce(program, next)
-      await fresh.started
+      const next = policyOf(await compileAside(options.configurationFile, env))
+      prepared = await crew.prepare(next)
       if (stopping) throw new Error('the gateway is stopping')
-      gateway.swap(fresh, next)
-      waiting = fresh
-      const restartNeeded = needsRestart(settings, next)
-      settings = next
-      watchAll(files, next)
+      await prepared.commit()
+      const restartNeeded = needsRestart(settings, next.settings)
+      settings = next.settings
+      digest = next.program.digest
+      watchAll(files, settings)
       log.event('reload', {
-        digest: program.digest,
-        operations: program.operations.length,
+        digest,
+        operations: next.program.operations.length,
         ...(restartNeeded && {
           detail: 'addresses of listeners or the state changed; they apply after a restart',
         }),
       })
       return true
     } catch (error) {
-      if (fresh && gateway.inForce !== fresh) await fresh.release()
+      await prepared?.discard()
       log.event('reload_failed', {
         problems: problemsOf(error),
         detail: 'the program in force stays in force',
@@ -242,49 +176,20 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return
     stopping = true
     files.stop()
-    log.event('stopping', { in_flight: gateway.inFlight })
+    log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
-    await gateway.stop(settings.stopTimeoutMs)
+    await crew.stop(settings.stopTimeoutMs)
     admin?.server.close()
     admin?.server.closeAllConnections()
-    await sessionStore.stop()
     log.event('stopped')
     log.flush()
   }
 }
 
-interface Sound {
-  readonly program: Program
-  readonly settings: Settings
-}
-
-function soundOrThrow({ program, settings, diagnostics }: Compiled): Sound {
+function policyOf({ program, settings, diagnostics }: Compiled): Policy {
   if (program && settings) return { program, settings }
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
   throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)
-}
-
-/** Verifiers of one program: what it waits for before it is ready. */
-interface Verifiers {
-  readonly tokens: AccessTokens
-  readonly sessions: RunningSessions
-  /** Resolves when everything was asked once, whatever came of it. */
-  readonly started: Promise<unknown>
-}
-
-/** @throws StartError when a file cannot be used after all */
-async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Certificates> {
-  const listener = https?.clientCa ? https : http
-  if (!listener?.clientCa) return noAuthorities
-  try {
-    return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
-  } catch (error) {
-    throw new StartError((error as Error).message)
-  }
-}
-
-function startErrorFrom(error: unknown): unknown {
-  return error instanceof ListenError ? new StartError(error.message) : error
 }
 
 function problemsOf(error: unknown): readonly string[] {
@@ -306,15 +211,4 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
   )
   const named = [...certificates, ...clients].filter((file) => file !== null)
   files.watch([...new Set([...watched, ...named])])
-}
-
-function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
-    JSON.stringify([
-      state,
-      https && [https.host, https.port, https.clientCa !== null],
-      http && [http.host, http.port, http.mode],
-      admin,
-    ])
-  return addresses(before) !== addresses(after)
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { createGateway } from '../app/create-gateway.ts'
 import { StartError } from '../app/start-error.ts'
 import { type Command, configurationOf, configurationOption, UsageError } from './command.ts'
@@ -9,16 +10,14 @@ export const run: Command = {
   summary: 'open the gate; log on stdout, one JSON object a line',
   options: {
     config: configurationOption,
-    workers: { type: 'string', value: 'N', help: 'worker threads; only 1 in this version' },
+    workers: { type: 'string', value: 'N', help: 'worker threads that serve; as many as there are cores' },
   },
   operands: [0, 0],
   async run(call) {
-    const workers = call.text('workers') ?? '1'
-    if (workers !== '1')
-      throw new UsageError('--workers: this version runs one worker; leave it out, or write --workers 1')
+    const workers = workersOf(call.text('workers'))
     const configurationFile = configurationOf(call)
     try {
-      const gateway = await createGateway({ configurationFile })
+      const gateway = await createGateway({ configurationFile, workers })
       process.on('SIGHUP', () => void gateway.reload())
       await new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve)
@@ -36,4 +35,13 @@ export const run: Command = {
       return 1
     }
   },
+}
+
+const maxWorkers = 256
+
+function workersOf(text: string | undefined): number {
+  if (text === undefined) return availableParallelism()
+  const workers = /^[1-9]\d{0,2}$/.test(text) ? Number(text) : Number.NaN
+  if (workers <= maxWorkers) return workers
+  throw new UsageError(`--workers: write how many threads are to serve, from 1 to ${maxWorkers}`)
 }

@@ -1,6 +1,14 @@
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
-import { type Listener, listenHttps, listenPlaintext, listenRedirect, renewCertificate } from './listen.ts'
+import {
+  checkCertificate,
+  type Listener,
+  listenHttps,
+  listenPlaintext,
+  listenRedirect,
+  renewCertificate,
+  type SharedSockets,
+} from './listen.ts'
 import { originOf } from './open-server.ts'
 import { redirectTo } from './redirect.ts'
 
@@ -14,7 +22,9 @@ export interface Gateway {
   readonly addresses: Addresses
   readonly inFlight: number
   readonly inForce: InForce
-  /** Swaps program and upstreams whole, and the certificate for new connections. */
+  /** @throws Error when the certificate of these settings cannot be served */
+  check(settings: Settings): void
+  /** Swaps program and upstreams whole, and the certificate for new connections, which was checked before. */
   swap(next: InForce, settings: Settings): void
   /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
   stop(timeoutMs: number): Promise<void>
@@ -25,13 +35,14 @@ export async function openGateway(
   settings: Settings,
   inForce: InForce,
   parts: DataPlaneParts,
+  sockets: SharedSockets,
 ): Promise<Gateway> {
   const plane = new DataPlane(inForce, parts)
   const open: Listener[] = []
   let https: Listener | null = null
   let http: Listener | null = null
   try {
-    if (settings.listen.https) https = await listenHttps(settings.listen.https, plane)
+    if (settings.listen.https) https = await listenHttps(settings.listen.https, plane, sockets)
     if (https) open.push(https)
     if (settings.listen.http) http = await listenHttp()
     if (http) open.push(http)
@@ -43,10 +54,11 @@ export async function openGateway(
   async function listenHttp(): Promise<Listener> {
     const { http: wanted } = settings.listen
     if (!wanted) throw new Error('no plain listener is configured')
-    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, plane)
+    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, plane, sockets)
     return listenRedirect(
       wanted,
       plane,
+      sockets,
       redirectTo(
         (host) => httpsOrigin(host),
         () => plane.inForce.linked.program.schemes,
@@ -70,6 +82,9 @@ export async function openGateway(
     },
     get inForce() {
       return plane.inForce
+    },
+    check({ listen }) {
+      if (https && listen.https) checkCertificate(listen.https)
     },
     swap(next, nextSettings) {
       if (https && nextSettings.listen.https) renewCertificate(https.server, nextSettings.listen.https)

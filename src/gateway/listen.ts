@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { HttpListen, HttpsListen } from '../program/settings.ts'
 import { boundConnections, type Connections } from './connections.ts'
 import type { DataPlane } from './data-plane.ts'
@@ -21,29 +21,50 @@ const options: ServerOptions = {
   noDelay: true,
 }
 
+/** What the workers of one process have in common at their sockets. */
+export interface SharedSockets {
+  /** Several threads listen on each port. */
+  readonly reusePort: boolean
+  /** 48 octets for session tickets: what one thread hands out, another takes (RFC 5077 4). */
+  readonly ticketKeys: Uint8Array
+}
+
 export interface Listener extends OpenServer {
   readonly connections: Connections
 }
 
-export async function listenHttps(settings: HttpsListen, plane: DataPlane): Promise<Listener> {
+export async function listenHttps(
+  settings: HttpsListen,
+  plane: DataPlane,
+  { reusePort, ticketKeys }: SharedSockets,
+): Promise<Listener> {
   const server = createTlsServer({
     ...options,
     ...secureOptions(settings),
+    ticketKeys: Buffer.from(ticketKeys),
     requestCert: settings.clientCa !== null,
     rejectUnauthorized: false,
   })
   const connections = attach(server, plane)
   return {
-    ...(await open(server, settings, 'listen.https', (error) => plane.missedConnection(error))),
+    ...(await open(server, { ...settings, reusePort }, 'listen.https', (error) =>
+      plane.missedConnection(error),
+    )),
     connections,
   }
 }
 
-export async function listenPlaintext(settings: HttpListen, plane: DataPlane): Promise<Listener> {
+export async function listenPlaintext(
+  settings: HttpListen,
+  plane: DataPlane,
+  { reusePort }: SharedSockets,
+): Promise<Listener> {
   const server = createServer(options)
   const connections = attach(server, plane)
   return {
-    ...(await open(server, settings, 'listen.http', (error) => plane.missedConnection(error))),
+    ...(await open(server, { ...settings, reusePort }, 'listen.http', (error) =>
+      plane.missedConnection(error),
+    )),
     connections,
   }
 }
@@ -52,14 +73,22 @@ export async function listenPlaintext(settings: HttpListen, plane: DataPlane): P
 export async function listenRedirect(
   settings: HttpListen,
   plane: DataPlane,
+  { reusePort }: SharedSockets,
   redirect: RequestListener,
 ): Promise<Listener> {
   const server = createServer(options)
   const connections = attach(server, plane, redirect)
   return {
-    ...(await open(server, settings, 'listen.http', (error) => plane.missedConnection(error))),
+    ...(await open(server, { ...settings, reusePort }, 'listen.http', (error) =>
+      plane.missedConnection(error),
+    )),
     connections,
   }
+}
+
+/** @throws Error when it cannot be served */
+export function checkCertificate(settings: HttpsListen): void {
+  createSecureContext(secureOptions(settings))
 }
 
 /** New connections get the new certificate; those that stand keep theirs. */

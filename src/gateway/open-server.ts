@@ -5,6 +5,13 @@ import type { AddressInfo } from 'node:net'
 /** A listener that cannot be opened. The message says which key of the configuration to mend. */
 export class ListenError extends Error {}
 
+export interface Place {
+  readonly host: string
+  readonly port: number
+  /** Other threads of this process open it as well. */
+  readonly reusePort?: boolean
+}
+
 export interface OpenServer {
   readonly server: Server | TlsServer
   /** As bound: a port of 0 has become the one that was free. */
@@ -23,13 +30,13 @@ export function originOf(scheme: 'http' | 'https', { address: { host, port } }: 
  */
 export function open(
   server: Server | TlsServer,
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, reusePort = false }: Place,
   key: string,
   onError: (error: Error) => void,
 ): Promise<OpenServer> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port, key)))
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort }, () => {
       server.removeAllListeners('error').on('error', onError)
       const bound = server.address() as AddressInfo
       resolve({ server, address: { host: bound.address, port: bound.port } })

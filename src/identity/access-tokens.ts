@@ -2,7 +2,7 @@ import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { Introspector } from './introspector.ts'
-import type { IssuerRegistry } from './issuer-registry.ts'
+import type { KeyRegistry } from './issuer-registry.ts'
 import { createTokenVerifier } from './token-verifier.ts'
 
 /** Verifies the access tokens of all schemes of one program. */
@@ -19,7 +19,7 @@ export interface AccessTokens extends TokenVerifier {
 export function createAccessTokens(
   { schemes }: Pick<Program, 'schemes'>,
   { secrets }: Pick<Settings, 'secrets'>,
-  registry: IssuerRegistry,
+  registry: KeyRegistry,
   onReady: () => void,
 ): AccessTokens {
   const signed = createTokenVerifier(schemes, registry)

@@ -21,6 +21,30 @@ export type FoundKeys =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'fault'; readonly detail: string }
 
+/** Keys of one issuer as they are at hand. Plain data that crosses threads. */
+export interface HeldKeys {
+  readonly keySet: KeySet | null
+  /** Another one for every change of the keys. */
+  readonly generation: number
+  /** Epoch milliseconds. */
+  readonly lastSuccessMs: number | null
+}
+
+/** Finds the keys of one issuer. */
+export interface KeyFinder {
+  readonly issuer: string
+  /** The keys that may have made a token with this `kid`. At once when known; a promise only for a refetch. */
+  find(keyId: string | null, nowMs: number): FoundKeys | Promise<FoundKeys>
+}
+
+/** Where keys come from. */
+export interface KeySource {
+  readonly issuer: string
+  readonly held: HeldKeys
+  /** Resolves when a refetch is over, whatever came of it; null while none is due. */
+  refetch(nowMs: number): Promise<void> | null
+}
+
 const minFreshMs = 60_000
 const maxFreshMs = 3_600_000
 const defaultFreshMs = 600_000
@@ -35,13 +59,12 @@ const maxRetryMs = 30_000
  * The keys of one issuer: fetched at start and on schedule, refetched at once for an unknown key id, then at most
  * once in five seconds however many such tokens come. One fetch is under way at a time.
  */
-export class IssuerKeys {
+export class IssuerKeys implements KeyFinder, KeySource {
   readonly issuer: string
   readonly #onEvent: (event: KeyEvent) => void
   readonly #fetch: (issuer: string) => Promise<FetchedKeySet>
-  #keySet: KeySet | null = null
-  #generation = 0
-  #lastSuccessMs: number | null = null
+  readonly #listeners = new Set<(held: HeldKeys) => void>()
+  #held: HeldKeys = { keySet: null, generation: 0, lastSuccessMs: null }
   #lastRefetchMs = Number.NEGATIVE_INFINITY
   #underWay: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
@@ -64,32 +87,36 @@ export class IssuerKeys {
     if (this.#timer) clearTimeout(this.#timer)
   }
 
+  get held(): HeldKeys {
+    return this.#held
+  }
+
+  /** When an unknown key id last caused a refetch; epoch milliseconds. */
+  get refetchedMs(): number {
+    return this.#lastRefetchMs
+  }
+
+  /** Tells of every fetch that succeeded. @returns ends it */
+  onFetched(listener: (held: HeldKeys) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
   status(): IssuerStatus {
-    const keys = this.#keySet?.keys.length ?? 0
-    return { issuer: this.issuer, ready: this.#usable(Date.now()), keys, lastSuccessMs: this.#lastSuccessMs }
+    const { keySet, lastSuccessMs } = this.#held
+    const ready = isUsable(this.#held, Date.now())
+    return { issuer: this.issuer, ready, keys: keySet?.keys.length ?? 0, lastSuccessMs }
   }
 
-  /** The keys that may have made a token with this `kid`. At once when known; a promise only for a refetch. */
   find(keyId: string | null, nowMs: number): FoundKeys | Promise<FoundKeys> {
-    const known = this.#lookUp(keyId, nowMs)
-    if (known.kind === 'keys') return known
-    if (this.#underWay) return this.#underWay.then(() => this.#lookUp(keyId, nowMs))
-    if (nowMs - this.#lastRefetchMs < refetchCooldownMs) return known
+    return findKeys(this, keyId, nowMs)
+  }
+
+  refetch(nowMs: number): Promise<void> | null {
+    if (this.#underWay) return this.#underWay
+    if (nowMs - this.#lastRefetchMs < refetchCooldownMs) return null
     this.#lastRefetchMs = nowMs
-    return this.#refresh().then(() => this.#lookUp(keyId, nowMs))
-  }
-
-  #lookUp(keyId: string | null, nowMs: number): FoundKeys {
-    if (!this.#keySet || !this.#usable(nowMs)) {
-      return { kind: 'fault', detail: `the keys of ${this.issuer} are not to be had` }
-    }
-    // ATTACK: A14, a key id is compared as text and never used as a path, a query or a property name.
-    const keys = keyId === null ? this.#keySet.keys : this.#keySet.byId.get(keyId)
-    return keys ? { kind: 'keys', keys, generation: this.#generation } : { kind: 'unknown' }
-  }
-
-  #usable(nowMs: number): boolean {
-    return this.#keySet !== null && nowMs - (this.#lastSuccessMs ?? 0) < staleBoundMs
+    return this.#refresh()
   }
 
   #refresh(): Promise<void> {
@@ -111,7 +138,7 @@ export class IssuerKeys {
       this.#onEvent({
         event: 'key_set_failed',
         issuer: this.issuer,
-        keys: this.#keySet?.keys.length ?? 0,
+        keys: this.#held.keySet?.keys.length ?? 0,
         detail: (error as Error).message,
       })
       // Jitter, so that many gateways do not come back in one instant.
@@ -124,15 +151,43 @@ export class IssuerKeys {
   }
 
   #accept(keySet: KeySet): void {
-    const before = this.#keySet && fingerprint(this.#keySet)
+    const before = this.#held.keySet && fingerprint(this.#held.keySet)
     const changed = before !== fingerprint(keySet)
-    this.#lastSuccessMs = Date.now()
+    this.#held = {
+      keySet: changed ? keySet : this.#held.keySet,
+      generation: this.#held.generation + Number(changed),
+      lastSuccessMs: Date.now(),
+    }
+    for (const listener of this.#listeners) listener(this.#held)
     if (!changed) return
-    this.#keySet = keySet
-    this.#generation++
     const event = before === null ? 'key_set_loaded' : 'key_rotated'
     this.#onEvent({ event, issuer: this.issuer, keys: keySet.keys.length, detail: keySet.skipped.join(', ') })
   }
+}
+
+/** Looks a key up, and has the keys refetched for one that is not known. */
+export function findKeys(
+  source: KeySource,
+  keyId: string | null,
+  nowMs: number,
+): FoundKeys | Promise<FoundKeys> {
+  const known = lookUp(source, keyId, nowMs)
+  if (known.kind === 'keys') return known
+  return source.refetch(nowMs)?.then(() => lookUp(source, keyId, nowMs)) ?? known
+}
+
+function lookUp({ issuer, held }: KeySource, keyId: string | null, nowMs: number): FoundKeys {
+  const { keySet, generation } = held
+  if (!keySet || !isUsable(held, nowMs))
+    return { kind: 'fault', detail: `the keys of ${issuer} are not to be had` }
+  // ATTACK: A14, a key id is compared as text and never used as a path, a query or a property name.
+  const keys = keyId === null ? keySet.keys : keySet.byId.get(keyId)
+  return keys ? { kind: 'keys', keys, generation } : { kind: 'unknown' }
+}
+
+/** Whether they are at hand, and not too old to be believed. */
+export function isUsable({ keySet, lastSuccessMs }: HeldKeys, nowMs: number): boolean {
+  return keySet !== null && nowMs - (lastSuccessMs ?? 0) < staleBoundMs
 }
 
 function fingerprint({ keys }: KeySet): string {

@@ -1,4 +1,13 @@
-import { IssuerKeys, type IssuerStatus, type KeyEvent } from './issuer-keys.ts'
+import { IssuerKeys, type IssuerStatus, type KeyEvent, type KeyFinder } from './issuer-keys.ts'
+
+/** The key sets of all issuers, one each, kept as long as a verifier holds on to them. */
+export interface KeyRegistry {
+  /** @returns the keys, and when their issuer was asked for the first time, whatever came of it */
+  acquire(issuer: string): { readonly keys: KeyFinder; readonly started: Promise<void> }
+  release(issuer: string): void
+  /** Issuers whose keys are not at hand. */
+  waitingFor(): readonly string[]
+}
 
 interface Held {
   readonly keys: IssuerKeys
@@ -6,8 +15,8 @@ interface Held {
   holders: number
 }
 
-/** The key sets of all issuers, one each, kept as long as a verifier holds on to them: a reload fetches none anew. */
-export class IssuerRegistry {
+/** Fetches the key sets, one each: a reload fetches none anew. */
+export class IssuerRegistry implements KeyRegistry {
   readonly #held = new Map<string, Held>()
   readonly #onEvent: (event: KeyEvent) => void
 
@@ -15,7 +24,6 @@ export class IssuerRegistry {
     this.#onEvent = onEvent
   }
 
-  /** @returns the keys, and when their issuer was asked for the first time, whatever came of it */
   acquire(issuer: string): { readonly keys: IssuerKeys; readonly started: Promise<void> } {
     let held = this.#held.get(issuer)
     if (!held) {
@@ -32,6 +40,12 @@ export class IssuerRegistry {
     if (!held || --held.holders > 0) return
     held.keys.stop()
     this.#held.delete(issuer)
+  }
+
+  waitingFor(): readonly string[] {
+    return this.status()
+      .filter(({ ready }) => !ready)
+      .map(({ issuer }) => issuer)
   }
 
   status(): readonly IssuerStatus[] {

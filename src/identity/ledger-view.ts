@@ -16,6 +16,9 @@ export type LedgerEvent =
   | { readonly event: 'ledger_read'; readonly keys: number; readonly revocations: number }
   | { readonly event: 'ledger_unavailable'; readonly detail: string }
 
+/** What a view does with a ledger. */
+export type ReadLedger = Pick<Ledger, 'changesSince' | 'noteUses' | 'close'>
+
 /** Together with the time a read takes this is how long a revoked key or token is still believed: below 2 s. */
 const pollMs = 1000
 const flushMs = 15_000
@@ -27,7 +30,7 @@ const flushMs = 15_000
 export class LedgerView implements ApiKeys, Revocations {
   /** Resolves after the first attempt to read, whatever came of it. */
   readonly started: Promise<void>
-  readonly #ledger: Ledger
+  readonly #ledger: ReadLedger
   readonly #staleAfterMs: number
   readonly #tell: (event: LedgerEvent) => void
   readonly #byHash = new Map<string, KnownKey>()
@@ -44,7 +47,7 @@ export class LedgerView implements ApiKeys, Revocations {
   #stopped = false
 
   /** @param staleAfterMs how long what was read is believed while the ledger cannot be read */
-  constructor(ledger: Ledger, staleAfterMs: number, tell: (event: LedgerEvent) => void) {
+  constructor(ledger: ReadLedger, staleAfterMs: number, tell: (event: LedgerEvent) => void) {
     this.#ledger = ledger
     this.#staleAfterMs = staleAfterMs
     this.#tell = tell

@@ -30,11 +30,10 @@ const maxRsaExponent = 2n ** 32n
 /**
  * Reads DPoP proofs on the platform's own cryptography. A nonce is the keyed hash of the time window it was made in,
  * good in that window and the next, so nothing is stored for it; its key lives as long as the process.
+ * @param nonceKey 32 octets, one for all threads of a process
  * @see RFC 9449 4.2, 4.3, 8
  */
-export function createProofReader(): ProofReader {
-  const nonceKey = randomBytes(32)
-
+export function createProofReader(nonceKey: Uint8Array = randomBytes(32)): ProofReader {
   function nonceOf(window: number): string {
     return createHmac('sha256', nonceKey).update(`dpop-nonce ${window}`).digest('base64url')
   }

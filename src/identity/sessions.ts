@@ -3,7 +3,7 @@ import type { SessionStore } from '../engine/session-store.ts'
 import type { Program } from '../program/program.ts'
 import type { SessionPlan } from '../program/schemes.ts'
 import type { Settings } from '../program/settings.ts'
-import type { IssuerRegistry } from './issuer-registry.ts'
+import type { KeyRegistry } from './issuer-registry.ts'
 import { SchemeSessions } from './scheme-sessions.ts'
 import { createTokenVerifier } from './token-verifier.ts'
 
@@ -21,7 +21,7 @@ export interface RunningSessions extends Sessions {
 export function createSessions(
   { schemes, admission: { origin } }: Pick<Program, 'schemes' | 'admission'>,
   { secrets }: Pick<Settings, 'secrets'>,
-  registry: IssuerRegistry,
+  registry: KeyRegistry,
   store: SessionStore,
   onReady: () => void,
 ): RunningSessions {

@@ -5,8 +5,8 @@ import type { Program } from '../program/program.ts'
 import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
 import { BoundedCache } from './bounded-cache.ts'
-import type { FoundKeys, IssuerKeys } from './issuer-keys.ts'
-import type { IssuerRegistry } from './issuer-registry.ts'
+import type { FoundKeys, KeyFinder } from './issuer-keys.ts'
+import type { KeyRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
 
 type Schemes = Program['schemes']
@@ -31,7 +31,7 @@ export interface RunningTokenVerifier extends TokenVerifier {
   stop(): void
 }
 
-export function createTokenVerifier(schemes: Schemes, registry: IssuerRegistry): RunningTokenVerifier {
+export function createTokenVerifier(schemes: Schemes, registry: KeyRegistry): RunningTokenVerifier {
   return new JwtVerifier(schemes, registry)
 }
 
@@ -45,13 +45,13 @@ export function createTokenVerifier(schemes: Schemes, registry: IssuerRegistry):
 class JwtVerifier implements RunningTokenVerifier {
   readonly started: Promise<void>
   readonly #schemes: Schemes
-  readonly #registry: IssuerRegistry
-  readonly #issuers = new Map<string, IssuerKeys>()
+  readonly #registry: KeyRegistry
+  readonly #issuers = new Map<string, KeyFinder>()
   readonly #cache = new BoundedCache<CachedToken>(minCached)
   /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
   readonly #refused = new BoundedCache<number>(minRefused)
 
-  constructor(schemes: Schemes, registry: IssuerRegistry) {
+  constructor(schemes: Schemes, registry: KeyRegistry) {
     this.#schemes = schemes
     this.#registry = registry
     const starting: Promise<void>[] = []
@@ -91,7 +91,7 @@ class JwtVerifier implements RunningTokenVerifier {
   }
 
   /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
-  #keysFor(plan: JwtPlan, { algorithm, claims }: ReadJws): IssuerKeys | string {
+  #keysFor(plan: JwtPlan, { algorithm, claims }: ReadJws): KeyFinder | string {
     if (!plan.algorithms.includes(algorithm) || !algorithms[algorithm]) return 'alg is not configured'
     const { iss: issuer } = claims
     if (typeof issuer !== 'string' || !plan.issuers.includes(issuer))

@@ -11,6 +11,8 @@ export interface EventFields {
 
 export interface Log extends RecordSink {
   event(event: string, fields?: EventFields): void
+  /** Takes complete lines that another log made. */
+  lines(lines: string): void
   /** Writes what is still held back. */
   flush(): void
 }
@@ -32,6 +34,7 @@ export function createLog(write: (lines: string) => void = writeStdout): Log {
   return {
     write: (ending) => add(requestLine(ending)),
     event: (event, fields) => addNow(eventLine(event, fields)),
+    lines: addNow,
     flush,
   }
 

@@ -11,9 +11,9 @@ const betweenBytes = 16 * 1024 ** 2
  * each buffer's handle and lets some 64 MiB of what they hold gather before it looks (measured on Node.js 26).
  */
 export function createBufferCount(): (octets: number) => void {
+  // Stays set: a flag is one for all threads, and another one may be at this line as well.
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as Collect
-  setFlagsFromString('--no-expose-gc')
   let passed = 0
   return (octets) => {
     passed += octets

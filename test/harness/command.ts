@@ -51,8 +51,12 @@ export interface RunningCommand {
 }
 
 /** Starts `portcullis run`; whoever starts it must see to its end. */
-export function startRun(configurationFile: string, options: RunOptions = {}): RunningCommand {
-  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile], {
+export function startRun(
+  configurationFile: string,
+  options: RunOptions & { readonly workers?: number } = {},
+): RunningCommand {
+  const workers = options.workers === undefined ? [] : ['--workers', String(options.workers)]
+  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile, ...workers], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -22,7 +22,7 @@ export interface TestGate {
   readonly certificateFile: string
   /** Lines so far; those of a request come after its answer. */
   readonly log: readonly LogLine[]
-  /** The latest line that fits, once it is there; fails after two seconds. */
+  /** The latest line that fits, once it is there; fails after ten seconds. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>
   /** Writes the configuration anew, e.g. before a reload. */
   configure(yaml: string): void
@@ -43,6 +43,8 @@ export interface GateOptions {
   /** More keys of the identity entry. */
   readonly identity?: string
   readonly issuer?: TestIssuer
+  /** One, in this thread, by default. */
+  readonly workers?: number
   /** Do not wait for the keys. */
   readonly unready?: boolean
   /** Replaces the whole configuration. */
@@ -69,6 +71,7 @@ export async function startGate(options: GateOptions = {}): Promise<TestGate> {
   configure(options.yaml?.(upstream) ?? configurationFor(named, upstream, issuer))
   const gateway = await createGateway({
     configurationFile,
+    workers: options.workers ?? 1,
     log: (lines) => {
       for (const line of lines.split('\n')) if (line !== '') log.push(JSON.parse(line) as LogLine)
     },
@@ -111,7 +114,7 @@ ${options.more ?? ''}
 }
 
 async function firstOf(log: readonly LogLine[], fits: (line: LogLine) => boolean): Promise<LogLine> {
-  const untilMs = Date.now() + 2000
+  const untilMs = Date.now() + 10_000
   for (;;) {
     const found = log.findLast(fits)
     if (found) return found

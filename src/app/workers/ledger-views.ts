@@ -1,13 +1,17 @@
-import { type LedgerEvent, LedgerView } from '../identity/ledger-view.ts'
-import type { Settings } from '../program/settings.ts'
-import { openLedger } from './open-ledger.ts'
+import { type LedgerEvent, LedgerView, type ReadLedger } from '../../identity/ledger-view.ts'
+import type { Settings } from '../../program/settings.ts'
+
+/** Opens the ledger that a configuration names. Opens no connection yet. */
+export type OpenLedger = (settings: Pick<Settings, 'ledger' | 'stateDir'>) => Promise<ReadLedger>
 
 /** The view of the ledger that is in use; a reload that names the same ledger keeps it. */
 export class LedgerViews {
+  readonly #open: OpenLedger
   readonly #tell: (event: LedgerEvent) => void
   readonly #held = new Map<string, { readonly view: LedgerView; holders: number }>()
 
-  constructor(tell: (event: LedgerEvent) => void) {
+  constructor(open: OpenLedger, tell: (event: LedgerEvent) => void) {
+    this.#open = open
     this.#tell = tell
   }
 
@@ -18,7 +22,7 @@ export class LedgerViews {
     const name = JSON.stringify([settings.ledger, settings.stateDir])
     let held = this.#held.get(name)
     if (!held) {
-      const view = new LedgerView(await openLedger(settings), settings.ledger.staleAfterMs, this.#tell)
+      const view = new LedgerView(await this.#open(settings), settings.ledger.staleAfterMs, this.#tell)
       held = { view, holders: 0 }
       this.#held.set(name, held)
     }

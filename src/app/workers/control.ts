@@ -1,0 +1,58 @@
+import type { Counters, ReplayMemory } from '../../engine/ports.ts'
+import type { RecordSink } from '../../engine/record/ending.ts'
+import type { SessionStore } from '../../engine/session-store.ts'
+import type { Addresses } from '../../gateway/gateway.ts'
+import type { KeyRegistry } from '../../identity/issuer-registry.ts'
+import type { Program } from '../../program/program.ts'
+import type { Settings } from '../../program/settings.ts'
+import type { EventFields } from '../../sinks/log.ts'
+import type { OpenLedger } from './ledger-views.ts'
+import type { SharedState } from './shared-state.ts'
+
+/** What is in force: one immutable program and the settings beside it. */
+export interface Policy {
+  readonly program: Program
+  readonly settings: Settings
+}
+
+/** What a data worker finds in its process: the control plane, and the memory it shares with the other workers. */
+export interface Control {
+  readonly shared: SharedState
+  readonly counters: Counters
+  readonly replays: ReplayMemory
+  readonly metrics: RecordSink
+  /** Takes complete lines of the log. */
+  readonly log: (lines: string) => void
+  readonly tell: (event: string, fields: EventFields) => void
+  /** A peer that is no trusted proxy sent forwarding fields. */
+  readonly forwardingIgnored: (clientAddress: string) => void
+  /** Something that `status()` tells may be other than it was. */
+  readonly changed: () => void
+  readonly keySets: KeyRegistry
+  /** Sessions that this process keeps. */
+  readonly sessions: SessionStore
+  readonly openLedger: OpenLedger
+}
+
+export interface CrewStatus {
+  /** Why no traffic should come yet; empty when all is at hand. */
+  readonly unready: readonly string[]
+  readonly inFlight: number
+}
+
+/** A policy that is ready to be put in force everywhere at once. */
+export interface Prepared {
+  /** Cannot fail: whatever can was done before. */
+  commit(): Promise<void>
+  discard(): Promise<void>
+}
+
+/** The data plane: one worker in this thread, or several in threads of their own. */
+export interface Crew {
+  readonly addresses: Addresses
+  status(): Promise<CrewStatus>
+  /** @throws StartError when the policy cannot be put in force here */
+  prepare(policy: Policy): Promise<Prepared>
+  /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
+  stop(timeoutMs: number): Promise<void>
+}

@@ -1,0 +1,156 @@
+import { link } from '../../engine/link.ts'
+import type { Certificates } from '../../engine/ports.ts'
+import type { Ending } from '../../engine/record/ending.ts'
+import type { InForce } from '../../gateway/data-plane.ts'
+import { openGateway } from '../../gateway/gateway.ts'
+import { ListenError } from '../../gateway/open-server.ts'
+import { createUpstreams } from '../../gateway/upstreams.ts'
+import { type AccessTokens, createAccessTokens } from '../../identity/access-tokens.ts'
+import { loadAuthorities, noAuthorities } from '../../identity/client-authorities.ts'
+import type { LedgerEvent } from '../../identity/ledger-view.ts'
+import { createPasswords } from '../../identity/passwords.ts'
+import { createProofReader } from '../../identity/proof-reader.ts'
+import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
+import type { Settings } from '../../program/settings.ts'
+import { createLog } from '../../sinks/log.ts'
+import { StartError } from '../start-error.ts'
+import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
+import { LedgerViews } from './ledger-views.ts'
+import { missedConnections } from './missed-connections.ts'
+import { openSessionStore } from './session-store.ts'
+
+/** Verifiers of one program: what it waits for before it is ready. */
+interface Verifiers {
+  readonly tokens: AccessTokens
+  readonly sessions: RunningSessions
+  /** Resolves when everything was asked once, whatever came of it. */
+  readonly started: Promise<unknown>
+}
+
+/**
+ * One worker of the data plane: listeners, the pipeline behind them, and what it needs. Assumes nowhere that it is alone.
+ * @throws StartError when a file, a driver or a port does not allow it
+ */
+export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
+  const log = createLog(control.log)
+  const { shared, counters, replays, metrics } = control
+  const proofs = createProofReader(shared.nonceKey)
+  const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
+    control.tell(event, fields)
+    control.changed()
+  })
+  const onMissedConnection = missedConnections(control.tell)
+  const sessionStore = await openSessionStore(policy.settings.state, control.sessions, control.changed)
+  const first = await enforce(policy).catch(async (error: unknown) => {
+    await sessionStore.stop()
+    throw error
+  })
+  let waiting: Verifiers = first
+  const gateway = await openGateway(
+    policy.settings,
+    first,
+    { record, onDefect, onMissedConnection },
+    { reusePort: shared.workers > 1, ticketKeys: shared.ticketKeys },
+  ).catch(async (error: unknown) => {
+    await first.release()
+    await sessionStore.stop()
+    throw error instanceof ListenError ? new StartError(error.message) : error
+  })
+
+  return { addresses: gateway.addresses, status, prepare, stop }
+
+  async function status(): Promise<CrewStatus> {
+    return {
+      inFlight: gateway.inFlight,
+      unready: [
+        ...control.keySets.waitingFor().map((issuer) => `waiting for the keys of ${issuer}`),
+        ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
+        ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
+        ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
+      ],
+    }
+  }
+
+  async function prepare(next: Policy): Promise<Prepared> {
+    const fresh = await enforce(next)
+    try {
+      gateway.check(next.settings)
+      await fresh.started
+    } catch (error) {
+      await fresh.release()
+      throw error
+    }
+    return {
+      async commit() {
+        gateway.swap(fresh, next.settings)
+        waiting = fresh
+      },
+      discard: () => fresh.release(),
+    }
+  }
+
+  async function stop(timeoutMs: number): Promise<void> {
+    await gateway.stop(timeoutMs)
+    await sessionStore.stop()
+    log.flush()
+  }
+
+  async function enforce({ program, settings }: Policy): Promise<InForce & Verifiers> {
+    const certificates = await authoritiesOf(settings)
+    const ledger = await ledgers.acquire(settings)
+    const keys = ledger.view
+    const passwords = createPasswords(settings)
+    const linked = link(program)
+    const upstreams = createUpstreams(program, settings)
+    const tokens = createAccessTokens(program, settings, control.keySets, control.changed)
+    const sessions = createSessions(program, settings, control.keySets, sessionStore, control.changed)
+    return {
+      linked,
+      upstreams,
+      ports: {
+        tokens,
+        proofs,
+        replays,
+        certificates,
+        keys,
+        revocations: keys,
+        passwords,
+        counters,
+        sessions,
+      },
+      tokens,
+      sessions,
+      started: Promise.all([tokens.started, keys.started, sessions.started]),
+      async release() {
+        tokens.stop()
+        sessions.stop()
+        await ledger.release()
+        upstreams.destroy()
+      },
+    }
+  }
+
+  function record(ending: Ending): void {
+    log.write(ending)
+    metrics.write(ending)
+    if (ending.journal.forwardingIgnored) control.forwardingIgnored(ending.journal.clientAddress)
+  }
+
+  function onDefect(error: unknown, requestId: string): void {
+    control.tell('defect', {
+      request_id: requestId,
+      detail: error instanceof Error ? error.stack : String(error),
+    })
+  }
+}
+
+/** @throws StartError when a file cannot be used after all */
+async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Certificates> {
+  const listener = https?.clientCa ? https : http
+  if (!listener?.clientCa) return noAuthorities
+  try {
+    return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
+  } catch (error) {
+    throw new StartError((error as Error).message)
+  }
+}

@@ -1,0 +1,24 @@
+import type { SessionStore } from '../../engine/session-store.ts'
+import type { StateSettings } from '../../program/settings.ts'
+import { connectRedis } from '../../stores/redis.ts'
+import { createRedisSessions } from '../../stores/redis-sessions.ts'
+import { StartError } from '../start-error.ts'
+
+/**
+ * The store of browser sessions. A server that does not answer is no reason not to start: the gateway is unready until it
+ * does.
+ * @param own what this process keeps, for where no server is named
+ * @throws StartError when the driver is not installed
+ */
+export async function openSessionStore(
+  state: StateSettings,
+  own: SessionStore,
+  onReady: () => void,
+): Promise<SessionStore> {
+  if (state.kind === 'memory') return own
+  try {
+    return createRedisSessions(await connectRedis(state.url, onReady))
+  } catch (error) {
+    throw new StartError((error as Error).message)
+  }
+}

@@ -1,0 +1,39 @@
+import type { Addresses } from '../../gateway/gateway.ts'
+import type { HeldKeys } from '../../identity/issuer-keys.ts'
+import type { EventFields } from '../../sinks/log.ts'
+import type { CrewStatus, Policy } from './control.ts'
+import type { KeyCalls } from './remote-keys.ts'
+import type { LedgerCalls } from './remote-ledger.ts'
+import type { SessionCalls } from './remote-sessions.ts'
+import type { SharedState } from './shared-state.ts'
+
+/** What a thread is started with. */
+export interface ThreadOrder {
+  /** From 0; a thread that takes the place of another has its number. */
+  readonly worker: number
+  readonly shared: SharedState
+}
+
+export type Refusable<T> = { readonly value: T } | { readonly refusal: string }
+
+/** What the control plane calls for in a thread. */
+export type WorkerCalls = {
+  readonly open: (policy: Policy) => Promise<Refusable<Addresses>>
+  /** What was prepared is committed or discarded before the next. */
+  readonly prepare: (policy: Policy) => Promise<Refusable<void>>
+  readonly commit: () => Promise<void>
+  readonly discard: () => Promise<void>
+  readonly status: () => Promise<CrewStatus>
+  readonly stop: (timeoutMs: number) => Promise<void>
+  readonly keysFetched: (issuer: string, held: HeldKeys) => void
+}
+
+/** What a thread asks of the control plane. */
+export type ControlCalls = KeyCalls &
+  LedgerCalls &
+  SessionCalls & {
+    readonly log: (lines: string) => void
+    readonly event: (event: string, fields: EventFields) => void
+    readonly forwardingIgnored: (clientAddress: string) => void
+    readonly changed: () => void
+  }

@@ -1,0 +1,166 @@
+import type { Addresses } from '../../gateway/gateway.ts'
+import type { Crew, CrewStatus, Policy, Prepared } from './control.ts'
+import { releaseAfterDeath } from './shared-state.ts'
+import { keepListeners, reservePorts } from './standing-listeners.ts'
+import { startThread, type Thread, type ThreadControl } from './thread.ts'
+
+const answerWithinMs = 2000
+const endsWithinMs = 2000
+const steadyAfterMs = 10_000
+const firstPauseMs = 500
+const maxPauseMs = 30_000
+
+/** Place of one thread among the others; who stands there changes when it dies. */
+interface Post {
+  readonly worker: number
+  thread: Thread
+  /** Null while its thread does not serve. */
+  inForce: Policy | null
+  startedMs: number
+  /** Before the next one is started. */
+  pauseMs: number
+}
+
+/**
+ * Several data workers on the same ports, each in a thread of its own. One that dies is replaced; the others do not notice.
+ * @throws StartError when one of them refuses; none is left then
+ */
+export async function openThreadCrew(first: Policy, control: ThreadControl): Promise<Crew> {
+  const settings = await reservePorts(first.settings)
+  let policy: Policy = { ...first, settings }
+  let stopping = false
+  const posts = Array.from({ length: control.shared.workers }, (_, worker): Post => {
+    const thread = startThread(worker, control)
+    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
+  })
+  const addresses = await openAll()
+  for (const post of posts) watch(post)
+
+  return { addresses, status, prepare, stop }
+
+  async function openAll(): Promise<Addresses> {
+    try {
+      const [opened] = await Promise.all(posts.map(open))
+      return opened as Addresses
+    } catch (error) {
+      await Promise.all(posts.map(({ thread }) => thread.end()))
+      throw error
+    }
+  }
+
+  async function open(post: Post): Promise<Addresses> {
+    const wanted = policy
+    const opened = await Promise.race([post.thread.open(wanted), failed(post.thread)])
+    post.inForce = wanted
+    return opened
+  }
+
+  function watch(post: Post): void {
+    void post.thread.ended.then((cause) => {
+      post.inForce = null
+      releaseAfterDeath(control.shared, post.worker)
+      if (stopping) return
+      control.tell('worker_died', { worker: post.worker, detail: cause })
+      control.changed()
+      const steady = Date.now() - post.startedMs > steadyAfterMs
+      post.pauseMs = steady ? firstPauseMs : Math.min(post.pauseMs * 2, maxPauseMs)
+      setTimeout(() => void replace(post), steady ? 0 : post.pauseMs).unref()
+    })
+  }
+
+  async function replace(post: Post): Promise<void> {
+    if (stopping) return
+    post.thread = startThread(post.worker, control)
+    post.startedMs = Date.now()
+    watch(post)
+    try {
+      await open(post)
+      await catchUp(post)
+      control.tell('worker_replaced', { worker: post.worker })
+      control.changed()
+    } catch (error) {
+      control.tell('worker_failed', { worker: post.worker, detail: (error as Error).message })
+      await post.thread.end()
+    }
+  }
+
+  /** Puts in force what came while the thread was being opened. */
+  async function catchUp(post: Post): Promise<void> {
+    while (post.inForce !== null && post.inForce !== policy) {
+      const wanted = policy
+      await post.thread.prepare(wanted)
+      await post.thread.commit()
+      post.inForce = wanted
+    }
+  }
+
+  function serving(): readonly Post[] {
+    return posts.filter(({ inForce }) => inForce !== null)
+  }
+
+  async function status(): Promise<CrewStatus> {
+    const all = await Promise.all(serving().map(statusOf))
+    if (all.length === 0) return { unready: ['no worker is running'], inFlight: 0 }
+    return {
+      unready: [...new Set(all.flatMap(({ unready }) => unready))],
+      inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    }
+  }
+
+  async function statusOf({ worker, thread }: Post): Promise<CrewStatus> {
+    const silent = { unready: [`worker ${worker} does not answer`], inFlight: 0 }
+    // One that ended while it was asked is no reason: it is being replaced.
+    return within(answerWithinMs, thread.status(), silent).catch(() => ({ unready: [], inFlight: 0 }))
+  }
+
+  async function prepare(wanted: Policy): Promise<Prepared> {
+    const next = { ...wanted, settings: keepListeners(settings, wanted.settings) }
+    const asked = serving()
+    const answers = await Promise.allSettled(asked.map(({ thread }) => thread.prepare(next)))
+    const ready = asked.filter((_, index) => answers[index]?.status === 'fulfilled')
+    const refusal = answers.find(
+      (answer, index) => answer.status === 'rejected' && (asked[index] as Post).inForce !== null,
+    )
+    if (refusal?.status === 'rejected') {
+      await Promise.allSettled(ready.map(({ thread }) => thread.discard()))
+      throw refusal.reason
+    }
+    return {
+      async commit() {
+        policy = next
+        await Promise.allSettled(
+          ready.map(async (post) => {
+            await post.thread.commit()
+            post.inForce = next
+          }),
+        )
+        await Promise.allSettled(posts.map(catchUp))
+      },
+      discard: async () => void (await Promise.allSettled(ready.map(({ thread }) => thread.discard()))),
+    }
+  }
+
+  async function stop(timeoutMs: number): Promise<void> {
+    stopping = true
+    await Promise.all(
+      posts.map(async ({ thread, inForce }) => {
+        const stopped = inForce ? thread.stop(timeoutMs).catch(() => {}) : null
+        await within(timeoutMs + endsWithinMs, stopped ?? Promise.resolve(), undefined)
+        await thread.end()
+      }),
+    )
+  }
+}
+
+/** Rejects when the thread ends. */
+async function failed(thread: Thread): Promise<never> {
+  throw new Error(await thread.ended)
+}
+
+async function within<T>(ms: number, answer: Promise<T>, otherwise: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(otherwise), ms)
+  })
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
+}

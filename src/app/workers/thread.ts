@@ -1,0 +1,87 @@
+import { Worker } from 'node:worker_threads'
+import type { Addresses } from '../../gateway/gateway.ts'
+import type { IssuerRegistry } from '../../identity/issuer-registry.ts'
+import { StartError } from '../start-error.ts'
+import { openChannel } from './channel.ts'
+import type { Control, CrewStatus, Policy } from './control.ts'
+import { offerKeys } from './remote-keys.ts'
+import { offerLedgers } from './remote-ledger.ts'
+import { offerSessions } from './remote-sessions.ts'
+import type { ControlCalls, Refusable, ThreadOrder, WorkerCalls } from './thread-calls.ts'
+
+/** What the control plane offers to threads: keys are fetched here, whatever else it is. */
+export type ThreadControl = Pick<
+  Control,
+  'log' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
+> & { readonly keySets: IssuerRegistry }
+
+/** One thread of the data plane, as the control plane sees it. Calls reject once it has ended. */
+export interface Thread {
+  /** @throws StartError when it refuses */
+  open(policy: Policy): Promise<Addresses>
+  /** @throws StartError when it refuses */
+  prepare(policy: Policy): Promise<void>
+  commit(): Promise<void>
+  discard(): Promise<void>
+  status(): Promise<CrewStatus>
+  stop(timeoutMs: number): Promise<void>
+  /** Ends it, whatever it does. */
+  end(): Promise<void>
+  /** Resolves with why it ended, however it came about. */
+  readonly ended: Promise<string>
+}
+
+/** All threads read the ledger of their process, and what becomes of it is told once. */
+const toldByFirst: ReadonlySet<string> = new Set(['ledger_read', 'ledger_unavailable'])
+
+/** Starts a thread; it serves nothing until it is opened. */
+export function startThread(worker: number, control: ThreadControl): Thread {
+  const script = import.meta.url.endsWith('.ts') ? './worker-thread.ts' : './worker-thread.js'
+  const order: ThreadOrder = { worker, shared: control.shared }
+  const thread = new Worker(new URL(script, import.meta.url), {
+    workerData: order,
+    name: `data ${worker}`,
+  })
+  const keys = offerKeys(control.keySets, (issuer, held) => channel.tell('keysFetched', issuer, held))
+  const ledgers = offerLedgers(control.openLedger)
+  const calls: ControlCalls = {
+    ...keys.calls,
+    ...ledgers.calls,
+    ...offerSessions(control.sessions),
+    log: control.log,
+    event(event, fields) {
+      if (worker === 0 || !toldByFirst.has(event)) control.tell(event, { ...fields, worker })
+    },
+    forwardingIgnored: control.forwardingIgnored,
+    changed: control.changed,
+  }
+  const channel = openChannel<WorkerCalls>(thread, calls)
+  let cause: string | null = null
+  thread.on('error', (error: Error) => {
+    cause = error.stack ?? error.message
+  })
+  const ended = new Promise<string>((resolve) => {
+    thread.once('exit', (code) => {
+      const why = cause ?? `it ended with code ${code}`
+      channel.close(`worker ${worker} has ended`)
+      keys.end()
+      ledgers.end()
+      resolve(why)
+    })
+  })
+  return {
+    open: async (policy) => accepted(await channel.call('open', policy)),
+    prepare: async (policy) => accepted(await channel.call('prepare', policy)),
+    commit: () => channel.call('commit'),
+    discard: () => channel.call('discard'),
+    status: () => channel.call('status'),
+    stop: (timeoutMs) => channel.call('stop', timeoutMs),
+    end: async () => void (await thread.terminate()),
+    ended,
+  }
+}
+
+function accepted<T>(answer: Refusable<T>): T {
+  if ('refusal' in answer) throw new StartError(answer.refusal)
+  return answer.value
+}
