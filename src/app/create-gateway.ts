@@ -12,7 +12,7 @@ import { openLedger } from './open-ledger.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Policy, Prepared } from './workers/control.ts'
-import { openCrew } from './workers/crew.ts'
+import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, exposeMetrics } from './workers/shared-state.ts'
@@ -67,10 +67,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     resolveReady = resolve
   })
 
-  const first = policyOf(await compileAside(options.configurationFile, env))
-  let { settings } = first
-  let { digest } = first.program
-  const crew = await openCrew(first, {
+  const started = startCrew({
     shared,
     log: log.lines,
     tell: log.event,
@@ -80,6 +77,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     sessions: createMemorySessions(),
     openLedger: shareLedgers(openLedger),
   })
+  const first = await compiled().catch(async (error: unknown) => {
+    await started.end()
+    throw error
+  })
+  let { settings } = first
+  let { digest } = first.program
+  const crew = await started.open(first)
   const admin = await openAdmin().catch(async (error: unknown) => {
     await crew.stop(0)
     throw error instanceof ListenError ? new StartError(error.message) : error
@@ -92,6 +96,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   watchAll(files, settings)
 
   return { addresses, ready, reload, stop }
+
+  async function compiled(): Promise<Policy> {
+    return policyOf(await compileAside(options.configurationFile, env))
+  }
 
   function forwardingIgnored(clientAddress: string): void {
     if (warnedOfForwarding) return
@@ -146,7 +154,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return false
     let prepared: Prepared | null = null
     try {
-      const next = policyOf(await compileAside(options.configurationFile, env))
+      const next = await compiled()
       prepared = await crew.prepare(next)
       if (stopping) throw new Error('the gateway is stopping')
       await prepared.commit()

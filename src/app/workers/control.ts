@@ -56,3 +56,10 @@ export interface Crew {
   /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
   stop(timeoutMs: number): Promise<void>
 }
+
+/** A crew that waits for its first policy. */
+export interface StartedCrew {
+  /** @throws StartError when a file, a driver or a port does not allow it; nothing is left then */
+  open(policy: Policy): Promise<Crew>
+  end(): Promise<void>
+}

@@ -1,15 +1,15 @@
-import type { Crew, Policy } from './control.ts'
+import type { StartedCrew } from './control.ts'
 import { openDataWorker } from './data-worker.ts'
 import { attachSharedState } from './shared-state.ts'
 import type { ThreadControl } from './thread.ts'
-import { openThreadCrew } from './thread-crew.ts'
+import { startThreads } from './thread-crew.ts'
 
-/**
- * Opens the data plane: a single worker needs no thread of its own, several have one each.
- * @throws StartError when a file, a driver or a port does not allow it
- */
-export function openCrew(policy: Policy, control: ThreadControl): Promise<Crew> {
+/** Starts the data plane: a single worker needs no thread of its own, several have one each. */
+export function startCrew(control: ThreadControl): StartedCrew {
   const { shared } = control
-  if (shared.workers > 1) return openThreadCrew(policy, control)
-  return openDataWorker(policy, { ...control, ...attachSharedState(shared, 0) })
+  if (shared.workers > 1) return startThreads(control)
+  return {
+    open: (policy) => openDataWorker(policy, { ...control, ...attachSharedState(shared, 0) }),
+    async end() {},
+  }
 }

@@ -1,5 +1,5 @@
 import type { Addresses } from '../../gateway/gateway.ts'
-import type { Crew, CrewStatus, Policy, Prepared } from './control.ts'
+import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
 import { releaseAfterDeath } from './shared-state.ts'
 import { keepListeners, reservePorts } from './standing-listeners.ts'
 import { startThread, type Thread, type ThreadControl } from './thread.ts'
@@ -21,32 +21,42 @@ interface Post {
   pauseMs: number
 }
 
+/** Starts the threads, which load what they need while the policy is still being compiled. */
+export function startThreads(control: ThreadControl): StartedCrew {
+  const threads = Array.from({ length: control.shared.workers }, (_, worker) => startThread(worker, control))
+  const end = async () => void (await Promise.all(threads.map((thread) => thread.end())))
+  return {
+    end,
+    async open(policy) {
+      try {
+        return await openThreadCrew(policy, control, threads)
+      } catch (error) {
+        await end()
+        throw error
+      }
+    },
+  }
+}
+
 /**
  * Several data workers on the same ports, each in a thread of its own. One that dies is replaced; the others do not notice.
- * @throws StartError when one of them refuses; none is left then
+ * @throws StartError when one of them refuses
  */
-export async function openThreadCrew(first: Policy, control: ThreadControl): Promise<Crew> {
+async function openThreadCrew(
+  first: Policy,
+  control: ThreadControl,
+  threads: readonly Thread[],
+): Promise<Crew> {
   const settings = await reservePorts(first.settings)
   let policy: Policy = { ...first, settings }
   let stopping = false
-  const posts = Array.from({ length: control.shared.workers }, (_, worker): Post => {
-    const thread = startThread(worker, control)
+  const posts = threads.map((thread, worker): Post => {
     return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
   })
-  const addresses = await openAll()
+  const [addresses] = await Promise.all(posts.map(open))
   for (const post of posts) watch(post)
 
-  return { addresses, status, prepare, stop }
-
-  async function openAll(): Promise<Addresses> {
-    try {
-      const [opened] = await Promise.all(posts.map(open))
-      return opened as Addresses
-    } catch (error) {
-      await Promise.all(posts.map(({ thread }) => thread.end()))
-      throw error
-    }
-  }
+  return { addresses: addresses as Addresses, status, prepare, stop }
 
   async function open(post: Post): Promise<Addresses> {
     const wanted = policy
