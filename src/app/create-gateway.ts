@@ -21,8 +21,10 @@ import { createMetrics } from '../sinks/metrics.ts'
 import { createMemoryCounters } from '../stores/memory-counters.ts'
 import { createMemoryReplays } from '../stores/memory-replays.ts'
 import { compileAside } from './compile-aside.ts'
+import { watchExpiries } from './expiries.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
+import { tallyReloads } from './reload-tally.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -56,7 +58,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const log = createLog(options.log)
+  const reloads = tallyReloads(createLog(options.log))
+  const { log } = reloads
   const metrics = createMetrics()
   const counters = createMemoryCounters()
   const replays = createMemoryReplays()
@@ -96,9 +99,17 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       throw startErrorFrom(error)
     },
   )
+  metrics.watch({
+    inFlight: () => gateway.inFlight,
+    connections: () => gateway.connections,
+    upstreams: () => gateway.inForce.upstreams.figures(),
+  })
+  const expiries = watchExpiries(() => settings)
+  expiries()
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
     await sessionStore.stop()
+    metrics.stop()
     throw startErrorFrom(error)
   })
   const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
@@ -189,10 +200,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const gauges = {
       issuers: () => issuers.status(),
       buckets: () => counters,
-      inFlight: () => gateway.inFlight,
+      ready: () => unready().length === 0,
+      reloads: reloads.figures,
+      expiries,
       programDigest: () => gateway.inForce.linked.program.digest,
     }
-    const view = { unready, metrics: () => metrics.expose(gauges) }
+    const view = { unready, metrics: (accept: string) => metrics.expose(gauges, accept) }
     const opened = await open(
       createAdminServer(view, wanted.token),
       wanted,
@@ -248,6 +261,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await sessionStore.stop()
+    metrics.stop()
     log.event('stopped')
     log.flush()
   }

@@ -13,6 +13,8 @@ export interface Addresses {
 export interface Gateway {
   readonly addresses: Addresses
   readonly inFlight: number
+  /** Open connections of clients, on all listeners. */
+  readonly connections: number
   readonly inForce: InForce
   /** Swaps program and upstreams whole, and the certificate for new connections. */
   swap(next: InForce, settings: Settings): void
@@ -67,6 +69,9 @@ export async function openGateway(
     addresses: { https: https && originOf('https', https), http: http && originOf('http', http) },
     get inFlight() {
       return plane.inFlight
+    },
+    get connections() {
+      return open.reduce((sum, { connections }) => sum + connections.size, 0)
     },
     get inForce() {
       return plane.inForce

@@ -14,6 +14,8 @@ export interface IssuerStatus {
   readonly ready: boolean
   readonly keys: number
   readonly lastSuccessMs: number | null
+  /** The last attempt to fetch them failed. */
+  readonly lastFailed: boolean
 }
 
 export type FoundKeys =
@@ -42,6 +44,7 @@ export class IssuerKeys {
   #keySet: KeySet | null = null
   #generation = 0
   #lastSuccessMs: number | null = null
+  #lastFailed = false
   #lastRefetchMs = Number.NEGATIVE_INFINITY
   #underWay: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
@@ -66,7 +69,13 @@ export class IssuerKeys {
 
   status(): IssuerStatus {
     const keys = this.#keySet?.keys.length ?? 0
-    return { issuer: this.issuer, ready: this.#usable(Date.now()), keys, lastSuccessMs: this.#lastSuccessMs }
+    return {
+      issuer: this.issuer,
+      ready: this.#usable(Date.now()),
+      keys,
+      lastSuccessMs: this.#lastSuccessMs,
+      lastFailed: this.#lastFailed,
+    }
   }
 
   /** The keys that may have made a token with this `kid`. At once when known; a promise only for a refetch. */
@@ -105,9 +114,11 @@ export class IssuerKeys {
     try {
       const { keySet, maxAgeMs } = await this.#fetch(this.issuer)
       this.#accept(keySet)
+      this.#lastFailed = false
       nextMs = Math.min(maxFreshMs, Math.max(minFreshMs, maxAgeMs ?? defaultFreshMs))
       this.#retryMs = firstRetryMs
     } catch (error) {
+      this.#lastFailed = true
       this.#onEvent({
         event: 'key_set_failed',
         issuer: this.issuer,
