@@ -9,10 +9,11 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server'].filter((name) =>
-  missing.includes(name),
+const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server', 'promtool'].filter(
+  (name) => missing.includes(name),
 )
-const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))
+const packagesOf: { readonly [name: string]: string } = { nginx: 'nginx-light', promtool: 'prometheus' }
+const debianPackages = debian.map((name) => packagesOf[name] ?? name)
 const packages = fileURLToPath(new URL('packages', import.meta.url))
 
 if (debianPackages.length > 0) installDebian()

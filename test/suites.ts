@@ -53,6 +53,7 @@ export const suites: readonly Suite[] = [
     files: ['test/sessions/*.test.ts'],
     needs: [program('chromium'), program('redis-server')],
   },
+  { name: 'metrics', files: ['test/metrics/*.test.ts'], needs: [program('promtool')] },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
   { name: 'github', files: ['test/github/*.test.ts'], needs: [github, oracle] },
