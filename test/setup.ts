@@ -18,7 +18,7 @@ const packages = fileURLToPath(new URL('packages', import.meta.url))
 
 if (debianPackages.length > 0) installDebian()
 console.log(
-  "test packages: GitHub's OpenAPI document (385 MB), Node.js 24, Ajv, OpenAPI's own schemas, into test/packages/node_modules",
+  "test packages: GitHub's OpenAPI document (385 MB), Node.js 24, Ajv, OpenAPI's own schemas, OTLP's definitions, into test/packages/node_modules",
 )
 run('npm', ['ci', '--prefix', packages, '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'])
 

@@ -27,6 +27,7 @@ import { missedConnections } from './missed-connections.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
+import { openMetricsExport, openTraces, resourceFacts } from './telemetry.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
 export interface GatewayOptions {
@@ -92,13 +93,18 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     throw error
   })
   let waiting = first
-  const gateway = await openGateway(settings, first, { record, onDefect, onMissedConnection }).catch(
-    async (error: unknown) => {
-      await first.release()
-      await sessionStore.stop()
-      throw startErrorFrom(error)
-    },
-  )
+  const facts = resourceFacts()
+  const traces = await openTraces(settings.telemetry, facts, metrics, log.event)
+  const gateway = await openGateway(settings, first, {
+    record,
+    onDefect,
+    onMissedConnection,
+    followTrace: traces?.follow ?? null,
+  }).catch(async (error: unknown) => {
+    await first.release()
+    await sessionStore.stop()
+    throw startErrorFrom(error)
+  })
   metrics.watch({
     inFlight: () => gateway.inFlight,
     connections: () => gateway.connections,
@@ -106,6 +112,20 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
   const expiries = watchExpiries(() => settings)
   expiries()
+  const gauges = {
+    issuers: () => issuers.status(),
+    buckets: () => counters,
+    ready: () => unready().length === 0,
+    reloads: reloads.figures,
+    expiries,
+    programDigest: () => gateway.inForce.linked.program.digest,
+  }
+  const metricsExport = await openMetricsExport(
+    settings.telemetry,
+    facts,
+    () => metrics.figures(gauges),
+    log.event,
+  )
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
     await sessionStore.stop()
@@ -159,6 +179,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   function record(ending: Ending): void {
     log.write(ending)
     metrics.write(ending)
+    traces?.write(ending)
     if (!ending.journal.forwardingIgnored || warnedOfForwarding) return
     warnedOfForwarding = true
     log.event('forwarding_ignored', {
@@ -197,14 +218,6 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   async function openAdmin(): Promise<{ readonly server: Server; readonly url: string } | null> {
     const wanted = settings.listen.admin
     if (!wanted) return null
-    const gauges = {
-      issuers: () => issuers.status(),
-      buckets: () => counters,
-      ready: () => unready().length === 0,
-      reloads: reloads.figures,
-      expiries,
-      programDigest: () => gateway.inForce.linked.program.digest,
-    }
     const view = { unready, metrics: (accept: string) => metrics.expose(gauges, accept) }
     const opened = await open(
       createAdminServer(view, wanted.token),
@@ -237,7 +250,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         digest: program.digest,
         operations: program.operations.length,
         ...(restartNeeded && {
-          detail: 'addresses of listeners or the state changed; they apply after a restart',
+          detail: 'addresses of listeners, the state or telemetry changed; they apply after a restart',
         }),
       })
       return true
@@ -261,6 +274,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await sessionStore.stop()
+    await Promise.all([traces?.stop(), metricsExport?.stop()])
     metrics.stop()
     log.event('stopped')
     log.flush()
@@ -323,9 +337,10 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, telemetry }: Settings) =>
     JSON.stringify([
       state,
+      telemetry,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

@@ -1,4 +1,5 @@
 import type { Ending, RecordSink } from '../../engine/record/ending.ts'
+import { knownMethods } from '../known-methods.ts'
 import { type FamilyId, families, familyOf } from './families.ts'
 import { type MetricsMemory, SegmentWriter } from './memory.ts'
 
@@ -94,10 +95,10 @@ class Recorder implements WorkerMetrics {
   }
 
   #durationOf({ id, durations }: OperationPlaces, method: string, status: number): number {
-    const byStatus = inner(durations, knownMethods.has(method) ? method : '_OTHER')
+    const label = knownMethods.has(method) ? method : '_OTHER'
+    const byStatus = inner(durations, label)
     const known = byStatus.get(status)
     if (known !== undefined) return known
-    const label = knownMethods.has(method) ? method : '_OTHER'
     const place = this.#writer.place('requestDuration', [id, label, String(status)])
     byStatus.set(status, place)
     return place
@@ -134,17 +135,3 @@ function inner<K, V>(outer: Map<string, Map<K, V>>, key: string): Map<K, V> {
   outer.set(key, created)
   return created
 }
-
-/** RFC 9110 9 and RFC 5789, as OpenTelemetry's `http.request.method` wants them. */
-const knownMethods: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-  'QUERY',
-])
