@@ -9,15 +9,16 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server'].filter((name) =>
-  missing.includes(name),
+const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server', 'promtool'].filter(
+  (name) => missing.includes(name),
 )
-const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))
+const packagesOf: { readonly [name: string]: string } = { nginx: 'nginx-light', promtool: 'prometheus' }
+const debianPackages = debian.map((name) => packagesOf[name] ?? name)
 const packages = fileURLToPath(new URL('packages', import.meta.url))
 
 if (debianPackages.length > 0) installDebian()
 console.log(
-  "test packages: GitHub's OpenAPI document (385 MB), Node.js 24, Ajv, OpenAPI's own schemas, into test/packages/node_modules",
+  "test packages: GitHub's OpenAPI document (385 MB), Node.js 24, Ajv, OpenAPI's own schemas, OTLP's definitions, into test/packages/node_modules",
 )
 run('npm', ['ci', '--prefix', packages, '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'])
 

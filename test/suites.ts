@@ -34,6 +34,10 @@ const github: Need = {
   present: () => existsSync(join(packages, '@octokit/openapi')),
 }
 const oracle: Need = { name: 'Ajv', present: () => existsSync(join(packages, 'ajv')) }
+const otlp: Need = {
+  name: 'the official definitions of OTLP',
+  present: () => existsSync(join(packages, '@opentelemetry/otlp-transformer')),
+}
 const official: Need = { name: 'the official schemas of OpenAPI', present: isInstalled }
 const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
@@ -53,6 +57,7 @@ export const suites: readonly Suite[] = [
     files: ['test/sessions/*.test.ts'],
     needs: [program('chromium'), program('redis-server')],
   },
+  { name: 'telemetry', files: ['test/telemetry/*.test.ts'], needs: [program('promtool'), otlp] },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
   { name: 'github', files: ['test/github/*.test.ts'], needs: [github, oracle] },

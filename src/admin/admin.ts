@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 export interface AdminView {
   /** Why the gateway takes no traffic yet, or no more; empty when it is ready. */
   readonly unready: () => Promise<readonly string[]>
-  /** Prometheus text format 0.0.4. */
-  readonly metrics: () => Promise<string>
+  /** Prometheus text format 0.0.4, or OpenMetrics where `Accept` names it. */
+  readonly metrics: (accept: string) => Promise<{ readonly type: string; readonly body: string }>
 }
 
 interface Answer {
@@ -40,7 +40,7 @@ async function answer(request: IncomingMessage, view: AdminView, token: string |
     return unready.length === 0 ? text(200, 'ready\n') : text(503, `${unready.join('\n')}\n`)
   }
   if (request.url === '/metrics')
-    return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await view.metrics() }
+    return { status: 200, ...(await view.metrics(request.headers.accept ?? '')) }
   return text(404, 'here are /livez, /readyz and /metrics\n')
 }
 

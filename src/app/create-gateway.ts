@@ -8,15 +8,18 @@ import type { Settings } from '../program/settings.ts'
 import { createLog } from '../sinks/log.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
+import { watchExpiries } from './expiries.ts'
 import { openLedger } from './open-ledger.ts'
+import { tallyReloads } from './reload-tally.ts'
 import { StartError } from './start-error.ts'
+import { openMetricsExport } from './telemetry.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
-import { allocateSharedState, exposeMetrics } from './workers/shared-state.ts'
-import { needsRestart } from './workers/standing-listeners.ts'
+import { allocateSharedState, exposeFigures, figuresOf, type Gauges } from './workers/shared-state.ts'
+import { needsRestart } from './workers/standing-settings.ts'
 
 export interface GatewayOptions {
   /** Path of `portcullis.yaml`. */
@@ -50,7 +53,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const log = createLog(options.log)
+  const reloads = tallyReloads(createLog(options.log))
+  const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
   const issuers = new IssuerRegistry(({ event, ...fields }) => {
@@ -60,6 +64,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let stopping = false
   let listening = false
   let announced = false
+  let isReady = false
   let warnedOfForwarding = false
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -84,7 +89,23 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let { settings } = first
   let { digest } = first.program
   const crew = await started.open(first)
+  const expiries = watchExpiries(() => settings)
+  expiries()
+  const gauges: Gauges = {
+    issuers: () => issuers.status(),
+    ready: () => isReady,
+    reloads: reloads.figures,
+    expiries,
+    programDigest: () => digest,
+  }
+  const metricsExport = await openMetricsExport(
+    settings.telemetry,
+    shared.facts,
+    () => figuresOf(shared, gauges),
+    log.event,
+  )
   const admin = await openAdmin().catch(async (error: unknown) => {
+    await metricsExport?.stop()
     await crew.stop(0)
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
@@ -111,30 +132,29 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   }
 
   async function unready(): Promise<readonly string[]> {
-    return stopping ? ['stopping'] : (await crew.status()).unready
+    const reasons = stopping ? ['stopping'] : (await crew.status()).unready
+    isReady = reasons.length === 0
+    return reasons
   }
 
-  async function announceReadyOnce(): Promise<void> {
-    if (announced || !listening || (await unready()).length > 0 || announced) return
+  async function noteReadiness(): Promise<void> {
+    if (!listening || (await unready()).length > 0 || announced) return
     announced = true
     log.event('ready', { ...addresses })
     resolveReady()
   }
 
   function announceReady(): void {
-    void announceReadyOnce()
+    void noteReadiness()
   }
 
   async function openAdmin(): Promise<{ readonly server: Server; readonly url: string } | null> {
     const wanted = settings.listen.admin
     if (!wanted) return null
-    const metrics = async () => {
-      const { inFlight } = await crew.status()
-      return exposeMetrics(shared, {
-        issuers: () => issuers.status(),
-        inFlight: () => inFlight,
-        programDigest: () => digest,
-      })
+    const metrics = async (accept: string) => {
+      // Asks the workers as well, whose figures are those of this instant then.
+      await unready()
+      return exposeFigures(shared, gauges, accept)
     }
     const opened = await open(
       createAdminServer({ unready, metrics }, wanted.token),
@@ -166,7 +186,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         digest,
         operations: next.program.operations.length,
         ...(restartNeeded && {
-          detail: 'addresses of listeners or the state changed; they apply after a restart',
+          detail: 'addresses of listeners, the state or telemetry changed; they apply after a restart',
         }),
       })
       return true
@@ -189,6 +209,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await crew.stop(settings.stopTimeoutMs)
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await metricsExport?.stop()
     log.event('stopped')
     log.flush()
   }

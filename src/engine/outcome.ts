@@ -4,6 +4,7 @@ import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
 import type { BucketState } from './ports.ts'
 import type { Principal } from './principal.ts'
+import type { StageClock } from './record/stage-clock.ts'
 import type { CrossOrigin } from './route/cross-origin.ts'
 import type { Unseen } from './validate/judge-response.ts'
 
@@ -26,6 +27,16 @@ export interface Journal {
   requestId: string
   /** W3C trace id: fresh, or a trusted proxy's. */
   traceId: string
+  /** The gateway's own span, which is the parent of the upstream's. */
+  readonly spanId: string
+  /** A trusted proxy's span; null when the trace starts here. */
+  parentSpanId: string | null
+  /** What the upstream is told about it (W3C Trace Context 3.2.2.5.1): a trusted proxy's word, else the sampler's. */
+  traceSampled: boolean
+  /** `tracestate` of a trusted proxy. */
+  traceState: string | null
+  /** Null where nobody asks how long the stages take. */
+  stageClock: StageClock | null
   /** Client address after the walk over trusted proxies, canonical; the socket peer's until then. */
   clientAddress: string
   readonly method: string
@@ -62,6 +73,11 @@ export function openJournal({
   return {
     requestId: id,
     traceId: trace.traceId,
+    spanId: trace.spanId,
+    parentSpanId: null,
+    traceSampled: true,
+    traceState: null,
+    stageClock: null,
     clientAddress: peer.address,
     method,
     userAgent: null,

@@ -19,7 +19,7 @@ import type { Head } from './parse/head.ts'
 import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
 import { requestIdOf } from './parse/request-id.ts'
-import { traceIdOf } from './parse/trace-context.ts'
+import { readTraceContext } from './parse/trace-context.ts'
 import { type BodyInspector, type ForwardedBody, Permit } from './permit.ts'
 import type { Ports } from './ports.ts'
 import { crossOrigin, preflightMethod } from './route/cross-origin.ts'
@@ -46,12 +46,14 @@ export async function pipeline(
   const nowMs = request.receivedAtMs
 
   // parse: one reading of the head
+  journal.stageClock?.enter('parse')
   const parsed = parseHead(request, linked.credentialFields)
   if (!parsed.allow) return denial(parsed)
   const head = parsed.value
   journal.userAgent = head.fields.get('user-agent')
 
   // admit: who is at the door; the address pays before anything is computed for it
+  journal.stageClock?.enter('admit')
   const admitted = admit(linked.admission, request.peer, head)
   if (!admitted.allow) return denial(admitted)
   const client = admitted.value
@@ -61,11 +63,13 @@ export async function pipeline(
   if (!atTheDoor.allow) return denial(atTheDoor)
 
   // normalize: one spelling of the target, matched and forwarded alike
+  journal.stageClock?.enter('normalize')
   const normalizedTarget = normalizeTarget(request.target)
   if (!normalizedTarget.allow) return denial(normalizedTarget)
   const target = normalizedTarget.value
 
   // route: what the gateway answers itself, else the operation of the contract
+  journal.stageClock?.enter('route')
   const cookies = parseCookies(head.fields)
   const own = linked.ownRoutes.get(target.path)
   if (own)
@@ -99,6 +103,7 @@ export async function pipeline(
   }
 
   // authenticate: who is calling
+  journal.stageClock?.enter('authenticate')
   const certificate = shownCertificate(request.peer, head.fields, client, ports.certificates)
   if (!certificate.allow) return denial(certificate)
   const presented = {
@@ -128,15 +133,18 @@ export async function pipeline(
   if (stepUp) return denial(stepUp)
 
   // limit: per caller and operation, all limits or none
+  journal.stageClock?.enter('limit')
   const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, nowMs)
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return denial(withinQuota)
 
   // authorize: what keys are meant for, and the scopes of the contract
+  journal.stageClock?.enter('authorize')
   const authorized = authorize(authenticated.value, operation.security.schemes, plan.id)
   if (!authorized.allow) return denial(authorized)
 
   // validate: parameters, then the body
+  journal.stageClock?.enter('validate')
   const parameters = validateParameters(operation.parameters, {
     captured,
     query: target.query,
@@ -148,6 +156,7 @@ export async function pipeline(
   if (!body.allow) return denial(body)
 
   // rules: object-level authorization over the validated input
+  journal.stageClock?.enter('rules')
   const ruled = judgeRules(operation.rules, {
     principal,
     parameters: parameters.allow ? parameters.value : null,
@@ -155,7 +164,7 @@ export async function pipeline(
   })
   if (!ruled.allow) return denial(ruled)
 
-  const { requestId, traceId } = journal
+  journal.stageClock?.enter('forward')
   const forwarding = composeForwarding(plan, operation.destination, {
     request,
     head,
@@ -166,8 +175,7 @@ export async function pipeline(
     upstreamCredential: authenticated.value.upstreamCredential ?? null,
     body: body.value.forwarded,
     responses: operation.responses,
-    requestId,
-    traceId,
+    journal,
   })
   return { kind: 'permit', permit: Permit.mint(forwarding) }
 }
@@ -298,7 +306,12 @@ function noteClient(
   journal.forwardingIgnored = client.forwardingIgnored
   if (!client.viaTrustedProxy) return
   journal.requestId = requestIdOf(head.fields.get('x-request-id')) ?? journal.requestId
-  journal.traceId = traceIdOf(head.fields.get('traceparent')) ?? journal.traceId
+  const trace = readTraceContext(head.fields.get('traceparent'), head.fields.get('tracestate'))
+  if (!trace) return
+  journal.traceId = trace.traceId
+  journal.parentSpanId = trace.parentId
+  journal.traceSampled = trace.sampled
+  journal.traceState = trace.state
 }
 
 function replyOf(decision: Decision<Reply>): Outcome {

@@ -6,6 +6,7 @@ const maxPerPeer = 1000
 
 /** Open connections of one listener. */
 export interface Connections {
+  readonly size: number
   /** Closes those on which no request is under way. */
   closeUnused(busyEnds: ReadonlySet<string>): void
 }
@@ -38,6 +39,9 @@ export function boundConnections(server: Server, exempt: (address: string) => bo
     })
   })
   return {
+    get size() {
+      return open.size
+    },
     closeUnused(busyEnds) {
       for (const { socket } of open) if (!busyEnds.has(endOf(socket))) socket.destroy()
     },

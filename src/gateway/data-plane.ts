@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseIp } from '../base/ip.ts'
+import type { Peer } from '../base/message.ts'
 import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { deny } from '../engine/decision.ts'
 import type { LinkedProgram } from '../engine/link.ts'
-import { openJournal } from '../engine/outcome.ts'
+import { type Journal, openJournal } from '../engine/outcome.ts'
 import { pipeline } from '../engine/pipeline.ts'
 import type { Ports } from '../engine/ports.ts'
 import type { Ending } from '../engine/record/ending.ts'
@@ -27,6 +28,8 @@ export interface InForce {
 
 export interface DataPlaneParts {
   readonly record: (end: Ending) => void
+  /** Where traces are wanted: decides whether this one is, and brings a clock. */
+  readonly followTrace?: ((journal: Journal, peer: Peer) => void) | null
   /** A defect of ours; the request it met was answered 500. */
   readonly onDefect: (error: unknown, requestId: string) => void
   /** A connection could not be taken. */
@@ -98,6 +101,7 @@ export class DataPlane {
     const { socket } = message
     const { request, body } = readRequest(message, response, { expectsContinue, bodyTimeoutMs })
     const journal = openJournal(request)
+    this.#parts.followTrace?.(journal, request.peer)
     const style = { encrypted: request.peer.encrypted, closing: () => this.#closing }
     generation.inFlight++
     const latest = this.#latestOf(socket)

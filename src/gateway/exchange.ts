@@ -104,6 +104,7 @@ export class Exchange implements Receiver, Member {
   }
 
   head(status: number, headers: UpstreamHead): void {
+    this.journal.stageClock?.enter('response')
     const fields = responseFields(headers, this.journal, this.#style)
     // An upstream that answers before it has read everything leaves octets that nobody will read (attack E2).
     if (this.#isLast() || !this.#body.complete) fields.push('Connection', 'close')

@@ -21,6 +21,8 @@ export interface Addresses {
 export interface Gateway {
   readonly addresses: Addresses
   readonly inFlight: number
+  /** Open connections of clients, on all listeners. */
+  readonly connections: number
   readonly inForce: InForce
   /** @throws Error when the certificate of these settings cannot be served */
   check(settings: Settings): void
@@ -79,6 +81,9 @@ export async function openGateway(
     addresses: { https: https && originOf('https', https), http: http && originOf('http', http) },
     get inFlight() {
       return plane.inFlight
+    },
+    get connections() {
+      return open.reduce((sum, { connections }) => sum + connections.size, 0)
     },
     get inForce() {
       return plane.inForce

@@ -6,8 +6,20 @@ import type { Settings, UpstreamSettings } from '../program/settings.ts'
 /** Connections to the upstreams of one program. */
 export interface Upstreams {
   get(name: string): Pool
+  /** What the pools hold at the moment. */
+  figures(): readonly PoolFigures[]
   /** Closes all connections, idle or not. */
   destroy(): void
+}
+
+export interface PoolFigures {
+  readonly name: string
+  /** Open connections, and those of them on which nothing runs. */
+  readonly connected: number
+  readonly free: number
+  /** Requests on a connection, and those that wait for one. */
+  readonly running: number
+  readonly pending: number
 }
 
 const connectTimeoutMs = 5000
@@ -29,6 +41,12 @@ export function createUpstreams(program: Program, settings: Settings): Upstreams
       const pool = pools.get(name)
       if (!pool) throw new Error(`no connections to an upstream called ${name}`)
       return pool
+    },
+    figures() {
+      return Array.from(pools, ([name, { stats }]) => {
+        const { connected, free, running, pending } = stats
+        return { name, connected, free, running, pending }
+      })
     },
     destroy() {
       for (const pool of pools.values()) pool.destroy().catch(() => {})

@@ -14,6 +14,8 @@ export interface IssuerStatus {
   readonly ready: boolean
   readonly keys: number
   readonly lastSuccessMs: number | null
+  /** The last attempt to fetch them failed. */
+  readonly lastFailed: boolean
 }
 
 export type FoundKeys =
@@ -65,6 +67,7 @@ export class IssuerKeys implements KeyFinder, KeySource {
   readonly #fetch: (issuer: string) => Promise<FetchedKeySet>
   readonly #listeners = new Set<(held: HeldKeys) => void>()
   #held: HeldKeys = { keySet: null, generation: 0, lastSuccessMs: null }
+  #lastFailed = false
   #lastRefetchMs = Number.NEGATIVE_INFINITY
   #underWay: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
@@ -105,7 +108,8 @@ export class IssuerKeys implements KeyFinder, KeySource {
   status(): IssuerStatus {
     const { keySet, lastSuccessMs } = this.#held
     const ready = isUsable(this.#held, Date.now())
-    return { issuer: this.issuer, ready, keys: keySet?.keys.length ?? 0, lastSuccessMs }
+    const keys = keySet?.keys.length ?? 0
+    return { issuer: this.issuer, ready, keys, lastSuccessMs, lastFailed: this.#lastFailed }
   }
 
   find(keyId: string | null, nowMs: number): FoundKeys | Promise<FoundKeys> {
@@ -132,9 +136,11 @@ export class IssuerKeys implements KeyFinder, KeySource {
     try {
       const { keySet, maxAgeMs } = await this.#fetch(this.issuer)
       this.#accept(keySet)
+      this.#lastFailed = false
       nextMs = Math.min(maxFreshMs, Math.max(minFreshMs, maxAgeMs ?? defaultFreshMs))
       this.#retryMs = firstRetryMs
     } catch (error) {
+      this.#lastFailed = true
       this.#onEvent({
         event: 'key_set_failed',
         issuer: this.issuer,

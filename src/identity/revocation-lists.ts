@@ -26,6 +26,14 @@ export async function readRevocationLists(
   return Promise.all(files.map((file) => readList(file, known)))
 }
 
+/**
+ * When the next list is due (RFC 5280 5.1.2.5); epoch milliseconds, 0 when it does not say.
+ * @throws Error when the file holds no list
+ */
+export function nextUpdateOf(file: string): number {
+  return parse(file).nextUpdate?.getTime() ?? 0
+}
+
 async function readList(file: string, authorities: readonly X509Certificate[]): Promise<RevocationList> {
   const list = parse(file)
   const issuer = distinguishedName(list.issuerName)

@@ -18,6 +18,8 @@ export interface Settings {
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
   readonly ledger: LedgerSettings
+  /** Null: metrics are scraped, and nothing is sent. */
+  readonly telemetry: TelemetrySettings | null
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
@@ -59,6 +61,18 @@ export interface UpstreamSettings {
     readonly cert: string | null
     readonly key: string | null
   } | null
+}
+
+/** An OpenTelemetry collector, and what it gets. */
+export interface TelemetrySettings {
+  /** Base URL without a slash at its end. */
+  readonly endpoint: string
+  /** Fields of every export; secrets, as a rule. */
+  readonly headers: { readonly [name: string]: string }
+  /** Between two exports of metrics. */
+  readonly intervalMs: number
+  /** Null: no traces. */
+  readonly traces: { readonly sample: number } | null
 }
 
 /** Where API keys and revocations of tokens are kept. */

@@ -198,13 +198,30 @@ test('B10 CR, LF, NUL and other controls in a value or target are refused', asyn
   }
 })
 
+test('a trace of a peer that is not trusted is neither joined nor handed on (W3C Trace Context 4.3)', async () => {
+  const headers = [
+    'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    'tracestate: congo=t61rcWkgMzE',
+  ]
+  assert.equal((await ask(gate, '/things', { token, headers })).status, 200)
+  const seen = gate.upstream.seen.at(-1)
+  assert.ok(seen)
+  assert.doesNotMatch(
+    headerOf(seen, 'traceparent') ?? '',
+    /0af7651916cd43dd8448eb211c80319c|b7ad6b7169203331/,
+  )
+  assert.equal(headerOf(seen, 'tracestate'), null)
+})
+
 test('behind a trusted proxy the fields are believed, and a client cannot stand in for one', async () => {
   const trusting = await startGate({ more: 'trustedProxies: [127.0.0.0/8]' })
   try {
     const headers = [
       'X-Forwarded-For: 6.6.6.6, 198.51.100.7',
       'X-Request-Id: from-the-proxy-17',
-      'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+      'tracestate: congo=t61rcWkgMzE',
+      'tracestate: rojo=1',
     ]
     const reply = await ask(trusting, '/things', { token: await trusting.issuer.token(), headers })
     assert.equal(reply.status, 200)
@@ -212,7 +229,9 @@ test('behind a trusted proxy the fields are believed, and a client cannot stand 
     const [seen] = trusting.upstream.seen
     assert.ok(seen)
     assert.equal(headerOf(seen, 'x-forwarded-for'), '198.51.100.7')
-    assert.match(headerOf(seen, 'traceparent') ?? '', /^00-0af7651916cd43dd8448eb211c80319c-/)
+    assert.match(headerOf(seen, 'traceparent') ?? '', /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/)
+    assert.ok(!headerOf(seen, 'traceparent')?.includes('b7ad6b7169203331'))
+    assert.equal(headerOf(seen, 'tracestate'), 'congo=t61rcWkgMzE,rojo=1')
     const line = await trusting.logged(({ event }) => event === 'request')
     assert.equal(line['client.address'], '198.51.100.7')
     assert.equal(line.trace_id, '0af7651916cd43dd8448eb211c80319c')

@@ -39,6 +39,9 @@ const headings = {
   addresses: '## addresses',
   cors: '## cors',
   keys: '## keys',
+  telemetry: '## telemetry',
+  otlp: '### otlp',
+  traces: '### traces',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {

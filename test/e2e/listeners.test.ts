@@ -150,7 +150,7 @@ test('admin: liveness is for all, the rest for who holds the token', async () =>
 test('metrics are readable as Prometheus text', async () => {
   const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
   const line =
-    /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{[a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\["\\n])*")*\})? (?:\d+(?:\.\d+)?(?:e[+-]\d+)?|\+Inf))$/
+    /^(?:# (?:HELP|TYPE) [a-z_][a-z0-9_]* .+|[a-z_][a-z0-9_]*(?:\{[a-z_][a-z0-9_]*="(?:[^"\\\n]|\\["\\n])*"(?:,[a-z_][a-z0-9_]*="(?:[^"\\\n]|\\["\\n])*")*\})? (?:\d+(?:\.\d+)?(?:e[+-]\d+)?|\+Inf))$/
   for (const one of text.trimEnd().split('\n')) assert.match(one, line)
   assert.match(text, /portcullis_issuer_ready\{issuer="http:\/\/127\.0\.0\.1:\d+"\} 1/)
 })

@@ -1,5 +1,3 @@
-import type { Counters, ReplayMemory } from '../../engine/ports.ts'
-import type { RecordSink } from '../../engine/record/ending.ts'
 import type { SessionStore } from '../../engine/session-store.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { KeyRegistry } from '../../identity/issuer-registry.ts'
@@ -7,7 +5,7 @@ import type { Program } from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 import type { EventFields } from '../../sinks/log.ts'
 import type { OpenLedger } from './ledger-views.ts'
-import type { SharedState } from './shared-state.ts'
+import type { AttachedState, SharedState } from './shared-state.ts'
 
 /** What is in force: one immutable program and the settings beside it. */
 export interface Policy {
@@ -16,11 +14,8 @@ export interface Policy {
 }
 
 /** What a data worker finds in its process: the control plane, and the memory it shares with the other workers. */
-export interface Control {
+export interface Control extends AttachedState {
   readonly shared: SharedState
-  readonly counters: Counters
-  readonly replays: ReplayMemory
-  readonly metrics: RecordSink
   /** Takes complete lines of the log. */
   readonly log: (lines: string) => void
   readonly tell: (event: string, fields: EventFields) => void

@@ -13,7 +13,9 @@ import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
 import type { Settings } from '../../program/settings.ts'
 import { createLog } from '../../sinks/log.ts'
+import { watchThread } from '../../sinks/metrics/thread-figures.ts'
 import { StartError } from '../start-error.ts'
+import { openTraces } from '../telemetry.ts'
 import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
@@ -33,7 +35,7 @@ interface Verifiers {
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
   const log = createLog(control.log)
-  const { shared, counters, replays, metrics } = control
+  const { shared, worker, counters, replays, metrics } = control
   const proofs = createProofReader(shared.nonceKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
     control.tell(event, fields)
@@ -46,10 +48,11 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     throw error
   })
   let waiting: Verifiers = first
+  const traces = await openTraces(policy.settings.telemetry, shared.facts, metrics, control.tell)
   const gateway = await openGateway(
     policy.settings,
     first,
-    { record, onDefect, onMissedConnection },
+    { record, onDefect, onMissedConnection, followTrace: traces?.follow ?? null },
     { reusePort: shared.workers > 1, ticketKeys: shared.ticketKeys },
   ).catch(async (error: unknown) => {
     await first.release()
@@ -57,9 +60,16 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
 
+  const figures = watchThread(metrics, worker, {
+    inFlight: () => gateway.inFlight,
+    connections: () => gateway.connections,
+    upstreams: () => gateway.inForce.upstreams.figures(),
+  })
+
   return { addresses: gateway.addresses, status, prepare, stop }
 
   async function status(): Promise<CrewStatus> {
+    figures.sample()
     return {
       inFlight: gateway.inFlight,
       unready: [
@@ -92,6 +102,8 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   async function stop(timeoutMs: number): Promise<void> {
     await gateway.stop(timeoutMs)
     await sessionStore.stop()
+    await traces?.stop()
+    figures.stop()
     log.flush()
   }
 
@@ -133,6 +145,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   function record(ending: Ending): void {
     log.write(ending)
     metrics.write(ending)
+    traces?.write(ending)
     if (ending.journal.forwardingIgnored) control.forwardingIgnored(ending.journal.clientAddress)
   }
 

@@ -1,7 +1,7 @@
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
 import { releaseAfterDeath } from './shared-state.ts'
-import { keepListeners, reservePorts } from './standing-listeners.ts'
+import { keepStanding, reservePorts } from './standing-settings.ts'
 import { startThread, type Thread, type ThreadControl } from './thread.ts'
 
 const answerWithinMs = 2000
@@ -124,7 +124,7 @@ async function openThreadCrew(
   }
 
   async function prepare(wanted: Policy): Promise<Prepared> {
-    const next = { ...wanted, settings: keepListeners(settings, wanted.settings) }
+    const next = { ...wanted, settings: keepStanding(settings, wanted.settings) }
     const asked = serving()
     const answers = await Promise.allSettled(asked.map(({ thread }) => thread.prepare(next)))
     const ready = asked.filter((_, index) => answers[index]?.status === 'fulfilled')

@@ -18,6 +18,7 @@ export const keys = {
     'keys',
     'state',
     'stateDir',
+    'telemetry',
     'drainDelay',
     'stopTimeout',
   ],
@@ -35,4 +36,7 @@ export const keys = {
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],
   keys: ['database', 'staleAfter'],
+  telemetry: ['otlp', 'traces'],
+  otlp: ['endpoint', 'headers', 'interval'],
+  traces: ['sample'],
 } as const satisfies { readonly [section: string]: readonly string[] }

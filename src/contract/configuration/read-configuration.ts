@@ -17,6 +17,7 @@ import { defaultLimits, readFailedAuthentications, readLimits } from './limits.t
 import { readListen } from './listen.ts'
 import { noAddresses, readAddresses, readCors, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
+import { readTelemetry } from './telemetry.ts'
 import { readUpstreams } from './upstreams.ts'
 import { readConfiguredValidation } from './validation.ts'
 
@@ -39,6 +40,7 @@ export function readConfiguration(
     listen,
     state: readState(root, env),
     ...readPlace(root, env),
+    telemetry: readTelemetry(root, env),
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),

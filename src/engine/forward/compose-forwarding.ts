@@ -3,6 +3,7 @@ import type { RawRequest } from '../../base/message.ts'
 import type { OperationPlan, UpstreamPlan } from '../../program/program.ts'
 import type { Client } from '../admit/client-address.ts'
 import type { NormalizedPath, Target } from '../normalize/target.ts'
+import type { Journal } from '../outcome.ts'
 import type { FieldTable, Head } from '../parse/head.ts'
 import type { ForwardedBody, Forwarding } from '../permit.ts'
 import type { Principal } from '../principal.ts'
@@ -40,9 +41,7 @@ export interface Passage {
   readonly upstreamCredential: string | null
   readonly body: ForwardedBody
   readonly responses: LinkedResponses | null
-  readonly requestId: string
-  /** W3C trace id this request goes by. */
-  readonly traceId: string
+  readonly journal: Pick<Journal, 'requestId' | 'traceId' | 'traceSampled' | 'traceState'>
 }
 
 /**
@@ -56,7 +55,7 @@ export function composeForwarding(
   passage: Passage,
 ): Forwarding {
   const { upstream } = destination
-  const { request, head, client, target, principal } = passage
+  const { request, head, client, target, principal, journal } = passage
   const headers: string[] = ['host', upstream.host]
   copyFields(head.fields, destination.forwardable, headers)
   if (destination.wholeAnswers) headers.push('accept-encoding', 'identity')
@@ -82,10 +81,11 @@ export function composeForwarding(
     'x-forwarded-host',
     head.host,
     'x-request-id',
-    passage.requestId,
+    journal.requestId,
     'traceparent',
-    `00-${passage.traceId}-${request.trace.spanId}-01`,
+    `00-${journal.traceId}-${request.trace.spanId}-${journal.traceSampled ? '01' : '00'}`,
   )
+  if (journal.traceState !== null) headers.push('tracestate', journal.traceState)
   const search = searchWithout(target, destination.credentials.withheldQuery)
   return {
     operation,

@@ -31,7 +31,6 @@ const undeclared = [
   'sec-fetch-dest',
   'sec-fetch-mode',
   'sec-fetch-site',
-  'tracestate',
   'user-agent',
   'x-requested-with',
 ] as const
@@ -65,6 +64,8 @@ const gatewayOwned: ReadonlySet<string> = new Set([
   'ssl-client-subject-dn',
   'x-request-id',
   'traceparent',
+  // W3C Trace Context 3.3: it goes with its traceparent; one that is not believed takes it along.
+  'tracestate',
 ])
 
 /** Fields that ask for less than the whole answer, or for an encoded one. */

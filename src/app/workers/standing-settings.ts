@@ -28,12 +28,16 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
   }
 }
 
-/** Later settings with the listeners of the first: addresses, modes and whether certificates are asked for stay until a restart. */
-export function keepListeners(first: Settings, next: Settings): Settings {
+/**
+ * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
+ * for, the state and telemetry stay as they were.
+ */
+export function keepStanding(first: Settings, next: Settings): Settings {
   const { https, http } = first.listen
   return {
     ...next,
     state: first.state,
+    telemetry: first.telemetry,
     listen: {
       admin: first.listen.admin,
       https: https && keep(https, next.listen.https),
@@ -49,9 +53,10 @@ function keep<T extends HttpsListen | HttpListen>(stands: T, next: T | null): T 
 
 /** Whether some of these settings only apply after a restart. */
 export function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, telemetry }: Settings) =>
     JSON.stringify([
       state,
+      telemetry,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

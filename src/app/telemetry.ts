@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { TelemetrySettings } from '../program/settings.ts'
+import type { Sample } from '../sinks/metrics/collect.ts'
+import type { MetricsExport } from '../sinks/metrics/otlp-metrics.ts'
+import type { WorkerMetrics } from '../sinks/metrics/record-metrics.ts'
+import type { ResourceFacts } from '../sinks/otlp/encode.ts'
+import type { Tell } from '../sinks/otlp/outage.ts'
+import type { Traces } from '../sinks/traces.ts'
+
+/** Made once for the process; every thread says the same of itself. Crosses threads. */
+export function resourceFacts(): ResourceFacts {
+  const file = new URL('../../package.json', import.meta.url)
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }
+  return { version, instanceId: randomUUID(), hostName: hostname(), pid: process.pid }
+}
+
+/** Traces of the calling thread; null, and nothing is loaded, where none are wanted. */
+export async function openTraces(
+  telemetry: TelemetrySettings | null,
+  facts: ResourceFacts,
+  metrics: WorkerMetrics,
+  tell: Tell,
+): Promise<Traces | null> {
+  if (!telemetry?.traces) return null
+  const { createTraces } = await import('../sinks/traces.ts')
+  return createTraces({
+    target: telemetry,
+    sample: telemetry.traces.sample,
+    facts,
+    tell,
+    count(exported, dropped) {
+      metrics.add('spansExported', [], exported)
+      metrics.add('spansDropped', [], dropped)
+    },
+  })
+}
+
+/** Sends the figures of the whole process, from one thread; null where nothing is sent. */
+export async function openMetricsExport(
+  telemetry: TelemetrySettings | null,
+  facts: ResourceFacts,
+  figures: () => readonly Sample[],
+  tell: Tell,
+): Promise<MetricsExport | null> {
+  if (!telemetry) return null
+  const { exportMetrics } = await import('../sinks/metrics/otlp-metrics.ts')
+  return exportMetrics(telemetry, telemetry.intervalMs, facts, figures, tell)
+}

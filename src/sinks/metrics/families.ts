@@ -1,0 +1,294 @@
+/** One metric: what `/metrics` and OTLP call it, and how its series of several threads become one. */
+export interface Family {
+  /** Prometheus spelling of `otlp`. */
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  /** Name and unit (UCUM) by OpenTelemetry's conventions. */
+  readonly otlp: { readonly name: string; readonly unit: string }
+  /** Upper bounds of a histogram's buckets; the last one, without a bound, is not among them. */
+  readonly bounds?: readonly number[]
+  /** `max`: the same fact is told by every thread. */
+  readonly merge?: 'sum' | 'max'
+}
+
+/** Bounds in seconds, as OpenTelemetry advises for `http.server.request.duration`. */
+const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const sizeBounds = [128, 512, 2048, 8192, 32_768, 131_072, 524_288, 2_097_152, 8_388_608]
+/** As OpenTelemetry advises for `v8js.gc.duration`. */
+const pauseBounds = [0.01, 0.1, 1, 10]
+
+/**
+ * Every metric there is. Labels hold what the contract, the configuration and tables of ours say, never what a client
+ * sends, so that their number is bounded (attack G4). The dashboard, the alert rules and `docs/metrics.md` are held to
+ * this table by tests.
+ * @see OpenTelemetry semantic conventions: HTTP metrics, Node.js and V8 runtime metrics
+ */
+export const families = {
+  requestDuration: {
+    name: 'http_server_request_duration_seconds',
+    type: 'histogram',
+    help: 'Duration of requests, denied ones included.',
+    labels: ['operation', 'http_request_method', 'http_response_status_code'],
+    otlp: { name: 'http.server.request.duration', unit: 's' },
+    bounds: durationBounds,
+  },
+  responseBodySize: {
+    name: 'http_server_response_body_size_bytes',
+    type: 'histogram',
+    help: 'Size of the bodies of answers.',
+    labels: ['operation'],
+    otlp: { name: 'http.server.response.body.size', unit: 'By' },
+    bounds: sizeBounds,
+  },
+  activeRequests: {
+    name: 'http_server_active_requests',
+    type: 'gauge',
+    help: 'Requests in flight.',
+    labels: [],
+    otlp: { name: 'http.server.active_requests', unit: '{request}' },
+  },
+  connections: {
+    name: 'portcullis_connections',
+    type: 'gauge',
+    help: 'Open connections of clients.',
+    labels: [],
+    otlp: { name: 'portcullis.connections', unit: '{connection}' },
+  },
+  operationInfo: {
+    name: 'portcullis_operation_info',
+    type: 'gauge',
+    help: 'The route of an operation that was called.',
+    labels: ['operation', 'http_route'],
+    otlp: { name: 'portcullis.operation.info', unit: '1' },
+    merge: 'max',
+  },
+  decisions: {
+    name: 'portcullis_decisions_total',
+    type: 'counter',
+    help: 'Decisions by operation, stage and reason.',
+    labels: ['operation', 'stage', 'reason'],
+    otlp: { name: 'portcullis.decisions', unit: '{decision}' },
+  },
+  limitDenials: {
+    name: 'portcullis_limit_denials_total',
+    type: 'counter',
+    help: 'Denials by the limit that was spent.',
+    labels: ['limit'],
+    otlp: { name: 'portcullis.limit.denials', unit: '{denial}' },
+  },
+  limitFallbacks: {
+    name: 'portcullis_limit_fallbacks_total',
+    type: 'counter',
+    help: 'Requests counted by their address, because an expression named no key.',
+    labels: ['operation'],
+    otlp: { name: 'portcullis.limit.fallbacks', unit: '{request}' },
+  },
+  forwardingIgnored: {
+    name: 'portcullis_forwarding_ignored_total',
+    type: 'counter',
+    help: 'Requests whose forwarding fields came from no trusted proxy.',
+    labels: [],
+    otlp: { name: 'portcullis.forwarding.ignored', unit: '{request}' },
+  },
+  limitBuckets: {
+    name: 'portcullis_limit_buckets',
+    type: 'gauge',
+    help: 'Token buckets in memory.',
+    labels: [],
+    otlp: { name: 'portcullis.limit.buckets', unit: '{bucket}' },
+  },
+  limitOverflow: {
+    name: 'portcullis_limit_overflow_total',
+    type: 'counter',
+    help: 'Takes from a shared overflow bucket.',
+    labels: [],
+    otlp: { name: 'portcullis.limit.overflow', unit: '{take}' },
+  },
+  upstreamConnections: {
+    name: 'portcullis_upstream_connections',
+    type: 'gauge',
+    help: 'Connections to an upstream, by what they do.',
+    labels: ['upstream', 'state'],
+    otlp: { name: 'portcullis.upstream.connections', unit: '{connection}' },
+  },
+  upstreamRequests: {
+    name: 'portcullis_upstream_requests',
+    type: 'gauge',
+    help: 'Requests to an upstream that run, or wait for a connection.',
+    labels: ['upstream', 'state'],
+    otlp: { name: 'portcullis.upstream.requests', unit: '{request}' },
+  },
+  issuerReady: {
+    name: 'portcullis_issuer_ready',
+    type: 'gauge',
+    help: 'Whether the keys of an issuer are at hand.',
+    labels: ['issuer'],
+    otlp: { name: 'portcullis.issuer.ready', unit: '1' },
+  },
+  issuerKeys: {
+    name: 'portcullis_issuer_keys',
+    type: 'gauge',
+    help: 'Usable keys of an issuer.',
+    labels: ['issuer'],
+    otlp: { name: 'portcullis.issuer.keys', unit: '{key}' },
+  },
+  issuerKeySetAge: {
+    name: 'portcullis_issuer_key_set_age_seconds',
+    type: 'gauge',
+    help: 'Time since the keys of an issuer were fetched.',
+    labels: ['issuer'],
+    otlp: { name: 'portcullis.issuer.key_set.age', unit: 's' },
+  },
+  issuerFetchSuccess: {
+    name: 'portcullis_issuer_last_fetch_successful',
+    type: 'gauge',
+    help: 'Whether the last attempt to fetch the keys of an issuer succeeded.',
+    labels: ['issuer'],
+    otlp: { name: 'portcullis.issuer.last_fetch_successful', unit: '1' },
+  },
+  certificateExpiry: {
+    name: 'portcullis_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the first certificate of a file expires.',
+    labels: ['use', 'name'],
+    otlp: { name: 'portcullis.certificate.expiry', unit: 's' },
+  },
+  revocationListExpiry: {
+    name: 'portcullis_revocation_list_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When a revocation list is too old to be believed.',
+    labels: ['name'],
+    otlp: { name: 'portcullis.revocation_list.expiry', unit: 's' },
+  },
+  ready: {
+    name: 'portcullis_ready',
+    type: 'gauge',
+    help: 'Whether the gateway takes traffic.',
+    labels: [],
+    otlp: { name: 'portcullis.ready', unit: '1' },
+  },
+  programInfo: {
+    name: 'portcullis_program_info',
+    type: 'gauge',
+    help: 'The program in force.',
+    labels: ['digest'],
+    otlp: { name: 'portcullis.program.info', unit: '1' },
+  },
+  reloads: {
+    name: 'portcullis_reloads_total',
+    type: 'counter',
+    help: 'Reloads of the configuration by their result.',
+    labels: ['result'],
+    otlp: { name: 'portcullis.reloads', unit: '{reload}' },
+  },
+  lastReloadSuccessful: {
+    name: 'portcullis_last_reload_successful',
+    type: 'gauge',
+    help: 'Whether the files on disk were in force after the last reload.',
+    labels: [],
+    otlp: { name: 'portcullis.last_reload_successful', unit: '1' },
+  },
+  lastReloadSuccess: {
+    name: 'portcullis_last_reload_success_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the program in force was loaded.',
+    labels: [],
+    otlp: { name: 'portcullis.last_reload_success', unit: 's' },
+  },
+  spansExported: {
+    name: 'portcullis_spans_exported_total',
+    type: 'counter',
+    help: 'Spans that a collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.spans.exported', unit: '{span}' },
+  },
+  spansDropped: {
+    name: 'portcullis_spans_dropped_total',
+    type: 'counter',
+    help: 'Spans that found no room, or that no collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.spans.dropped', unit: '{span}' },
+  },
+  eventLoopDelayP50: {
+    name: 'nodejs_eventloop_delay_p50_seconds',
+    type: 'gauge',
+    help: 'Median lateness of the event loop of a thread in the last seconds.',
+    labels: ['worker'],
+    otlp: { name: 'nodejs.eventloop.delay.p50', unit: 's' },
+  },
+  eventLoopDelayP99: {
+    name: 'nodejs_eventloop_delay_p99_seconds',
+    type: 'gauge',
+    help: 'Lateness of the event loop of a thread that one turn in a hundred was over.',
+    labels: ['worker'],
+    otlp: { name: 'nodejs.eventloop.delay.p99', unit: 's' },
+  },
+  eventLoopDelayMax: {
+    name: 'nodejs_eventloop_delay_max_seconds',
+    type: 'gauge',
+    help: 'Greatest lateness of the event loop of a thread in the last seconds.',
+    labels: ['worker'],
+    otlp: { name: 'nodejs.eventloop.delay.max', unit: 's' },
+  },
+  eventLoopUtilization: {
+    name: 'nodejs_eventloop_utilization_ratio',
+    type: 'gauge',
+    help: 'Share of its time that the event loop of a thread was not waiting.',
+    labels: ['worker'],
+    otlp: { name: 'nodejs.eventloop.utilization', unit: '1' },
+  },
+  heapUsed: {
+    name: 'v8js_memory_heap_used_bytes',
+    type: 'gauge',
+    help: 'Heap that a thread uses.',
+    labels: ['worker'],
+    otlp: { name: 'v8js.memory.heap.used', unit: 'By' },
+  },
+  heapLimit: {
+    name: 'v8js_memory_heap_limit_bytes',
+    type: 'gauge',
+    help: 'Heap that a thread may use.',
+    labels: ['worker'],
+    otlp: { name: 'v8js.memory.heap.limit', unit: 'By' },
+  },
+  gcDuration: {
+    name: 'v8js_gc_duration_seconds',
+    type: 'histogram',
+    help: 'Pauses for garbage collection by kind.',
+    labels: ['v8js_gc_type'],
+    otlp: { name: 'v8js.gc.duration', unit: 's' },
+    bounds: pauseBounds,
+  },
+  cpuSeconds: {
+    name: 'process_cpu_seconds_total',
+    type: 'counter',
+    help: 'CPU time, user and system.',
+    labels: [],
+    otlp: { name: 'process.cpu.time', unit: 's' },
+  },
+  residentMemory: {
+    name: 'process_resident_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory.',
+    labels: [],
+    otlp: { name: 'process.memory.usage', unit: 'By' },
+  },
+  startTime: {
+    name: 'process_start_time_seconds',
+    type: 'gauge',
+    help: 'When the process started.',
+    labels: [],
+    otlp: { name: 'portcullis.process.start_time', unit: 's' },
+  },
+} as const satisfies { readonly [id: string]: Family }
+
+export type FamilyId = keyof typeof families
+
+export const familyOf = (id: FamilyId): Family => families[id]
+
+/** Cells of one series: a counter or gauge is one number, a histogram its buckets and their sum. */
+export function cellsOf({ bounds }: Family): number {
+  return bounds ? bounds.length + 2 : 1
+}

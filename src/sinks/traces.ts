@@ -1,0 +1,110 @@
+import type { Peer } from '../base/message.ts'
+import type { Journal } from '../engine/outcome.ts'
+import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
+import { announceOutages, type Tell } from './otlp/outage.ts'
+import { type OtlpTarget, send } from './otlp/send.ts'
+import { samplesTrace } from './traces/samples-trace.ts'
+import { spanText } from './traces/span-text.ts'
+import { StageTimes } from './traces/stage-times.ts'
+
+export interface TraceOptions {
+  readonly target: OtlpTarget
+  /** Share of the traces that begin here; denials are always told. A trusted proxy decides for those it began. */
+  readonly sample: number
+  readonly facts: ResourceFacts
+  readonly tell: Tell
+  /** Counts spans that a collector took, and those that are lost. */
+  readonly count: (exported: number, dropped: number) => void
+}
+
+/** Spans of one thread, on their way to a collector. */
+export interface Traces extends RecordSink {
+  /** For each request, before the first stage. */
+  follow(journal: Journal, peer: Peer): void
+  /** Sends what is left, once. */
+  stop(): Promise<void>
+}
+
+// Defaults of OpenTelemetry's batching span processor.
+const maxQueued = 2048
+const maxBatch = 512
+const everyMs = 5000
+const maxTries = 5
+const maxBackOffMs = 60_000
+
+/**
+ * Queues spans and sends them in batches. A queue that is full drops what comes, before anything is computed for it: a
+ * flood of denials costs no more than its bound, and no request ever waits.
+ */
+export function createTraces({ target, sample, facts, tell, count }: TraceOptions): Traces {
+  const outages = announceOutages('traces', tell)
+  const head = `{"resourceSpans":[{${resourceText(facts)},"scopeSpans":[{${scopeText(facts.version)},"spans":[`
+  let queued: string[] = []
+  let tries = 0
+  let waitUntilMs = 0
+  let stopping = false
+  let underWay: Promise<unknown> | null = null
+  const timer = setInterval(flush, everyMs)
+  timer.unref()
+  return { follow, write, stop }
+
+  function follow(journal: Journal, { encrypted }: Peer): void {
+    journal.traceSampled = samplesTrace(journal.traceId, sample)
+    journal.stageClock = new StageTimes(encrypted)
+  }
+
+  function write(ending: Ending): void {
+    const { denial, journal } = ending
+    if (denial === null && !journal.traceSampled) return
+    if (queued.length >= maxQueued) return count(0, 1)
+    const times = journal.stageClock instanceof StageTimes ? journal.stageClock : null
+    queued.push(spanText(ending, times, Date.now()))
+    if (queued.length >= maxBatch) flush()
+  }
+
+  function flush(): void {
+    if (underWay || stopping || queued.length === 0 || Date.now() < waitUntilMs) return
+    underWay = sendBatch().finally(() => {
+      underWay = null
+      if (queued.length >= maxBatch) flush()
+    })
+  }
+
+  /** @returns whether the collector took it */
+  async function sendBatch(): Promise<boolean> {
+    const batch = queued.slice(0, maxBatch)
+    queued = queued.slice(maxBatch)
+    const sent = await send(target, 'traces', `${head}${batch.join()}]}]}]}`)
+    if (sent.kind === 'taken') {
+      tries = 0
+      count(batch.length - sent.rejected, sent.rejected)
+      if (sent.rejected > 0) outages.failed(sent.detail)
+      else outages.succeeded()
+      return true
+    }
+    outages.failed(sent.detail)
+    if (sent.kind === 'later' && !stopping && ++tries < maxTries) {
+      // Jitter, so that many gateways do not come back in one instant.
+      const backOffMs = Math.min(maxBackOffMs, everyMs * 2 ** (tries - 1)) * (0.75 + Math.random() / 2)
+      waitUntilMs = Date.now() + (sent.afterMs ?? backOffMs)
+      const room = Math.max(0, maxQueued - queued.length)
+      queued = [...batch.slice(0, room), ...queued]
+      if (batch.length > room) count(0, batch.length - room)
+      return false
+    }
+    tries = 0
+    count(0, batch.length)
+    return false
+  }
+
+  async function stop(): Promise<void> {
+    clearInterval(timer)
+    stopping = true
+    await underWay
+    let taken = true
+    while (taken && queued.length > 0) taken = await sendBatch()
+    count(0, queued.length)
+    queued = []
+  }
+}
