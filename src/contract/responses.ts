@@ -126,7 +126,7 @@ export class ResponseReader {
     const type = json
       ? { kind: 'primitive' as const, primitives: ['string' as const] }
       : parameterType({ value: schema, at }, this.#documents)
-    if (typeof type !== 'string' && !(type.kind === 'array' && type.single)) {
+    if (typeof type !== 'string' && !type.single) {
       return { ...common, value: { type, json, schema: this.lowering.lower(schema, at) } }
     }
     header.report.warn(

@@ -35,6 +35,7 @@ type ReadType =
       readonly kind: 'object'
       readonly properties: { readonly [name: string]: readonly Primitive[] }
       readonly additional: readonly Primitive[] | null
+      readonly single: readonly Primitive[] | null
     }
 
 /** Facts of the API key that proved who calls; without one there is no member. */
@@ -106,6 +107,7 @@ function readType(type: ReadType): ValueType {
     case 'array':
       return type.single ? 'dyn' : { kind: 'list', items: scalarType(type.items) }
     case 'object': {
+      if (type.single) return 'dyn'
       const members = Object.entries(type.properties)
       if (type.additional) {
         return members.length > 0 ? openMap : { kind: 'map', values: scalarType(type.additional) }

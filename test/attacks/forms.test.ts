@@ -26,6 +26,26 @@ test('a sound form arrives octet for octet (OpenAPI 3.1.1 4.8.15.1)', async () =
   await passes('a=1&b=2', '/open')
 })
 
+test('a field of several types is tried in each of them, as a parameter is', async () => {
+  for (const body of [
+    'created=1',
+    'created[gt]=1',
+    'metadata=',
+    'metadata[order]=7',
+    'size=5',
+    'size=77',
+    'sizes=1&sizes=5',
+    'sizes=1&sizes=7',
+    'size=77&sizes=x&created[gt]=3',
+  ])
+    await passes(body, '/several')
+  const both = 'must be one value or have members, not both'
+  await refused('created=1&created[gt]=1', '/created', both, '/several')
+  await refused('created=1&created=2', '/created', 'must not stand twice', '/several')
+  await refused('size=78', '/size', 'must have one of the allowed shapes', '/several')
+  await refused('metadata=x', '/metadata', 'must have one of the allowed shapes', '/several')
+})
+
 test('D3 unknown fields of a form are refused, in the words that JSON has for them', async () => {
   await refused('name=x&extra=1', '/extra', 'is not a known field')
   await refused('name=x&filter[from]=1&filter[x]=1', '/filter/x', 'is not a known field')

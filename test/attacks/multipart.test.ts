@@ -43,6 +43,8 @@ test('sound parts arrive octet for octet (RFC 7578)', async () => {
   await passes('/parts', text('name', 'x', 'Content-Length: 1\r\n'), text('about', '{"a":1}', json))
   await passes('/parts', text('name', 'x'), part('name="about"; filename="blob"', '{"a":1}', json))
   await passes('/parts', text('name', '--X\r\n--Y'))
+  await passes('/several', text('size', '5'))
+  await passes('/several', text('size', '77'))
   await passes('/upload', text('name', 'x'), file('photo', 'png\r\n-'.repeat(1000)))
   await passes('/upload', file('photo', 'p'), text('name', 'x'), file('more', 'a', ''), file('more', ''))
 })

@@ -9,6 +9,7 @@ import type {
   LinkedResponses,
 } from './link-responses.ts'
 import { readJsonText, readPieces } from './parameter-value.ts'
+import { settle } from './settle.ts'
 import { stripUnknown } from './strip-unknown.ts'
 import { covers } from './validate-body.ts'
 
@@ -66,7 +67,7 @@ export function judgeContentOf(content: JudgedContent, bytes: Uint8Array): reado
   const read = content.read(bytes)
   if (!read.ok) return read.faults.map(phrase)
   const validator = content.validator()
-  return validator.check(read.value) ? [] : validator.faults(read.value, maxFaults).map(phrase)
+  return settle(read, validator) ? [] : validator.faults(read.value, maxFaults).map(phrase)
 }
 
 export type StrippedContent =
@@ -78,7 +79,7 @@ export function stripContentOf(content: JudgedContent, bytes: Uint8Array): Strip
   const read = content.read(bytes)
   if (!read.ok) return { ok: false, faults: read.faults.map(phrase) }
   const validator = content.validator()
-  if (validator.check(read.value)) return { ok: true, bytes, members: 0 }
+  if (settle(read, validator)) return { ok: true, bytes, members: 0 }
   const stripped = content.strippable ? stripUnknown(validator, read.value, bytes) : null
   if (stripped) return { ok: true, ...stripped }
   return { ok: false, faults: validator.faults(read.value, maxFaults).map(phrase) }
@@ -114,7 +115,7 @@ function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFie
   const reading = value.json ? readJsonText(text) : readPieces(value.type, pieces)
   if (!reading.ok) return [`header ${name} ${reading.message}`]
   const check = validator()
-  if (check.check(reading.value)) return []
+  if (settle(reading, check)) return []
   return check.faults(reading.value, maxFaults).map((fault) => `header ${name} ${phrase(fault)}`)
 }
 

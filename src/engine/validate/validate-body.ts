@@ -8,6 +8,7 @@ import type { BodyInspector } from '../permit.ts'
 import { type ContentReading, type LinkedMediaType, type ReadContent, unreadable } from './content.ts'
 import { type ContentType, parseContentType } from './content-type.ts'
 import { MultipartReading } from './read-multipart.ts'
+import { settle } from './settle.ts'
 import { maxFaults, summarize } from './validate-parameters.ts'
 
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
@@ -146,7 +147,8 @@ export function validateContent(
 function judgeReading(content: ContentReading, validator: Validator | null): Decision<unknown> {
   if (!validator) return invalidBody([inBody({ pointer: '', message: 'cannot be read' })])
   if (!content.ok) return invalidBody(content.faults.slice(0, maxFaults).map(inBody))
-  if (validator.check(content.value)) return allow(content.value)
+  const settled = settle(content, validator)
+  if (settled) return allow(settled.value)
   return invalidBody(validator.faults(content.value, maxFaults).map(inBody))
 }
 

@@ -6,7 +6,8 @@ import type { QueryPair } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { Reading } from './parameter-value.ts'
 import { readHeader, readPathParameter, readSimple } from './read-delimited.ts'
-import { memberOf, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { claims, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { settle } from './settle.ts'
 
 export interface LinkedParameter {
   readonly plan: ParameterPlan
@@ -129,8 +130,8 @@ class ParameterCheck {
     const claimed = new Map<LinkedParameter, QueryPair[]>()
     for (const pair of pairs) {
       const owner =
-        parameters.find(({ claim }) => claim.members === 'none' && claim.name === pair.name) ??
-        parameters.find(({ claim }) => memberOf(claim, pair.name) !== null)
+        parameters.find(({ claim }) => claims(claim, pair.name) === 'whole') ??
+        parameters.find(({ claim }) => claims(claim, pair.name) === 'member')
       if (!owner && credentials.has(pair.name)) continue
       if (!owner) {
         this.#unknown('query', pair.name)
@@ -153,9 +154,9 @@ class ParameterCheck {
       return
     }
     if (reading.value === undefined) return
-    for (const value of reading.others ? [reading.value, ...reading.others] : [reading.value]) {
-      if (!validator.check(value)) continue
-      this.values[plan.in].set(plan.name, value)
+    const settled = settle(reading, validator)
+    if (settled) {
+      this.values[plan.in].set(plan.name, settled.value)
       return
     }
     for (const fault of validator.faults(reading.value, maxFaults)) {
