@@ -16,6 +16,7 @@ import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
 import type { Head } from './parse/head.ts'
+import { judgeCookies } from './parse/judge-cookies.ts'
 import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
 import { requestIdOf } from './parse/request-id.ts'
@@ -97,6 +98,8 @@ export async function pipeline(
   if (!addressAllowed(operation.addresses, client.address)) {
     return denial(deny('admit', 'address_denied', 'by the address lists of the operation'))
   }
+  const malformed = judgeCookies(cookies, operation.cookies)
+  if (malformed) return denial(malformed)
 
   // authenticate: who is calling
   const certificate = shownCertificate(request.peer, head.fields, client, ports.certificates)

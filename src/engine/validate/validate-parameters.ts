@@ -118,8 +118,16 @@ class ParameterCheck {
       const values = cookies.get(parameter.plan.name) ?? []
       if (values.length === 0) this.#absent(parameter)
       else if (values.length > 1) this.#fault(parameter.plan, 'must not be repeated')
-      else this.#judge(parameter, readSimple(parameter.plan, values[0] as string))
+      else this.#cookieValue(parameter, values[0] as string)
     }
+  }
+
+  /** Quotes around a value are part of it to some (RFC 6265 5.2) and none to others, so it must be sound either way. */
+  #cookieValue(parameter: LinkedParameter, text: string): void {
+    const before = this.faults.length
+    this.#judge(parameter, readSimple(parameter.plan, text))
+    if (text.startsWith('"') && this.faults.length === before)
+      this.#judge(parameter, readSimple(parameter.plan, text.slice(1, -1)))
   }
 
   #claim(
