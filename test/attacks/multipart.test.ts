@@ -142,6 +142,7 @@ test('what parsers of parts cut differently is refused', async () => {
     'Content-Type: text/plain\r\n ;a=b\r\n',
     'Content-Transfer-Encoding: base64\r\n',
     'Content-Type: a, b\r\n',
+    "Content-Type: text/plain; charset*=utf-8''utf-7\r\n",
   ])
     await refused(whole(text('name', 'x', more)), '', head)
   await refused(
@@ -155,6 +156,11 @@ test('what parsers of parts cut differently is refused', async () => {
     'multipart/form-data; boundary="a b"',
     'multipart/form-data; boundary=a; boundary=b',
     'multipart/mixed; boundary=XX',
+    'multipart/form-data; boundary=XX; boundary*0=YY',
+    'multipart/form-data; boundary*0=X; boundary*1=X; boundary=XX',
+    "multipart/form-data; boundary*=utf-8''YY; boundary=XX",
+    "multipart/form-data; boundary=XX; charset*=utf-8''utf-7",
+    'multipart/form-data; boundary=XX; charset=utf-7',
   ])
     await assertDenied(
       bodies.gate,

@@ -69,14 +69,14 @@ export function expectBody(
   // What is not read whole cannot be bounded, let alone judged, beneath a coding.
   if (coding !== null && !declared.read)
     return unsupportedCoding('no content coding is accepted for this media type', [])
-  if (declared.parts) return expectParts(declared, declared.parts, contentType)
-  if (!declared.read) {
+  const utf8 = (contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() === 'utf-8'
+  if (declared.parts && utf8) return expectParts(declared, declared.parts, contentType)
+  if (!declared.read && !declared.parts) {
     const mayBeEmpty = !body.required || head.contentLength !== null
     return allow(mayBeEmpty ? opaque : { kind: 'opaque', inspector: presence() })
   }
   // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
-  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
-    return unsupported('the only charset is UTF-8')
+  if (!utf8) return unsupported('the only charset is UTF-8')
   return allow({ kind: 'content', mediaType: declared, coding, required: body.required })
 }
 
