@@ -273,7 +273,7 @@ class DocumentCompiler {
         contentCodings: validate.contentEncodings,
         undeclaredCookies: validate.undeclaredCookies,
         validateRequests: validate.requests,
-        responses: validate.responses === 'off' ? [] : this.#answers.read(operation),
+        responses: validate.responses === 'off' ? [] : this.#answers.read(operation, validate.responses),
         validateResponses: validate.responses,
         maxResponseBytes: validate.maxResponseBytes,
         timeoutMs:

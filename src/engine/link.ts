@@ -194,6 +194,7 @@ function linkReading(plan: MediaTypePlan): ReadContent | null {
       return linkForm(plan)
     case 'multipart':
     case 'opaque':
+    case 'unread':
       return null
     default:
       return unreachable(plan)

@@ -22,7 +22,7 @@ export interface ScopedOperation {
   } | null
 }
 
-type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque'
+type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque' | 'unread'
 
 type ReadType =
   | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }

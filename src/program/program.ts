@@ -195,6 +195,8 @@ export type ContentPlan =
   | ({ readonly reading: 'multipart' } & MultipartPlan)
   /** Streamed under the byte limit, content unseen. */
   | { readonly reading: 'opaque' }
+  /** Of answers only: its schema says something about it, in a form that is not read. */
+  | { readonly reading: 'unread' }
 
 /** Fields of `application/x-www-form-urlencoded`. Names that are not listed are the schema's to judge. */
 export interface FormPlan {

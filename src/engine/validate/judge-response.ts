@@ -1,5 +1,6 @@
 import { type Coding, codingOf } from '../../base/content-coding.ts'
 import { pointerSteps } from '../../base/pointer.ts'
+import type { MediaTypePlan } from '../../program/program.ts'
 import { type Denial, deny } from '../decision.ts'
 import { parseContentType } from './content-type.ts'
 import type {
@@ -19,7 +20,7 @@ export interface AnswerFields {
 }
 
 /** Why the content of an answer was not looked at, although the contract says something about it. */
-export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset'
+export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset' | 'media_type'
 
 export type ExpectedContent =
   /** Nothing is said about it, or none can come: it passes as it comes. */
@@ -139,6 +140,9 @@ function judgeContent(
   const declared = content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
   if (!declared && !ranges) return `the media type ${contentType.mediaType} is not declared`
   if (ranges) return content.some(({ judged }) => judged) ? unseen('partial') : any
+  // It has no end that could be waited for.
+  if (contentType.mediaType === 'text/event-stream') return any
+  if (declared && !isRead(declared.plan, contentType.mediaType)) return unseen('media_type')
   if (!declared?.judged) return any
   // RFC 8259 8.1; texts may be in any charset, and are read in one.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
@@ -148,6 +152,13 @@ function judgeContent(
   if (coding === undefined) return unseen('content_coding')
   if (typeof announced === 'string' && Number(announced) > maxBytes) return unseen('too_large')
   return { kind: 'judged', content: declared.judged, coding }
+}
+
+const jsonType = /^application\/(?:json|[^/]+\+json)$/
+
+/** What stands under a range such as `*\/*` is read as JSON when it is JSON. */
+function isRead({ reading }: MediaTypePlan, actual: string): boolean {
+  return reading !== 'unread' && (reading !== 'json' || jsonType.test(actual))
 }
 
 /** What is wrong with content under an answer that declares none. */
