@@ -27,6 +27,23 @@ export function bySpecificity(a: MediaType, b: MediaType): number {
   return rank(a) - rank(b) || b.parameters.length - a.parameters.length
 }
 
+/** The key of `content` that a request's `Content-Type` is read by. */
+export function entryFor(contentType: string, keys: readonly string[]): string | undefined {
+  const actual = readMediaTypeName(contentType)
+  const entries = keys.flatMap((key) => {
+    const named = readMediaTypeName(key)
+    return named ? [{ key, ...named }] : []
+  })
+  return entries.toSorted(bySpecificity).find((entry) => actual && fits(entry, actual))?.key
+}
+
+function fits({ mediaType, parameters }: MediaType, actual: MediaType): boolean {
+  const values = new Map(actual.parameters)
+  if (parameters.some(([name, value]) => values.get(name) !== value)) return false
+  const range = mediaType.endsWith('/*') && actual.mediaType.startsWith(mediaType.slice(0, -1))
+  return mediaType === actual.mediaType || mediaType === '*/*' || range
+}
+
 function rank({ mediaType }: MediaType): number {
   return mediaType === '*/*' ? 2 : mediaType.endsWith('/*') ? 1 : 0
 }
