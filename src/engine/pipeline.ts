@@ -235,18 +235,12 @@ async function judgeBody(
     return head.hasBody ? streamed(head, maxBytes, null) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  const inspector =
-    expected.value.kind !== 'content' && expected.value.inspector
-      ? tolerating(expected.value.inspector, operation, journal)
-      : null
-  if (expected.value.kind === 'opaque' || (expected.value.kind === 'parts' && expected.value.streams))
-    return streamed(head, maxBytes, inspector)
+  if (expected.value.kind !== 'content') {
+    const { inspector } = expected.value
+    return streamed(head, maxBytes, inspector && tolerating(inspector, operation, journal))
+  }
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
-  if (expected.value.kind === 'parts') {
-    const refused = inspector?.push(bytes.value) ?? inspector?.end() ?? null
-    return refused ?? allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
-  }
   const valid = validateContent(expected.value, bytes.value, maxBytes)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({

@@ -18,8 +18,15 @@ export interface ScopedOperation {
     readonly schema: JsonSchema
   }[]
   readonly body: {
-    readonly content: readonly { readonly reading: Reading; readonly schema: JsonSchema }[]
+    readonly content: readonly ScopedContent[]
   } | null
+}
+
+interface ScopedContent {
+  readonly reading: Reading
+  readonly schema: JsonSchema
+  /** Of `multipart`. */
+  readonly parts?: readonly { readonly kind: 'text' | 'json' | 'file' }[]
 }
 
 type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque' | 'unread'
@@ -86,14 +93,18 @@ export function ruleScope(
   }
 }
 
-/** Null where no body can be seen: none is declared, or its content is not looked at. */
+/** Whether rules see the content: it is read whole and validated before they are asked. */
+export function isSeen({ reading, parts }: ScopedContent): boolean {
+  if (reading === 'multipart') return parts?.every(({ kind }) => kind !== 'file') ?? false
+  return reading !== 'opaque' && reading !== 'unread'
+}
+
+/** Null where no body can be seen: none is declared, or its content is not looked at before it is forwarded. */
 function bodyType(
   { body }: ScopedOperation,
   definitions: { readonly [name: string]: JsonSchema },
 ): ValueType | null {
-  const schemas = (body?.content ?? []).flatMap(({ reading, schema }) =>
-    reading === 'opaque' || reading === 'multipart' ? [] : [schema],
-  )
+  const schemas = (body?.content ?? []).filter(isSeen).map(({ schema }) => schema)
   const [schema] = schemas
   if (schema === undefined) return null
   const different = new Set(schemas.map((one) => JSON.stringify(one))).size > 1

@@ -23,8 +23,8 @@ export interface LinkedBody {
 export type BodyExpectation =
   | { readonly kind: 'none' }
   | ExpectedContent
-  /** `streams`: it holds files, and is judged on its way. */
-  | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
+  /** Parts with files among them, judged on their way. */
+  | { readonly kind: 'parts'; readonly inspector: BodyInspector }
   /** The inspector looks at nothing but whether there is a body at all. */
   | { readonly kind: 'opaque'; readonly inspector: BodyInspector | null }
 
@@ -70,7 +70,7 @@ export function expectBody(
   if (coding !== null && !declared.read)
     return unsupportedCoding('no content coding is accepted for this media type', [])
   const utf8 = (contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() === 'utf-8'
-  if (declared.parts && utf8) return expectParts(declared, declared.parts, contentType)
+  if (declared.parts && utf8) return expectParts(declared, declared.parts, contentType, body.required)
   if (!declared.read && !declared.parts) {
     const mayBeEmpty = !body.required || head.contentLength !== null
     return allow(mayBeEmpty ? opaque : { kind: 'opaque', inspector: presence() })
@@ -89,15 +89,26 @@ function unsupportedCoding(detail: string, acceptEncoding: readonly Coding[]): D
   return denyWith('validate', 'media_type_unsupported', detail, { acceptEncoding })
 }
 
-/** @see RFC 7578 4.1 */
+/** Parts without files are read whole. @see RFC 7578 4.1 */
 function expectParts(
-  { validator }: LinkedMediaType,
+  declared: LinkedMediaType,
   parts: NonNullable<LinkedMediaType['parts']>,
   contentType: ContentType,
+  required: boolean,
 ): Decision<BodyExpectation> {
   const reading = MultipartReading.open(contentType, parts)
   if (!reading) return unsupported('the boundary is missing, or is none')
-  const inspector: BodyInspector = {
+  if ([...parts.values()].some(({ plan }) => plan.kind === 'file'))
+    return allow({ kind: 'parts', inspector: inspectParts(reading, declared.validator) })
+  const read: ReadContent = (bytes) => {
+    const faults = reading.push(bytes)
+    return faults ? { ok: false, faults } : reading.finish()
+  }
+  return allow({ kind: 'content', mediaType: { ...declared, read }, coding: null, required })
+}
+
+function inspectParts(reading: MultipartReading, validator: Validator | null): BodyInspector {
+  return {
     push: (octets) => {
       const faults = reading.push(octets)
       return faults && invalidBody(faults.map(inBody))
@@ -107,8 +118,6 @@ function expectParts(
       return judged.allow ? null : judged
     },
   }
-  const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
-  return allow({ kind: 'parts', inspector, streams })
 }
 
 /** Chunks say only at their end that there were none. */
