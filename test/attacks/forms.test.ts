@@ -104,6 +104,17 @@ test('D9 indices in the names of a form are names like any other', async () => {
     await refused(`name=x&${name}=a`, `/${name}`, 'is not a known field')
 })
 
+test('D13 brackets do not bring a declared field into an open form by another name', async () => {
+  await passes('role=user&x=1&y[]=2', '/open-form')
+  for (const name of ['role[]', 'role[0]', 'role[a]', 'role%5B%5D', 'tags[]', 'range[from]', 'from[]'])
+    await refused(
+      `role=user&${name}=admin`,
+      `/${decodeURIComponent(name)}`,
+      'is not a known field',
+      '/open-form',
+    )
+})
+
 test('D13 what parsers of forms split or decode differently is refused', async () => {
   for (const body of [
     'name=x;size=1',

@@ -134,6 +134,9 @@ test('what parsers of parts cut differently is refused', async () => {
     'name="name"; filename=".."',
     'name="na\u0000me"',
     'name="name"; x="y"',
+    'name="name"\u00a0',
+    'name="name"\u2028',
+    'name="name"\u000b',
   ])
     await refused(whole(part(disposition, 'x')), '', head)
   for (const more of [
@@ -161,6 +164,8 @@ test('what parsers of parts cut differently is refused', async () => {
     "multipart/form-data; boundary*=utf-8''YY; boundary=XX",
     "multipart/form-data; boundary=XX; charset*=utf-8''utf-7",
     'multipart/form-data; boundary=XX; charset=utf-7',
+    'multipart/form-data; xboundary=YY; boundary=XX',
+    'multipart/form-data; boundary=XX; x="; boundary=YY"',
   ])
     await assertDenied(
       bodies.gate,

@@ -4,7 +4,7 @@ import type { FieldPlan, FormPlan, ParameterType, PrimitiveType } from '../../pr
 import type { QueryPair } from '../normalize/target.ts'
 import { type ContentReading, type ReadContent, unreadable } from './content.ts'
 import { listOf, percentDecode, whole } from './parameter-value.ts'
-import { claimFor, claims, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { claimFor, claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
 import type { Ambiguity, Readable } from './settle.ts'
 import { spelledReadings } from './spelled-value.ts'
 
@@ -60,7 +60,13 @@ function readForm(
     const owner =
       fields.find(({ claim }) => claims(claim, name) === 'whole') ??
       fields.find(({ claim }) => claims(claim, name) === 'member')
-    if (owner) {
+    const spelled = owner && (owner.claim.members !== 'own' || isMember(owner.claim, name))
+    if (
+      !spelled &&
+      isAlias(name, (base) => fields.some(({ claim }) => claim.name === base || isMember(claim, base)))
+    ) {
+      fault(name, 'is not a known field')
+    } else if (owner) {
       const own = claimed.get(owner)
       if (own) own.push(pair)
       else claimed.set(owner, [pair])

@@ -63,6 +63,20 @@ function memberOf(claim: QueryClaim, name: string): string | null {
   return null
 }
 
+/** Whether the schema spells out a member that stands under its own name. */
+export function isMember({ plan, members }: QueryClaim, name: string): boolean {
+  return members === 'own' && Object.hasOwn((plan.type as ObjectType).properties, name)
+}
+
+/**
+ * Whether a name that no schema spells out is that of a declared thing to parsers that know brackets: `role[]` and
+ * `role[0]` are taken for `role`, so that what is open must not let them in.
+ */
+export function isAlias(name: string, isDeclared: (name: string) => boolean): boolean {
+  const bracket = name.indexOf('[')
+  return bracket > 0 && isDeclared(name.slice(0, bracket))
+}
+
 /** Reads one parameter from the pairs it claimed. @see OpenAPI 3.1.1 Parameter Object, style values */
 export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[]): Reading {
   const { plan } = claim

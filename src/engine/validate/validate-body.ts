@@ -96,6 +96,11 @@ function expectParts(
   contentType: ContentType,
   required: boolean,
 ): Decision<BodyExpectation> {
+  // ATTACK: some look for `boundary` anywhere: in `xboundary=a; boundary=b`, or in the value of another parameter.
+  const named = declared.plan.parameters.map(([name]) => name)
+  for (const name of contentType.parameters.keys())
+    if (name !== 'boundary' && name !== 'charset' && !named.includes(name))
+      return unsupported('multipart has no parameters but boundary and charset')
   const reading = MultipartReading.open(contentType, parts)
   if (!reading) return unsupported('the boundary is missing, or is none')
   if ([...parts.values()].some(({ plan }) => plan.kind === 'file'))

@@ -6,7 +6,7 @@ import type { QueryPair } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { Reading } from './parameter-value.ts'
 import { readHeader, readPathParameter, readSimple } from './read-delimited.ts'
-import { claims, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
 import { settle } from './settle.ts'
 
 export interface LinkedParameter {
@@ -139,7 +139,7 @@ class ParameterCheck {
     for (const pair of pairs) {
       const owner =
         parameters.find(({ claim }) => claims(claim, pair.name) === 'whole') ??
-        parameters.find(({ claim }) => claims(claim, pair.name) === 'member')
+        parameters.find((one) => takesMember(one, pair.name, parameters))
       if (!owner && credentials.has(pair.name)) continue
       if (!owner) {
         this.#unknown('query', pair.name)
@@ -183,6 +183,16 @@ class ParameterCheck {
   #add(fault: Fault): void {
     if (this.faults.length < maxFaults) this.faults.push(fault)
   }
+}
+
+function takesMember(
+  { claim }: LinkedQueryParameter,
+  name: string,
+  all: readonly LinkedQueryParameter[],
+): boolean {
+  if (claims(claim, name) !== 'member') return false
+  if (claim.members !== 'own' || isMember(claim, name)) return true
+  return !isAlias(name, (base) => all.some((one) => one.claim.name === base || isMember(one.claim, base)))
 }
 
 /** For the operator: how many and what kind. Pointers may hold names a client made up, so they stay out of logs. */
