@@ -95,8 +95,14 @@ test('D6 prototype names are no fields of a form, not even of an open one', asyn
     await refused(`${name}=1`, `/${decodeURIComponent(name)}`, 'is not an acceptable name', '/open')
     await refused(`name=x&${name}=1`, `/${decodeURIComponent(name)}`, 'is not an acceptable name')
   }
-  await refused('name=x&__proto__[a]=1', '/__proto__[a]', 'is not a known field')
-  await refused('name=x&filter[__proto__]=1', '/filter', 'has a member with a forbidden name')
+  for (const name of ['__proto__[a]', 'x[__proto__][a]', 'constructor[prototype][a]', 'x[constructor]'])
+    for (const [form, target] of [
+      ['', '/open'],
+      ['name=x&', '/form'],
+      ['role=user&', '/open-form'],
+    ] as const)
+      await refused(`${form}${name}=1`, `/${name}`, 'is not an acceptable name', target)
+  await refused('name=x&filter[__proto__]=1', '/filter[__proto__]', 'is not an acceptable name')
 })
 
 test('D9 indices in the names of a form are names like any other', async () => {

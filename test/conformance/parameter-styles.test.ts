@@ -212,6 +212,8 @@ const cases: readonly Case[] = [
   ['a deeper bracket', query(open, { style: 'deepObject' }), '/color?a[b][c]=1', refused],
   ['a member of the prototype', query(open, { style: 'deepObject' }), '/color?a[__proto__]=1', refused],
   ['a member called constructor', query(open), '/color?constructor=1', refused],
+  ['a member of the prototype in brackets', query(open), '/color?__proto__[x]=1', refused],
+  ['a member of the prototype deeper in brackets', query(open), '/color?x[constructor][y]=1', refused],
   ['a plus sign in a name is a space', { ...query(text), name: 'a b' }, '/color?a+b=1', '1'],
   [
     'a name twice, with a plus sign and with a space',

@@ -1,5 +1,5 @@
 import { isInexact } from '../../base/inexact-number.ts'
-import { readJson } from '../../base/read-json.ts'
+import { isPrototypeName, readJson } from '../../base/read-json.ts'
 import type { ParameterType, PrimitiveType } from '../../program/program.ts'
 import type { Ambiguity, Readable } from './settle.ts'
 
@@ -135,8 +135,10 @@ export function readAssignments(
   return readEntries(type, entries)
 }
 
-/** Names that reach an object's prototype in careless code behind the gate (attack D6). */
-const prototypeNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+/** Names that reach an object's prototype in careless code behind the gate, also between brackets (attack D6). */
+export function leadsToPrototype(name: string): boolean {
+  return name.includes('[') ? name.split(/[[\]]/).some(isPrototypeName) : isPrototypeName(name)
+}
 
 /** Members of an object by name; unknown names are refused unless the schema is open, repeated ones always. */
 export function readEntries(
@@ -147,7 +149,7 @@ export function readEntries(
   const value: Record<string, unknown> = Object.create(null)
   const ambiguities: Ambiguity[] = []
   for (const [name, text] of entries) {
-    if (prototypeNames.has(name)) return { ok: false, message: 'has a member with a forbidden name' }
+    if (leadsToPrototype(name)) return { ok: false, message: 'has a member with a forbidden name' }
     if (Object.hasOwn(value, name)) return repeated
     const wanted = Object.hasOwn(type.properties, name) ? type.properties[name] : type.additional
     if (!wanted) return { ok: false, message: 'has a member that is not known' }

@@ -3,7 +3,7 @@ import { isPrototypeName, type JsonFault, readJson } from '../../base/read-json.
 import type { FieldPlan, FormPlan, ParameterType, PrimitiveType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import { type ContentReading, type ReadContent, unreadable } from './content.ts'
-import { listOf, percentDecode, whole } from './parameter-value.ts'
+import { leadsToPrototype, listOf, percentDecode, whole } from './parameter-value.ts'
 import { claimFor, claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
 import type { Ambiguity, Readable } from './settle.ts'
 import { spelledReadings } from './spelled-value.ts'
@@ -53,7 +53,7 @@ function readForm(
   const fault = (name: string, message: string) => faults.push({ pointer: toPointer([name]), message })
   for (const pair of pairs) {
     const { name } = pair
-    if (isPrototypeName(name)) {
+    if (leadsToPrototype(name)) {
       fault(name, notAName)
       continue
     }
