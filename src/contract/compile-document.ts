@@ -21,6 +21,7 @@ import type { Report } from './report.ts'
 import { ResponseReader } from './responses.ts'
 import { Section } from './section.ts'
 import { type BoundScheme, SecurityReader } from './security.ts'
+import { reportUnseenBodies } from './unseen-bodies.ts'
 
 /** What is shared by all contracts of one program. */
 export interface CompileContext {
@@ -273,7 +274,7 @@ class DocumentCompiler {
         contentCodings: validate.contentEncodings,
         undeclaredCookies: validate.undeclaredCookies,
         validateRequests: validate.requests,
-        responses: validate.responses === 'off' ? [] : this.#answers.read(operation),
+        responses: validate.responses === 'off' ? [] : this.#answers.read(operation, validate.responses),
         validateResponses: validate.responses,
         maxResponseBytes: validate.maxResponseBytes,
         timeoutMs:
@@ -318,7 +319,10 @@ class DocumentCompiler {
     const scope = ruleScope(operation, this.#lowering.definitions)
     for (const { expression, source } of rules) {
       const compiled = compileExpression(expression, scope, 'condition')
-      if (compiled.ok) continue
+      if (compiled.ok) {
+        reportUnseenBodies(operation.body, { expression, source }, scope, this.#context.report)
+        continue
+      }
       const { message, fix } = compiled.error
       const otherwise = `name what the operation declares: ${Object.keys(scope).join(', ')}`
       this.#context.report.error('expression-invalid', source, `authorize: ${message}`, fix ?? otherwise)

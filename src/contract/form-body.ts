@@ -3,6 +3,7 @@ import type { Documents, Located } from './documents.ts'
 import { objectShape, topTypes } from './object-shape.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import { parameterType } from './parameter-type.ts'
+import { singleBesideObject } from './parameters.ts'
 import type { Section } from './section.ts'
 
 type Style = FieldPlan['style']
@@ -67,6 +68,7 @@ function styledField(
   const explode = encoding.flag('explode') ?? style === 'form'
   if (type.kind === 'array' && type.single && !explode)
     return 'a schema that allows both a single value and a list'
+  if (type.kind === 'object' && type.single && style !== 'deepObject') return singleBesideObject
   if (style === 'deepObject' && type.kind !== 'object') return 'style deepObject for what is no object'
   if (style.endsWith('Delimited') && (type.kind !== 'array' || explode))
     return `style ${style} with this schema`
@@ -92,7 +94,8 @@ function plainField(
   if (simple && !json) return { ...plain, type, json: false, jsonItems: false }
   if (list) return { ...plain, type: text, json: true, jsonItems: true }
   if (json || types.join() === 'object') return { ...plain, type: text, json: true, jsonItems: false }
-  return typeof type === 'string' ? type : 'this schema'
+  if (typeof type === 'string') return type
+  return type.single ? singleBesideObject : 'this schema'
 }
 
 /** What two branches say about a field, as one; null when they do not fit. */

@@ -2,8 +2,11 @@ import type { Json } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { pointerSteps, pointerTo } from '../base/pointer.ts'
 import type { OperationPlan, SourcePosition } from '../program/program.ts'
+import { compilePattern } from '../schema/pattern.ts'
 import { Documents, type Located } from './documents.ts'
+import { entryFor } from './media-type.ts'
 import { Report } from './report.ts'
+import type { SourceFile } from './source.ts'
 
 /** What is wrong with a request, as far as the place in the contract needs it. */
 export interface FaultPlace {
@@ -12,82 +15,112 @@ export interface FaultPlace {
 }
 
 const branches = ['allOf', 'anyOf', 'oneOf'] as const
+const conditionals = ['then', 'else'] as const
+const others = ['additionalProperties', 'unevaluatedProperties'] as const
+const maxDepth = 16
 
 /** Finds where the contract says what a part of a request must be; the nearest place around it when it says nothing. */
 export class FaultLocator {
   readonly #documents = new Documents(new Report())
 
   /** @param contentType of the request; '' without */
-  locate({ source }: OperationPlan, fault: FaultPlace, contentType: string): SourcePosition {
-    const found = this.#operationAt(source)
-    if (!found) return source
-    const { operation, item } = found
+  locate(plan: OperationPlan, fault: FaultPlace, contentType: string): SourcePosition {
+    const found = this.#operation(plan)
+    if (!found) return plan.source
     const steps = pointerSteps(fault.pointer)
-    if (fault.in !== 'body') {
-      const name = steps[0] ?? ''
-      return this.#parameter(operation, fault.in, name) ?? this.#parameter(item, fault.in, name) ?? source
+    if (fault.in === 'body') {
+      const schema = this.#body(found, contentType)
+      return schema ? this.#documents.position(this.#inside(schema, steps).at) : plan.source
     }
+    const [name = '', ...inner] = steps
+    const parameter = this.#parameter(found, fault.in, name)
+    if (!parameter) return plan.source
+    const schema = inner.length > 0 ? this.#schemaOf(parameter) : undefined
+    return this.#documents.position((schema ? this.#inside(schema, inner) : parameter).at)
+  }
+
+  /** The operation and what stands around it, wherever references led to. */
+  #operation({ source, method }: OperationPlan): readonly [Located, Located] | undefined {
+    const file = this.#documents.open(source.file, source)
+    const at = file && findKey(file, file.value, '', method.toLowerCase(), source)
+    if (!file || !at) return undefined
+    const located = ({ value, pointer }: Found) => ({ value, at: { file: file.file, pointer } })
+    return [located(at.own), located(at.around)]
+  }
+
+  #body([operation]: readonly [Located, Located], contentType: string): Located | undefined {
     const content = this.#down(this.#down(operation, 'requestBody'), 'content')
-    const mediaType = (contentType.split(';')[0] as string).trim().toLowerCase()
-    const key = Object.keys(isJsonObject(content?.value ?? null) ? (content?.value as object) : {}).find(
-      (name) => (name.split(';')[0] as string).trim().toLowerCase() === mediaType,
-    )
-    let place = key === undefined ? undefined : this.#down(this.#down(content, key), 'schema')
+    const names = isJsonObject(content?.value ?? null) ? Object.keys(content?.value as object) : []
+    const key = entryFor(contentType, names)
+    return key === undefined ? undefined : this.#down(this.#down(content, key), 'schema')
+  }
+
+  #parameter(owners: readonly Located[], place: string, name: string): Located | undefined {
+    for (const owner of owners) {
+      const list = this.#down(owner, 'parameters')
+      const length = Array.isArray(list?.value) ? list.value.length : 0
+      for (let index = 0; index < length; index++) {
+        const parameter = this.#down(list, index)
+        const value = parameter?.value ?? null
+        if (isJsonObject(value) && value.in === place && value.name === name) return parameter
+      }
+    }
+    return undefined
+  }
+
+  #schemaOf(parameter: Located): Located | undefined {
+    const content = this.#down(parameter, 'content')
+    const [mediaType] = isJsonObject(content?.value ?? null) ? Object.keys(content?.value as object) : []
+    return this.#down(mediaType === undefined ? parameter : this.#down(content, mediaType), 'schema')
+  }
+
+  #inside(schema: Located, steps: readonly string[]): Located {
+    let place = schema
     for (const step of steps) {
-      const next = place && this.#member(place, step, 0)
+      const next = this.#member(place, step, 0)
       if (!next) break
       place = next
     }
-    return place ? this.#documents.position(place.at) : source
-  }
-
-  #operationAt(source: SourcePosition): { readonly operation: Located; readonly item: Located } | undefined {
-    const file = this.#documents.open(source.file, source)
-    const paths = file && isJsonObject(file.value) ? file.value.paths : undefined
-    if (!file || !isJsonObject(paths ?? null)) return undefined
-    for (const [template, item] of Object.entries(paths as { readonly [template: string]: Json })) {
-      const itemPointer = pointerTo(pointerTo('', 'paths'), template)
-      for (const [key, value] of Object.entries(isJsonObject(item) ? item : {})) {
-        const pointer = pointerTo(itemPointer, key)
-        const { line, column } = file.position(pointer, 'key')
-        if (line !== source.line || column !== source.column) continue
-        return {
-          operation: { value, at: { file: file.file, pointer } },
-          item: { value: item, at: { file: file.file, pointer: itemPointer } },
-        }
-      }
-    }
-    return undefined
-  }
-
-  #parameter(owner: Located, place: string, name: string): SourcePosition | undefined {
-    const list = this.#down(owner, 'parameters')
-    const length = Array.isArray(list?.value) ? list.value.length : 0
-    for (let index = 0; index < length; index++) {
-      const parameter = this.#down(list, index)
-      const value = parameter?.value
-      if (
-        parameter &&
-        isJsonObject(value ?? null) &&
-        (value as { in?: Json }).in === place &&
-        (value as { name?: Json }).name === name
-      )
-        return this.#documents.position(parameter.at)
-    }
-    return undefined
+    return place
   }
 
   #member(schema: Located, step: string, depth: number): Located | undefined {
+    const own = this.#ownMember(schema, step)
+    if (own || depth >= maxDepth) return own
+    for (const part of this.#parts(schema)) {
+      const found = this.#member(part, step, depth + 1)
+      if (found) return found
+    }
+    return this.#otherMember(schema, step)
+  }
+
+  #ownMember(schema: Located, step: string): Located | undefined {
     const named = this.#down(this.#down(schema, 'properties'), step)
-    const item = /^\d+$/.test(step) ? this.#down(schema, 'items') : undefined
-    if (named ?? item) return named ?? item
-    for (const keyword of depth < 16 ? branches : []) {
+    if (named || !/^\d+$/.test(step)) return named
+    return this.#down(this.#down(schema, 'prefixItems'), step) ?? this.#down(schema, 'items')
+  }
+
+  #parts(schema: Located): readonly Located[] {
+    const lists = branches.flatMap((keyword) => {
       const parts = this.#down(schema, keyword)
-      for (let index = 0; Array.isArray(parts?.value) && index < parts.value.length; index++) {
-        const part = this.#down(parts, index)
-        const found = part && this.#member(part, step, depth + 1)
-        if (found) return found
-      }
+      return Array.isArray(parts?.value) ? parts.value.map((_, index) => this.#down(parts, index)) : []
+    })
+    const single = conditionals.map((keyword) => this.#down(schema, keyword))
+    return [...lists, ...single].filter((part) => part !== undefined)
+  }
+
+  /** A member whose name no schema spells out. */
+  #otherMember(schema: Located, step: string): Located | undefined {
+    const patterns = this.#down(schema, 'patternProperties')
+    for (const pattern of isJsonObject(patterns?.value ?? null)
+      ? Object.keys(patterns?.value as object)
+      : []) {
+      const compiled = compilePattern(pattern)
+      if (compiled.ok && compiled.value.test(step)) return this.#down(patterns, pattern)
+    }
+    for (const keyword of others) {
+      const member = this.#down(schema, keyword)
+      if (member && isJsonObject(member.value)) return member
     }
     return undefined
   }
@@ -102,4 +135,31 @@ export class FaultLocator {
       at: { file: parent.at.file, pointer: pointerTo(parent.at.pointer, step) },
     })
   }
+}
+
+interface Found {
+  readonly value: Json
+  readonly pointer: string
+}
+
+/** The value under a key of this name that stands at this place, and the mapping that holds it. */
+function findKey(
+  file: SourceFile,
+  value: Json,
+  pointer: string,
+  name: string,
+  place: SourcePosition,
+): { readonly own: Found; readonly around: Found } | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [key, child] of Object.entries(value)) {
+    const below = pointerTo(pointer, key)
+    if (key === name) {
+      const { line, column } = file.position(below, 'key')
+      if (line === place.line && column === place.column)
+        return { own: { value: child, pointer: below }, around: { value, pointer } }
+    }
+    const found = findKey(file, child, below, name, place)
+    if (found) return found
+  }
+  return undefined
 }

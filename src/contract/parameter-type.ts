@@ -23,17 +23,14 @@ const maxDepth = 32
 export function parameterType(schema: Located, documents: Documents): ParameterType | string {
   const shape = shapeOf(schema, documents, 0)
   if (shape.refused !== null) return shape.refused
-  if (shape.properties && (shape.items || shape.primitives.size > 0))
-    return 'a schema that allows an object beside other things'
-  if (shape.items) {
-    const single = shape.primitives.size > 0 ? [...shape.primitives] : null
-    return { kind: 'array', items: orString(shape.items), single }
-  }
+  if (shape.properties && shape.items) return 'a schema that allows both an object and a list'
+  const single = shape.primitives.size > 0 ? [...shape.primitives] : null
+  if (shape.items) return { kind: 'array', items: orString(shape.items), single }
   if (shape.properties) {
     const properties = Object.fromEntries(
       [...shape.properties].map(([name, types]) => [name, orString(types)]),
     )
-    return { kind: 'object', properties, additional: shape.additional && orString(shape.additional) }
+    return { kind: 'object', properties, additional: shape.additional && orString(shape.additional), single }
   }
   if (shape.nullable && shape.primitives.size === 0) return 'a schema that allows nothing but null'
   return { kind: 'primitive', primitives: orString(shape.primitives) }

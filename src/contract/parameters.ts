@@ -148,10 +148,14 @@ function reportDropped(section: Section): void {
 
 const oneText: ParameterType = { kind: 'primitive', primitives: ['string'] }
 
+/** `a=1` beside `a[b]=1` can be told apart; in every other style one could be taken for the other. */
+export const singleBesideObject = 'a schema that allows an object beside other things'
+
 /** What OpenAPI 3.1.1 4.8.12.6 leaves undefined (`n/a`), or no two readers agree on; null for everything else. */
 function describeUndefined(place: Place, style: Style, explode: boolean, type: ParameterType): string | null {
   if (type.kind === 'array' && type.single && !(place === 'query' && explode))
     return 'a schema that allows both a single value and a list'
+  if (type.kind === 'object' && type.single && style !== 'deepObject') return singleBesideObject
   if (place === 'cookie' && explode && type.kind !== 'primitive')
     return 'a list or an object in a cookie without explode: false'
   if (style === 'deepObject' && type.kind !== 'object') return 'style deepObject for what is no object'

@@ -1,9 +1,16 @@
-import { isJsonObject } from '../base/json.ts'
+import { isJsonObject, type Json } from '../base/json.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type { MediaTypePlan, PrimitiveType, ResponseHeaderPlan, ResponsePlan } from '../program/program.ts'
+import type {
+  ContentPlan,
+  MediaTypePlan,
+  ResponseHeaderPlan,
+  ResponsePlan,
+  ResponseValidation,
+} from '../program/program.ts'
 import type { SchemaLowering } from '../schema/lower.ts'
 import { isOpaque, isSilent, jsonType, textType } from './body.ts'
 import type { Documents, Located } from './documents.ts'
+import { formPlan } from './form-body.ts'
 import { openApiKeys } from './openapi-keys.ts'
 import { parameterType } from './parameter-type.ts'
 import type { Section } from './section.ts'
@@ -24,7 +31,7 @@ export class ResponseReader {
     this.lowering = lowering
   }
 
-  read(operation: Section): readonly ResponsePlan[] {
+  read(operation: Section, mode: ResponseValidation): readonly ResponsePlan[] {
     const section = operation.child('responses')
     if (Object.keys(section?.value ?? {}).length === 0) {
       const message = 'the operation declares no answer, so none can be held against the contract'
@@ -32,7 +39,7 @@ export class ResponseReader {
       operation.report.warn('responses-missing', operation.position(undefined, 'key'), message, fix)
     }
     if (!section) return []
-    return Object.keys(section.value).flatMap((status) => {
+    const responses = Object.keys(section.value).flatMap((status) => {
       if (status.startsWith('x-')) return []
       if (!/^(?:[1-5]\d\d|[1-5]XX|default)$/.test(status)) {
         const fix = 'write a status such as 200 or 4XX, or default'
@@ -42,6 +49,8 @@ export class ResponseReader {
       const described = this.#readResponse(section, status)
       return described ? [{ status, ...described }] : []
     })
+    if (mode === 'enforce' || mode === 'strip') reportUnread(section, responses, mode)
+    return responses
   }
 
   #readResponse(parent: Section, status: string): Described | undefined {
@@ -70,26 +79,32 @@ export class ResponseReader {
     }
     // Answers are told apart by their media type alone.
     const parameters: MediaTypePlan['parameters'] = []
+    const plan = { mediaType, parameters }
     const schema = section.get('schema')
     const at = below(section, 'schema')
-    if (schema !== undefined && jsonType.test(mediaType))
-      return { mediaType, parameters, reading: 'json', schema: this.lowering.lower(schema, at) }
-    const primitives =
-      schema !== undefined && textType.test(mediaType) && this.#saysOfText({ value: schema, at })
-    if (primitives)
-      return { mediaType, parameters, reading: 'text', primitives, schema: this.lowering.lower(schema, at) }
-    return { mediaType, parameters, reading: 'opaque', schema: true }
+    const followed = schema === undefined ? undefined : this.#documents.follow({ value: schema, at })
+    if (schema === undefined || !followed) return { ...plan, reading: 'opaque', schema: true }
+    if (jsonType.test(mediaType)) return { ...plan, reading: 'json', schema: this.lowering.lower(schema, at) }
+    // An event stream has no end that could be waited for.
+    if (mediaType === 'text/event-stream' || saysNothing(followed.value))
+      return { ...plan, reading: 'opaque', schema: true }
+    const reading = this.#readingOf(mediaType, followed, section)
+    return reading
+      ? { ...plan, ...reading, schema: this.lowering.lower(schema, at) }
+      : { ...plan, reading: 'unread', schema: true }
   }
 
-  /** What a text is, where its schema says more than that it is one; null for what never ends or has structure. */
-  #saysOfText(schema: Located): readonly PrimitiveType[] | null {
-    const followed = this.#documents.follow(schema)
-    const type = followed && parameterType(followed, this.#documents)
-    if (!type || typeof type === 'string' || type.kind !== 'primitive') return null
-    const { value } = followed
-    const plain = isJsonObject(value) && Object.keys(value).every((key) => key === 'type' || isSilent(key))
-    const anyText = plain && type.primitives.every((one) => one === 'string')
-    return anyText || isOpaque(value) ? null : type.primitives
+  #readingOf(mediaType: string, schema: Located, section: Section): ContentPlan | null {
+    if (mediaType === 'application/x-www-form-urlencoded') {
+      const form = formPlan(schema, section, this.#documents)
+      return typeof form === 'string' ? null : { reading: 'form', ...form }
+    }
+    // Of a range that holds JSON, JSON is judged.
+    if (mediaType === '*/*' || mediaType === 'application/*') return { reading: 'json' }
+    if (!textType.test(mediaType)) return null
+    const type = parameterType(schema, this.#documents)
+    if (typeof type === 'string' || type.kind !== 'primitive') return null
+    return { reading: 'text', primitives: type.primitives }
   }
 
   #readHeaders(response: Section): readonly ResponseHeaderPlan[] {
@@ -126,7 +141,7 @@ export class ResponseReader {
     const type = json
       ? { kind: 'primitive' as const, primitives: ['string' as const] }
       : parameterType({ value: schema, at }, this.#documents)
-    if (typeof type !== 'string' && !(type.kind === 'array' && type.single)) {
+    if (typeof type !== 'string' && !type.single) {
       return { ...common, value: { type, json, schema: this.lowering.lower(schema, at) } }
     }
     header.report.warn(
@@ -141,6 +156,29 @@ export class ResponseReader {
   #follow(parent: Section, key: string): Section | undefined {
     return this.#documents.section({ value: parent.value[key] ?? null, at: below(parent, key) })
   }
+}
+
+/** What cannot be judged does not pass there, so such an answer could never be given. */
+function reportUnread(section: Section, responses: readonly ResponsePlan[], mode: ResponseValidation): void {
+  for (const { status, content } of responses)
+    for (const { mediaType, reading } of content)
+      if (reading === 'unread')
+        section.report.warn(
+          'answer-unvalidated',
+          section.position(status, 'key'),
+          `answers of ${mediaType} cannot be validated by this version, and become a 502 under validate.responses: ${mode}`,
+          'describe them by { type: string, format: binary } to pass them unseen, or write x-portcullis: { validate: { responses: report } }',
+        )
+}
+
+/** No more than that it is octets or a text. */
+function saysNothing(schema: Json): boolean {
+  if (schema === true || isOpaque(schema)) return true
+  return (
+    isJsonObject(schema) &&
+    schema.type === 'string' &&
+    Object.keys(schema).every((key) => key === 'type' || isSilent(key))
+  )
 }
 
 function below(section: Section, key: string): { readonly file: string; readonly pointer: string } {

@@ -17,6 +17,7 @@ import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
 import { type LinkedLimit, linkLimit } from './limit/limit-key.ts'
 import { credentialFields } from './parse/credential-fields.ts'
+import { type CookieSyntax, cookieSyntax } from './parse/judge-cookies.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
 import { metadataRoute } from './route/metadata-route.ts'
 import type { OwnRoutes } from './route/own-routes.ts'
@@ -54,6 +55,8 @@ export interface LinkedOperation {
   readonly security: LinkedSecurity
   readonly limits: readonly LinkedLimit[]
   readonly parameters: LinkedParameters
+  /** Of the values of the cookies that it reads. */
+  readonly cookies: CookieSyntax
   readonly body: LinkedBody | null
   /** Null where answers are not looked at. */
   readonly responses: LinkedResponses | null
@@ -124,6 +127,7 @@ function linkOperation(
     security: linkSecurity(program, plan),
     limits: plan.limits.map((index) => limits[index] as LinkedLimit),
     parameters: linkParameters(plan, credentials, cookies, compile),
+    cookies: cookieSyntax(plan.parameters, credentials.cookie),
     body: plan.body && linkBody(plan.body, plan.contentCodings, compile),
     responses,
     rules: linkRules(plan, program.definitions),
@@ -190,6 +194,7 @@ function linkReading(plan: MediaTypePlan): ReadContent | null {
       return linkForm(plan)
     case 'multipart':
     case 'opaque':
+    case 'unread':
       return null
     default:
       return unreachable(plan)

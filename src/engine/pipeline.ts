@@ -16,6 +16,7 @@ import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
 import type { Head } from './parse/head.ts'
+import { judgeCookies } from './parse/judge-cookies.ts'
 import { parseCookies } from './parse/parse-cookies.ts'
 import { parseHead } from './parse/parse-head.ts'
 import { requestIdOf } from './parse/request-id.ts'
@@ -101,6 +102,8 @@ export async function pipeline(
   if (!addressAllowed(operation.addresses, client.address)) {
     return denial(deny('admit', 'address_denied', 'by the address lists of the operation'))
   }
+  const malformed = judgeCookies(cookies, operation.cookies)
+  if (malformed) return denial(malformed)
 
   // authenticate: who is calling
   journal.stageClock?.enter('authenticate')
@@ -240,18 +243,12 @@ async function judgeBody(
     return head.hasBody ? streamed(head, maxBytes, null) : noBody
   }
   if (expected.value.kind === 'none') return noBody
-  const inspector =
-    expected.value.kind !== 'content' && expected.value.inspector
-      ? tolerating(expected.value.inspector, operation, journal)
-      : null
-  if (expected.value.kind === 'opaque' || (expected.value.kind === 'parts' && expected.value.streams))
-    return streamed(head, maxBytes, inspector)
+  if (expected.value.kind !== 'content') {
+    const { inspector } = expected.value
+    return streamed(head, maxBytes, inspector && tolerating(inspector, operation, journal))
+  }
   const bytes = await readBody(request.body, maxBytes, head.contentLength)
   if (!bytes.allow) return bytes
-  if (expected.value.kind === 'parts') {
-    const refused = inspector?.push(bytes.value) ?? inspector?.end() ?? null
-    return refused ?? allow({ forwarded: { kind: 'bytes', bytes: bytes.value }, content: undefined })
-  }
   const valid = validateContent(expected.value, bytes.value, maxBytes)
   if (!valid.allow && !tolerated(operation, journal, valid)) return valid
   return allow({

@@ -49,7 +49,10 @@ export function describeProblem(error: unknown, names: Names): ExpressionProblem
 
 function unknownVariable(name: string, { variables }: Names): Omit<ExpressionProblem, 'offset'> {
   if (name === 'body')
-    return { message: 'body is not available: the operation declares no JSON body', fix: listOf(variables) }
+    return {
+      message: 'body is not available: the operation declares no body that is read whole',
+      fix: listOf(variables),
+    }
   const meant = nearest(name, variables)
   return {
     message: `${name} is not a variable`,

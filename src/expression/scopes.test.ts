@@ -55,8 +55,18 @@ test('a body has the type of its JSON schemas when they agree, and none without'
   assert.equal(bodyOf([json(text), json(text)]), 'string')
   assert.equal(bodyOf([json(text), json({ type: 'integer' })]), 'dyn')
   assert.equal(bodyOf([opaque]), undefined)
+  const parts = (...kinds: readonly ('text' | 'json' | 'file')[]) => ({
+    reading: 'multipart' as const,
+    schema: text,
+    parts: kinds.map((kind) => ({ kind })),
+  })
+  assert.equal(bodyOf([parts('text', 'json'), opaque]), 'string')
+  assert.equal(bodyOf([parts('text', 'file')]), undefined)
   const scope = ruleScope({ parameters: noParameters, body: null }, {})
   const compiled = compileExpression('body.a == 1', scope, 'condition')
   assert.ok(!compiled.ok)
-  assert.match(compiled.error.message, /^body is not available: the operation declares no JSON body$/)
+  assert.match(
+    compiled.error.message,
+    /^body is not available: the operation declares no body that is read whole$/,
+  )
 })

@@ -18,11 +18,18 @@ export interface ScopedOperation {
     readonly schema: JsonSchema
   }[]
   readonly body: {
-    readonly content: readonly { readonly reading: Reading; readonly schema: JsonSchema }[]
+    readonly content: readonly ScopedContent[]
   } | null
 }
 
-type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque'
+interface ScopedContent {
+  readonly reading: Reading
+  readonly schema: JsonSchema
+  /** Of `multipart`. */
+  readonly parts?: readonly { readonly kind: 'text' | 'json' | 'file' }[]
+}
+
+type Reading = 'json' | 'text' | 'form' | 'multipart' | 'opaque' | 'unread'
 
 type ReadType =
   | { readonly kind: 'primitive'; readonly primitives: readonly Primitive[] }
@@ -35,6 +42,7 @@ type ReadType =
       readonly kind: 'object'
       readonly properties: { readonly [name: string]: readonly Primitive[] }
       readonly additional: readonly Primitive[] | null
+      readonly single: readonly Primitive[] | null
     }
 
 /** Facts of the API key that proved who calls; without one there is no member. */
@@ -85,14 +93,18 @@ export function ruleScope(
   }
 }
 
-/** Null where no body can be seen: none is declared, or its content is not looked at. */
+/** Whether rules see the content: it is read whole and validated before they are asked. */
+export function isSeen({ reading, parts }: ScopedContent): boolean {
+  if (reading === 'multipart') return parts?.every(({ kind }) => kind !== 'file') ?? false
+  return reading !== 'opaque' && reading !== 'unread'
+}
+
+/** Null where no body can be seen: none is declared, or its content is not looked at before it is forwarded. */
 function bodyType(
   { body }: ScopedOperation,
   definitions: { readonly [name: string]: JsonSchema },
 ): ValueType | null {
-  const schemas = (body?.content ?? []).flatMap(({ reading, schema }) =>
-    reading === 'opaque' || reading === 'multipart' ? [] : [schema],
-  )
+  const schemas = (body?.content ?? []).filter(isSeen).map(({ schema }) => schema)
   const [schema] = schemas
   if (schema === undefined) return null
   const different = new Set(schemas.map((one) => JSON.stringify(one))).size > 1
@@ -106,6 +118,7 @@ function readType(type: ReadType): ValueType {
     case 'array':
       return type.single ? 'dyn' : { kind: 'list', items: scalarType(type.items) }
     case 'object': {
+      if (type.single) return 'dyn'
       const members = Object.entries(type.properties)
       if (type.additional) {
         return members.length > 0 ? openMap : { kind: 'map', values: scalarType(type.additional) }

@@ -145,7 +145,7 @@ export class AnswerCheck implements Receiver {
     this.#chunks = []
     const decoded = coding === null ? bytes : decode(coding, bytes, this.#responses.maxBytes)
     if (decoded === 'too_large') this.#passUnseen('too_large')
-    else if (decoded === 'broken') this.#tolerates([`the content is not ${coding}`])
+    else if (decoded === 'broken') this.#tolerates([`the content is not one stream of ${coding}`])
     else return decoded
     return null
   }

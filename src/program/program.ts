@@ -156,7 +156,7 @@ export type PrimitiveType = 'string' | 'integer' | 'number' | 'boolean'
 
 /** `primitives` holds the acceptable readings, tried in the order integer, number, boolean, string. */
 export type ParameterType =
-  | { readonly kind: 'primitive'; readonly primitives: readonly PrimitiveType[] }
+  | { readonly kind: 'primitive'; readonly primitives: readonly PrimitiveType[]; readonly single?: never }
   | {
       readonly kind: 'array'
       readonly items: readonly PrimitiveType[]
@@ -167,6 +167,8 @@ export type ParameterType =
       readonly kind: 'object'
       readonly properties: { readonly [name: string]: readonly PrimitiveType[] }
       readonly additional: readonly PrimitiveType[] | null
+      /** Readings of a value in its place (`a=1` beside `a[b]=1`), where the schema allows that; else null. */
+      readonly single: readonly PrimitiveType[] | null
     }
 
 export interface BodyPlan {
@@ -193,6 +195,8 @@ export type ContentPlan =
   | ({ readonly reading: 'multipart' } & MultipartPlan)
   /** Streamed under the byte limit, content unseen. */
   | { readonly reading: 'opaque' }
+  /** Of answers only: its schema says something about it, in a form that is not read. */
+  | { readonly reading: 'unread' }
 
 /** Fields of `application/x-www-form-urlencoded`. Names that are not listed are the schema's to judge. */
 export interface FormPlan {

@@ -49,6 +49,8 @@ test('D1 one media type, spelled once', async () => {
     '',
     'application/json; charset=utf-16',
     'application/json; charset=utf-8; charset=utf-8',
+    "application/json; charset*=utf-8''utf-16",
+    'application/json; charset*0=utf-; charset*1=16',
     'application\t/json',
     'multipart/form-data',
   ])

@@ -46,6 +46,46 @@ test('declared cookies pass by their value, blanks and a last semicolon notwiths
   await assertNotForwarded(gate, withCookie('theme=pink'), 400, 'parameter_invalid')
 })
 
+test('a value outside RFC 6265 4.1.1 of a cookie that the operation reads is malformed', async () => {
+  for (const value of [
+    'a,b',
+    'a, b=c',
+    'a b',
+    'a"b',
+    '"a',
+    'a"',
+    '"a"b"',
+    '"',
+    'a\\b',
+    'a\tb',
+    '"a b"',
+    '"a,b"',
+  ])
+    await assertNotForwarded(gate, withCookie(`note=${value}`, '/cookies'), 400, 'malformed_request')
+  // ATTACK: the cookie sandwich, one quoted string to legacy parsers
+  await assertNotForwarded(
+    gate,
+    withCookie('$Version=1; note="a; theme=dark; b"', '/cookies'),
+    400,
+    'malformed_request',
+  )
+  for (const value of ['', 'a', 'a=b', "!#$&'()*+-./:<=>?@[]^_`{|}~", '"a"', '""', '%2C'])
+    assert.equal((await withCookie(`note=${value}`, '/cookies')).status, 200, value)
+})
+
+test('a quoted value must be sound with its quotes and without', async () => {
+  assert.equal((await withCookie('short="a"', '/cookies')).status, 200)
+  for (const value of ['"abcd"', '"no"'])
+    await assertNotForwarded(gate, withCookie(`short=${value}`, '/cookies'), 400, 'parameter_invalid')
+})
+
+test('commas separate the items of a list, and nothing else does', async () => {
+  assert.equal((await withCookie('codes=1,2,3', '/cookies')).status, 200)
+  for (const value of ['1, 2', '1,"2"', '"1,2"', '1\t,2'])
+    await assertNotForwarded(gate, withCookie(`codes=${value}`, '/cookies'), 400, 'malformed_request')
+  await assertNotForwarded(gate, withCookie('codes=1,theme=2', '/cookies'), 400, 'parameter_invalid')
+})
+
 test("what another operation declares, and the gateway's own, are no fault, and are not forwarded", async () => {
   for (const cookie of ['theme=dark', '__Host-portcullis-session.web=x']) {
     assert.equal((await withCookie(cookie, '/things/a')).status, 200, cookie)
@@ -61,6 +101,9 @@ test('undeclaredCookies: drop lets the request pass, never the cookie', async ()
     for (const [cookie, arrives] of [
       ['session=x', null],
       ['_ga=1; theme=dark; x', 'theme=dark'],
+      ['theme=dark; prefs={"a":1,"b":"x y"}; note="a', 'theme=dark'],
+      ['other=1, theme=pink; theme=dark', 'theme=dark'],
+      ['other="1; theme=dark; x"', 'theme=dark'],
     ] as const) {
       assert.equal((await withCookie(cookie, '/things', dropping)).status, 200)
       const seen = dropping.upstream.seen.at(-1)

@@ -26,6 +26,26 @@ test('a sound form arrives octet for octet (OpenAPI 3.1.1 4.8.15.1)', async () =
   await passes('a=1&b=2', '/open')
 })
 
+test('a field of several types is tried in each of them, as a parameter is', async () => {
+  for (const body of [
+    'created=1',
+    'created[gt]=1',
+    'metadata=',
+    'metadata[order]=7',
+    'size=5',
+    'size=77',
+    'sizes=1&sizes=5',
+    'sizes=1&sizes=7',
+    'size=77&sizes=x&created[gt]=3',
+  ])
+    await passes(body, '/several')
+  const both = 'must be one value or have members, not both'
+  await refused('created=1&created[gt]=1', '/created', both, '/several')
+  await refused('created=1&created=2', '/created', 'must not stand twice', '/several')
+  await refused('size=78', '/size', 'must have one of the allowed shapes', '/several')
+  await refused('metadata=x', '/metadata', 'must have one of the allowed shapes', '/several')
+})
+
 test('D3 unknown fields of a form are refused, in the words that JSON has for them', async () => {
   await refused('name=x&extra=1', '/extra', 'is not a known field')
   await refused('name=x&filter[from]=1&filter[x]=1', '/filter/x', 'is not a known field')
@@ -75,13 +95,30 @@ test('D6 prototype names are no fields of a form, not even of an open one', asyn
     await refused(`${name}=1`, `/${decodeURIComponent(name)}`, 'is not an acceptable name', '/open')
     await refused(`name=x&${name}=1`, `/${decodeURIComponent(name)}`, 'is not an acceptable name')
   }
-  await refused('name=x&__proto__[a]=1', '/__proto__[a]', 'is not a known field')
-  await refused('name=x&filter[__proto__]=1', '/filter', 'has a member with a forbidden name')
+  for (const name of ['__proto__[a]', 'x[__proto__][a]', 'constructor[prototype][a]', 'x[constructor]'])
+    for (const [form, target] of [
+      ['', '/open'],
+      ['name=x&', '/form'],
+      ['role=user&', '/open-form'],
+    ] as const)
+      await refused(`${form}${name}=1`, `/${name}`, 'is not an acceptable name', target)
+  await refused('name=x&filter[__proto__]=1', '/filter[__proto__]', 'is not an acceptable name')
 })
 
 test('D9 indices in the names of a form are names like any other', async () => {
   for (const name of ['tags[]', 'tags[0]', 'tags[999999999]'])
     await refused(`name=x&${name}=a`, `/${name}`, 'is not a known field')
+})
+
+test('D13 brackets do not bring a declared field into an open form by another name', async () => {
+  await passes('role=user&x=1&y[]=2', '/open-form')
+  for (const name of ['role[]', 'role[0]', 'role[a]', 'role%5B%5D', 'tags[]', 'range[from]', 'from[]'])
+    await refused(
+      `role=user&${name}=admin`,
+      `/${decodeURIComponent(name)}`,
+      'is not a known field',
+      '/open-form',
+    )
 })
 
 test('D13 what parsers of forms split or decode differently is refused', async () => {

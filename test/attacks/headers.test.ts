@@ -104,7 +104,7 @@ test('B6 no path and no User-Agent is exempt on the data port', async () => {
 
 test('B7 Connection cannot remove what the gateway adds, nor smuggle what it removes', async () => {
   const seen = await forwarded('/things', [
-    'Connection: X-User-Id, X-Forwarded-For, Host, Keep-Alive',
+    'Connection: X-User-Id, X-Forwarded-For, Keep-Alive',
     'Keep-Alive: timeout=5',
   ])
   assert.equal(headerOf(seen, 'x-user-id'), 'alice')
@@ -124,6 +124,34 @@ test('B7 Connection cannot remove what the gateway adds, nor smuggle what it rem
     400,
     'credential_ambiguous',
   )
+})
+
+test('B7 what Connection names is not there to be read, and must not be what all recipients need', async () => {
+  for (const [name, ...more] of [
+    ['Content-Type'],
+    ['content-encoding', 'Content-Encoding: identity'],
+    ['Content-Length'],
+    ['Host'],
+    ['close, Authorization'],
+    ['Cookie', 'Cookie: theme=dark'],
+    ['Origin', 'Origin: https://a.example'],
+    ['X-Forwarded-For', 'X-Forwarded-For: 10.0.0.1'],
+    ['Sec-Fetch-Site', 'Sec-Fetch-Site: cross-site'],
+  ])
+    await assertNotForwarded(
+      gate,
+      ask(gate, '/things', {
+        method: 'POST',
+        token,
+        body: '{"name":"x"}',
+        headers: [`Connection: ${name}`, ...more],
+      }),
+      400,
+      'malformed_request',
+    )
+  const needed = (...headers: readonly string[]) => ask(gate, '/needed', { token, headers })
+  assert.equal((await needed('X-Mode: full')).status, 200)
+  await assertNotForwarded(gate, needed('X-Mode: full', 'Connection: X-Mode'), 400, 'parameter_invalid')
 })
 
 test('B8 a single-value header that stands twice is refused', async () => {

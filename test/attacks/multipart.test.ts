@@ -43,6 +43,8 @@ test('sound parts arrive octet for octet (RFC 7578)', async () => {
   await passes('/parts', text('name', 'x', 'Content-Length: 1\r\n'), text('about', '{"a":1}', json))
   await passes('/parts', text('name', 'x'), part('name="about"; filename="blob"', '{"a":1}', json))
   await passes('/parts', text('name', '--X\r\n--Y'))
+  await passes('/several', text('size', '5'))
+  await passes('/several', text('size', '77'))
   await passes('/upload', text('name', 'x'), file('photo', 'png\r\n-'.repeat(1000)))
   await passes('/upload', file('photo', 'p'), text('name', 'x'), file('more', 'a', ''), file('more', ''))
 })
@@ -132,6 +134,9 @@ test('what parsers of parts cut differently is refused', async () => {
     'name="name"; filename=".."',
     'name="na\u0000me"',
     'name="name"; x="y"',
+    'name="name"\u00a0',
+    'name="name"\u2028',
+    'name="name"\u000b',
   ])
     await refused(whole(part(disposition, 'x')), '', head)
   for (const more of [
@@ -140,6 +145,7 @@ test('what parsers of parts cut differently is refused', async () => {
     'Content-Type: text/plain\r\n ;a=b\r\n',
     'Content-Transfer-Encoding: base64\r\n',
     'Content-Type: a, b\r\n',
+    "Content-Type: text/plain; charset*=utf-8''utf-7\r\n",
   ])
     await refused(whole(text('name', 'x', more)), '', head)
   await refused(
@@ -153,6 +159,13 @@ test('what parsers of parts cut differently is refused', async () => {
     'multipart/form-data; boundary="a b"',
     'multipart/form-data; boundary=a; boundary=b',
     'multipart/mixed; boundary=XX',
+    'multipart/form-data; boundary=XX; boundary*0=YY',
+    'multipart/form-data; boundary*0=X; boundary*1=X; boundary=XX',
+    "multipart/form-data; boundary*=utf-8''YY; boundary=XX",
+    "multipart/form-data; boundary=XX; charset*=utf-8''utf-7",
+    'multipart/form-data; boundary=XX; charset=utf-7',
+    'multipart/form-data; xboundary=YY; boundary=XX',
+    'multipart/form-data; boundary=XX; x="; boundary=YY"',
   ])
     await assertDenied(
       bodies.gate,

@@ -189,6 +189,7 @@ const path = (schema: object, more: object = {}) => ({
 })
 const header = (schema: object, more: object = {}) => ({ name: 'a', in: 'header', schema, ...more })
 const open = { type: 'object', additionalProperties: { type: 'string' } }
+const opened = { ...open, properties: { role: { type: 'string', enum: ['user'] } } }
 const json = (schema: object) => ({ content: { 'application/json': { schema } } })
 const integers = { type: 'array', items: { type: 'integer' }, maxItems: 3 }
 const many = (count: number) => Array.from({ length: count }, () => '1')
@@ -211,6 +212,24 @@ const cases: readonly Case[] = [
   ['a deeper bracket', query(open, { style: 'deepObject' }), '/color?a[b][c]=1', refused],
   ['a member of the prototype', query(open, { style: 'deepObject' }), '/color?a[__proto__]=1', refused],
   ['a member called constructor', query(open), '/color?constructor=1', refused],
+  ['a member of the prototype in brackets', query(open), '/color?__proto__[x]=1', refused],
+  ['a member of the prototype deeper in brackets', query(open), '/color?x[constructor][y]=1', refused],
+  ['a plus sign in a name is a space', { ...query(text), name: 'a b' }, '/color?a+b=1', '1'],
+  [
+    'a name twice, with a plus sign and with a space',
+    query(open, { style: 'deepObject' }),
+    '/color?a[b+c]=1&a[b%20c]=2',
+    refused,
+  ],
+  [
+    'brackets after the name of a member of an open object',
+    query(opened),
+    '/color?role=user&role[]=admin',
+    refused,
+  ],
+  ['brackets after the name of a member, encoded', query(opened), '/color?role%5B0%5D=admin', refused],
+  ['brackets after the name of the open object', query(opened), '/color?a[role]=admin', refused],
+  ['brackets after another name of an open object', query(opened), '/color?x[]=1', { 'x[]': '1' }],
   ['a member that stands twice', query(open, { style: 'deepObject' }), '/color?a[b]=1&a[b]=2', refused],
   ['more items than maxItems', query(integers), '/color?a=1&a=2&a=3&a=4', refused],
   [

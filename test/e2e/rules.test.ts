@@ -57,6 +57,41 @@ test('rules read the validated body, and one that fails leaves the upstream unto
   await passes({ sub: 'u1', roles: ['sales'] }, '/users/u1/orders', post({ items, discount: 0.5 }))
 })
 
+const partsOf = (...parts: readonly (readonly [name: string, content: string, more?: string])[]): Ask => ({
+  method: 'POST',
+  contentType: 'multipart/form-data; boundary=XX',
+  body: `${parts
+    .map(
+      ([name, content, more = '']) =>
+        `--XX\r\nContent-Disposition: form-data; name="${name}"\r\n${more}\r\n${content}\r\n`,
+    )
+    .join('')}--XX--\r\n`,
+})
+const json = 'Content-Type: application/json\r\n'
+
+test('rules read the text and JSON parts of a multipart body that is read whole', async () => {
+  await passes({ sub: 'u1' }, '/parts', partsOf(['owner', 'u1']))
+  await passes({ sub: 'u1' }, '/parts', partsOf(['size', '5'], ['lines', '{"qty":8}', json], ['owner', 'u1']))
+  await denies({ sub: 'u1' }, '/parts', partsOf(['owner', 'u2']))
+  await denies({ sub: 'u1' }, '/parts', partsOf(['owner', 'u1'], ['size', '6']))
+  await denies(
+    { sub: 'u1' },
+    '/parts',
+    partsOf(['owner', 'u1'], ['lines', '{"qty":8}', json], ['lines', '{"qty":9}', json]),
+  )
+  assert.match(await denies({ sub: 'u1' }, '/parts', { method: 'POST' }), /no such key: owner/)
+})
+
+test('a rule that reads the body denies one whose files stream, and check says so', async () => {
+  await passes({ sub: 'u1' }, '/mixed', { method: 'POST', body: '{"owner":"u1"}' })
+  assert.match(await denies({ sub: 'u1' }, '/mixed', partsOf(['owner', 'u1'])), /cannot be evaluated/)
+  const { stdout } = await portcullis(['check', '-c', gate.configurationFile, '--json'])
+  const { problems } = JSON.parse(stdout) as { readonly problems: readonly { readonly rule: string }[] }
+  const unseen = problems.filter(({ rule }) => rule === 'rule-body-unseen')
+  assert.equal(unseen.length, 1, stdout)
+  assert.match(JSON.stringify(unseen), /multipart\/form-data/)
+})
+
 test('an anonymous caller has no claims, so a rule about them denies', async () => {
   await assertNotForwarded(gate, ask(gate, '/feed'), 403, 'not_authorized')
   await passes({ sub: 'u1' }, '/feed')

@@ -37,10 +37,11 @@ function readQuery(raw: string): Decision<readonly QueryPair[]> {
   return allow(pairs)
 }
 
+/** ATTACK: D13 `a+b` and `a%20b` are one name to whoever reads forms, so they are one here. */
 function decodeName(raw: string): string | null {
-  if (!raw.includes('%')) return raw
+  if (!raw.includes('%') && !raw.includes('+')) return raw
   try {
-    return decodeURIComponent(raw)
+    return decodeURIComponent(raw.replaceAll('+', '%20'))
   } catch {
     return null
   }

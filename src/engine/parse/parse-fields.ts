@@ -42,6 +42,9 @@ const hopByHop: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
+/** Fields beside the singletons that tell who calls, and from where. */
+const aboutTheCaller = /^(?:forwarded|x-forwarded-.*|x-real-ip|client-cert.*|sec-fetch-.*)$/
+
 const maxFields = 128
 const none: ReadonlySet<string> = new Set()
 // RFC 9110 5.5: visible ASCII, space and tab. obs-text is read differently by different parsers (attack H3).
@@ -49,6 +52,8 @@ const illegalValue = /[^\t\x20-\x7e]/
 
 /**
  * Reads header fields into a table.
+ *
+ * A field that `Connection` names is for this hop: it is neither forwarded nor there to be read (RFC 9110 7.6.1).
  *
  * Names with an underscore are dropped: `X_User_Id` is `X-User-Id` to a CGI-like backend (attack B2). Those in which keys
  * come (`api_key`) can be read by exactly that name, and are not among what could be forwarded.
@@ -78,11 +83,19 @@ export function parseFields(
     } else earlier.push(value)
     if (!underscored) ordered.push(name, value)
   }
-  return allow(new Fields(values, endToEnd(ordered, values.get('connection'))))
+  const connection = values.get('connection')
+  const nominated = connection && nominatedBy(connection)
+  for (const name of nominated ?? none) {
+    if (!values.has(name) || hopByHop.has(name)) continue
+    // ATTACK: B7, `Connection: Content-Type` would have the content judged as what it is not forwarded as.
+    if (singletons.has(name) || aboutTheCaller.test(name))
+      return deny('parse', 'malformed_request', `Connection names ${name}, which is for all recipients`)
+    values.delete(name)
+  }
+  return allow(new Fields(values, endToEnd(ordered, nominated)))
 }
 
-function endToEnd(ordered: readonly string[], connection: readonly string[] | undefined): readonly string[] {
-  const nominated = connection && nominatedBy(connection)
+function endToEnd(ordered: readonly string[], nominated: ReadonlySet<string> | undefined): readonly string[] {
   const kept: string[] = []
   for (let i = 0; i < ordered.length; i += 2) {
     const name = ordered[i] as string

@@ -21,7 +21,7 @@ export interface RuleInput {
   readonly principal: Principal
   /** Null where they are not valid and pass all the same (`validate: report`). */
   readonly parameters: ParameterValues | null
-  /** The validated JSON body; null when there is none; undefined when its content is unseen or not valid. */
+  /** The validated body; null when there is none; undefined when its content is unseen or not valid. */
   readonly body: unknown
 }
 

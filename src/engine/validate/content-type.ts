@@ -7,14 +7,16 @@ export interface ContentType {
 }
 
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
+/** ATTACK: `boundary*0=…` and `boundary*=…` (RFC 2231, RFC 8187) are the boundary to some, and nothing to others. */
+const name = token.replace('*', '')
 const mediaType = new RegExp(
-  `^(${token}/${token})((?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[^"\\\\]*"))*)[ \\t]*$`,
+  `^(${token}/${token})((?:[ \\t]*;[ \\t]*${name}=(?:${token}|"[^"\\\\]*"))*)[ \\t]*$`,
 )
-const parameter = new RegExp(`;[ \\t]*(${token})=(?:(${token})|"([^"\\\\]*)")`, 'g')
+const parameter = new RegExp(`;[ \\t]*(${name})=(?:(${token})|"([^"\\\\]*)")`, 'g')
 
 /**
- * Reads one media type. Null when the value is anything else, a comma list or a parameter that stands twice included:
- * what two parsers could read differently is not a media type here (attack D1).
+ * Reads one media type. Null when the value is anything else, a comma list, a parameter that stands twice or one whose
+ * name has an asterisk included: what two parsers could read differently is not a media type here (attack D1).
  * @see RFC 9110 8.3
  */
 export function parseContentType(value: string): ContentType | null {

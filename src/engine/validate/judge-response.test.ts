@@ -63,6 +63,13 @@ const table: readonly (readonly [
     { 'content-type': ['application/json', 'text/html'] },
     'Content-Type is missing or not one media type',
   ],
+  [
+    all,
+    'GET',
+    200,
+    { 'content-type': "application/json; charset*=utf-8''utf-16" },
+    'Content-Type is missing or not one media type',
+  ],
   [all, 'GET', 404, asJson, 'judged'],
   [all, 'GET', 410, asJson, 'the media type application/json is not declared'],
   [all, 'GET', 410, { 'content-type': 'image/png' }, 'any'],

@@ -1,5 +1,6 @@
 import { type Coding, codingOf } from '../../base/content-coding.ts'
 import { pointerSteps } from '../../base/pointer.ts'
+import type { MediaTypePlan } from '../../program/program.ts'
 import { type Denial, deny } from '../decision.ts'
 import { parseContentType } from './content-type.ts'
 import type {
@@ -9,6 +10,7 @@ import type {
   LinkedResponses,
 } from './link-responses.ts'
 import { readJsonText, readPieces } from './parameter-value.ts'
+import { settle } from './settle.ts'
 import { stripUnknown } from './strip-unknown.ts'
 import { covers } from './validate-body.ts'
 
@@ -18,7 +20,7 @@ export interface AnswerFields {
 }
 
 /** Why the content of an answer was not looked at, although the contract says something about it. */
-export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset'
+export type Unseen = 'too_large' | 'partial' | 'content_coding' | 'charset' | 'media_type'
 
 export type ExpectedContent =
   /** Nothing is said about it, or none can come: it passes as it comes. */
@@ -66,7 +68,7 @@ export function judgeContentOf(content: JudgedContent, bytes: Uint8Array): reado
   const read = content.read(bytes)
   if (!read.ok) return read.faults.map(phrase)
   const validator = content.validator()
-  return validator.check(read.value) ? [] : validator.faults(read.value, maxFaults).map(phrase)
+  return settle(read, validator) ? [] : validator.faults(read.value, maxFaults).map(phrase)
 }
 
 export type StrippedContent =
@@ -78,7 +80,7 @@ export function stripContentOf(content: JudgedContent, bytes: Uint8Array): Strip
   const read = content.read(bytes)
   if (!read.ok) return { ok: false, faults: read.faults.map(phrase) }
   const validator = content.validator()
-  if (validator.check(read.value)) return { ok: true, bytes, members: 0 }
+  if (settle(read, validator)) return { ok: true, bytes, members: 0 }
   const stripped = content.strippable ? stripUnknown(validator, read.value, bytes) : null
   if (stripped) return { ok: true, ...stripped }
   return { ok: false, faults: validator.faults(read.value, maxFaults).map(phrase) }
@@ -114,7 +116,7 @@ function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFie
   const reading = value.json ? readJsonText(text) : readPieces(value.type, pieces)
   if (!reading.ok) return [`header ${name} ${reading.message}`]
   const check = validator()
-  if (check.check(reading.value)) return []
+  if (settle(reading, check)) return []
   return check.faults(reading.value, maxFaults).map((fault) => `header ${name} ${phrase(fault)}`)
 }
 
@@ -138,6 +140,9 @@ function judgeContent(
   const declared = content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
   if (!declared && !ranges) return `the media type ${contentType.mediaType} is not declared`
   if (ranges) return content.some(({ judged }) => judged) ? unseen('partial') : any
+  // It has no end that could be waited for.
+  if (contentType.mediaType === 'text/event-stream') return any
+  if (declared && !isRead(declared.plan, contentType.mediaType)) return unseen('media_type')
   if (!declared?.judged) return any
   // RFC 8259 8.1; texts may be in any charset, and are read in one.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
@@ -147,6 +152,13 @@ function judgeContent(
   if (coding === undefined) return unseen('content_coding')
   if (typeof announced === 'string' && Number(announced) > maxBytes) return unseen('too_large')
   return { kind: 'judged', content: declared.judged, coding }
+}
+
+const jsonType = /^application\/(?:json|[^/]+\+json)$/
+
+/** What stands under a range such as `*\/*` is read as JSON when it is JSON. */
+function isRead({ reading }: MediaTypePlan, actual: string): boolean {
+  return reading !== 'unread' && (reading !== 'json' || jsonType.test(actual))
 }
 
 /** What is wrong with content under an answer that declares none. */

@@ -7,6 +7,7 @@ import type {
 } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
 import type { ReadContent } from './content.ts'
+import { linkForm } from './read-form.ts'
 import { linkText } from './read-text.ts'
 import { readJsonContent } from './validate-body.ts'
 
@@ -33,7 +34,7 @@ export interface LinkedResponseHeader {
 
 export interface LinkedResponseContent {
   readonly plan: MediaTypePlan
-  /** For `json` and `text`; null for `opaque`. */
+  /** Null for `opaque` and `unread`. */
   readonly judged: JudgedContent | null
 }
 
@@ -78,6 +79,7 @@ function judgedContent(
   const validator = once(() => compile(plan.schema))
   if (plan.reading === 'json') return { read: readJsonContent, validator, strippable: true }
   if (plan.reading === 'text') return { read: linkText(plan.primitives), validator, strippable: false }
+  if (plan.reading === 'form') return { read: linkForm(plan), validator, strippable: false }
   return null
 }
 

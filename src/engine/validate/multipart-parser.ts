@@ -143,7 +143,8 @@ function readPartHead(octets: Uint8Array): PartHead | null {
   const text = readUtf8(octets)
   const fields = new Map<string, string>()
   for (const line of text?.split('\r\n') ?? []) {
-    const [, name = '', value = ''] = (control.test(line) ? null : field.exec(line.trimEnd())) ?? []
+    const [, name = '', value = ''] =
+      (control.test(line) ? null : field.exec(line.replace(/[ \t]+$/, ''))) ?? []
     const key = name.toLowerCase()
     if (name === '' || fields.has(key)) return null
     fields.set(key, value)

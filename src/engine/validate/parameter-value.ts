@@ -1,17 +1,12 @@
 import { isInexact } from '../../base/inexact-number.ts'
-import { readJson } from '../../base/read-json.ts'
+import { isPrototypeName, readJson } from '../../base/read-json.ts'
 import type { ParameterType, PrimitiveType } from '../../program/program.ts'
+import type { Ambiguity, Readable } from './settle.ts'
 
 /** A parameter's typed value, or what is wrong with its text. */
 export type Reading =
-  | {
-      readonly ok: true
-      /** Undefined for an empty text that stands for an omitted parameter. */
-      readonly value: unknown
-      /** Further readings that the contract's types allow, in order; the schema decides. */
-      readonly others?: readonly unknown[]
-    }
-  | { readonly ok: false; readonly message: string }
+  /** The value is undefined for an empty text that stands for an omitted parameter. */
+  ({ readonly ok: true } & Readable) | { readonly ok: false; readonly message: string }
 
 const encoder = new TextEncoder()
 const integer = /^-?(?:0|[1-9]\d{0,15})$/
@@ -39,19 +34,34 @@ const articles = {
 const order: readonly PrimitiveType[] = ['integer', 'number', 'boolean', 'string']
 
 /**
- * Turns text into the first of the wanted types that it spells exactly as JSON would: no `+1`, no `0x1`, no
- * `TRUE`, no blanks. There is no coercion beyond that.
+ * What a text means in each of the wanted types that it spells exactly as JSON would: no `+1`, no `0x1`, no `TRUE`,
+ * no blanks. There is no coercion beyond that.
  */
-export function readPrimitive(text: string, wanted: readonly PrimitiveType[]): Reading {
+export function readingsOf(text: string, wanted: readonly PrimitiveType[]): readonly unknown[] {
   const values: unknown[] = []
   for (const type of order) {
     if (!wanted.includes(type)) continue
     const value = readers[type](text)
     if (value !== undefined && !values.includes(value)) values.push(value)
   }
-  if (values.length === 1) return { ok: true, value: values[0] }
-  if (values.length > 1) return { ok: true, value: values[0], others: values.slice(1) }
-  return { ok: false, message: `must be ${wanted.map((type) => articles[type]).join(' or ')}` }
+  return values
+}
+
+export function readPrimitive(text: string, wanted: readonly PrimitiveType[]): Reading {
+  const readings = readingsOf(text, wanted)
+  if (readings.length === 0) return notOf(wanted, '')
+  return { ok: true, ...whole(readings) }
+}
+
+/** A value that is one text. */
+export function whole(readings: readonly unknown[]): Readable {
+  const value = readings[0]
+  if (readings.length === 1) return { value }
+  return { value, ambiguities: [{ readings, holder: null, keys: [], pointer: '' }] }
+}
+
+function notOf(wanted: readonly PrimitiveType[], each: string): Reading {
+  return { ok: false, message: `${each}must be ${wanted.map((type) => articles[type]).join(' or ')}` }
 }
 
 /** Reads pieces that were already split and decoded by the parameter's style. */
@@ -75,13 +85,28 @@ const tooMany: Reading = { ok: false, message: `must have at most ${maxPieces} i
 
 function readArray(items: readonly PrimitiveType[], pieces: readonly string[]): Reading {
   if (pieces.length > maxPieces) return tooMany
-  const values: unknown[] = []
-  for (const piece of pieces) {
-    const item = readPrimitive(piece, items)
-    if (!item.ok) return { ok: false, message: `every item ${item.message}` }
-    values.push(item.value)
+  const lists = pieces.map((piece) => readingsOf(piece, items))
+  if (lists.some(({ length }) => length === 0)) return notOf(items, 'every item ')
+  return { ok: true, ...listOf(pieces, lists) }
+}
+
+/** @param readings of each text */
+export function listOf(texts: readonly string[], readings: readonly (readonly unknown[])[]): Readable {
+  const value = readings.map(([preferred]) => preferred)
+  const places = new Map<string, string[]>()
+  for (const [index, { length }] of readings.entries()) {
+    if (length === 1) continue
+    const text = texts[index] as string
+    const known = places.get(text)
+    if (known) known.push(String(index))
+    else places.set(text, [String(index)])
   }
-  return { ok: true, value: values }
+  if (places.size === 0) return { value }
+  const ambiguities = [...places.values()].map((keys): Ambiguity => {
+    const [first] = keys
+    return { readings: readings[Number(first)] as readonly unknown[], holder: value, keys, pointer: '' }
+  })
+  return { value, ambiguities }
 }
 
 /** `name,value,name,value` (simple and form without explode). */
@@ -110,8 +135,10 @@ export function readAssignments(
   return readEntries(type, entries)
 }
 
-/** Names that reach an object's prototype in careless code behind the gate (attack D6). */
-const prototypeNames: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+/** Names that reach an object's prototype in careless code behind the gate, also between brackets (attack D6). */
+export function leadsToPrototype(name: string): boolean {
+  return name.includes('[') ? name.split(/[[\]]/).some(isPrototypeName) : isPrototypeName(name)
+}
 
 /** Members of an object by name; unknown names are refused unless the schema is open, repeated ones always. */
 export function readEntries(
@@ -120,16 +147,18 @@ export function readEntries(
 ): Reading {
   if (entries.length > maxPieces) return tooMany
   const value: Record<string, unknown> = Object.create(null)
+  const ambiguities: Ambiguity[] = []
   for (const [name, text] of entries) {
-    if (prototypeNames.has(name)) return { ok: false, message: 'has a member with a forbidden name' }
+    if (leadsToPrototype(name)) return { ok: false, message: 'has a member with a forbidden name' }
     if (Object.hasOwn(value, name)) return repeated
     const wanted = Object.hasOwn(type.properties, name) ? type.properties[name] : type.additional
     if (!wanted) return { ok: false, message: 'has a member that is not known' }
-    const member = readPrimitive(text, wanted)
-    if (!member.ok) return { ok: false, message: `every member ${member.message}` }
-    value[name] = member.value
+    const readings = readingsOf(text, wanted)
+    if (readings.length === 0) return notOf(wanted, 'every member ')
+    value[name] = readings[0]
+    if (readings.length > 1) ambiguities.push({ readings, holder: value, keys: [name], pointer: '' })
   }
-  return { ok: true, value }
+  return { ok: true, value, ambiguities }
 }
 
 /** Percent-decodes strictly; null when the octets are not UTF-8. */

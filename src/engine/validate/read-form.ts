@@ -3,9 +3,10 @@ import { isPrototypeName, type JsonFault, readJson } from '../../base/read-json.
 import type { FieldPlan, FormPlan, ParameterType, PrimitiveType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import { type ContentReading, type ReadContent, unreadable } from './content.ts'
-import { percentDecode } from './parameter-value.ts'
-import { claimFor, memberOf, type QueryClaim, readQueryParameter } from './read-query.ts'
-import { spelledValue } from './spelled-value.ts'
+import { leadsToPrototype, listOf, percentDecode, whole } from './parameter-value.ts'
+import { claimFor, claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
+import type { Ambiguity, Readable } from './settle.ts'
+import { spelledReadings } from './spelled-value.ts'
 
 // ATTACK: `;` separates pairs to some parsers, and octets that should have been encoded are read by each in its way.
 const plain = /^[\x21-\x3a\x3c-\x7e]*$/
@@ -43,18 +44,29 @@ function readForm(
   if (typeof pairs === 'string') return unreadable(pairs)
   const faults: JsonFault[] = []
   const value: Record<string, unknown> = Object.create(null)
+  const ambiguities: Ambiguity[] = []
+  const put = (name: string, read: Readable) => {
+    value[name] = read.value
+    for (const one of read.ambiguities ?? []) ambiguities.push(within(one, value, name))
+  }
   const claimed = new Map<Field, QueryPair[]>()
   const fault = (name: string, message: string) => faults.push({ pointer: toPointer([name]), message })
   for (const pair of pairs) {
     const { name } = pair
-    if (isPrototypeName(name)) {
+    if (leadsToPrototype(name)) {
       fault(name, notAName)
       continue
     }
     const owner =
-      fields.find(({ claim }) => claim.members === 'none' && claim.name === name) ??
-      fields.find(({ claim }) => memberOf(claim, name) !== null)
-    if (owner) {
+      fields.find(({ claim }) => claims(claim, name) === 'whole') ??
+      fields.find(({ claim }) => claims(claim, name) === 'member')
+    const spelled = owner && (owner.claim.members !== 'own' || isMember(owner.claim, name))
+    if (
+      !spelled &&
+      isAlias(name, (base) => fields.some(({ claim }) => claim.name === base || isMember(claim, base)))
+    ) {
+      fault(name, 'is not a known field')
+    } else if (owner) {
       const own = claimed.get(owner)
       if (own) own.push(pair)
       else claimed.set(owner, [pair])
@@ -62,17 +74,23 @@ function readForm(
     else {
       const other = decode(pair.value)
       if (other === null) fault(name, 'must be percent-encoded UTF-8')
-      else value[name] = spelledValue(other, others)
+      else put(name, whole(spelledReadings(other, others)))
     }
   }
   for (const [field, own] of claimed) {
     const read = readField(field, own)
-    if (read.ok) value[field.plan.name] = read.value
+    if (read.ok) put(field.plan.name, read)
     else
       for (const { pointer, message } of read.faults)
         faults.push({ pointer: toPointer([field.plan.name]) + pointer, message })
   }
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, value }
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value, ambiguities }
+}
+
+/** What is open about a field, as a part of the form. */
+function within(one: Ambiguity, form: object, name: string): Ambiguity {
+  if (one.holder === null) return { ...one, holder: form, keys: [name] }
+  return { ...one, pointer: toPointer([name]) + one.pointer }
 }
 
 function readPairs(text: string): readonly QueryPair[] | string {
@@ -98,7 +116,7 @@ function readField({ plan, claim }: Field, pairs: readonly QueryPair[]): Content
     const name = Object.keys(read.value as object).find(isPrototypeName)
     if (name !== undefined) return { ok: false, faults: [{ pointer: toPointer([name]), message: notAName }] }
   }
-  return { ok: true, value: typed(plan.type, read.value) }
+  return { ok: true, ...typed(plan.type, read.value) }
 }
 
 function readJsonField({ jsonItems }: FieldPlan, pairs: readonly QueryPair[]): ContentReading {
@@ -131,28 +149,44 @@ function untyped(field: FieldPlan): FieldPlan {
       const own = field.style === 'form' && field.explode
       return {
         ...field,
-        type: { kind: 'object', properties, additional: own ? type.additional && texts : texts },
+        type: {
+          kind: 'object',
+          properties,
+          additional: own ? type.additional && texts : texts,
+          single: type.single && texts,
+        },
       }
     }
   }
 }
 
-function typed(type: ParameterType, value: unknown): unknown {
-  if (typeof value === 'string') return spelledValue(value, primitivesOf(type))
-  if (Array.isArray(value) && type.kind === 'array')
-    return value.map((item) => spelledValue(item as string, type.items))
-  if (type.kind !== 'object') return value
+function typed(type: ParameterType, value: unknown): Readable {
+  if (typeof value === 'string') return typedText(type, value)
+  if (Array.isArray(value) && type.kind === 'array') {
+    const texts = value as readonly string[]
+    return listOf(
+      texts,
+      texts.map((text) => spelledReadings(text, type.items)),
+    )
+  }
+  if (type.kind !== 'object') return { value }
   const members: Record<string, unknown> = Object.create(null)
+  const ambiguities: Ambiguity[] = []
   for (const [name, text] of Object.entries(value as Record<string, string>)) {
     const wanted = Object.hasOwn(type.properties, name) ? type.properties[name] : type.additional
-    members[name] = spelledValue(text, wanted ?? ['string'])
+    const readings = spelledReadings(text, wanted ?? ['string'])
+    members[name] = readings[0]
+    if (readings.length > 1) ambiguities.push({ readings, holder: members, keys: [name], pointer: '' })
   }
-  return members
+  return { value: members, ambiguities }
 }
 
-function primitivesOf(type: ParameterType): readonly PrimitiveType[] {
-  if (type.kind === 'primitive') return type.primitives
-  return (type.kind === 'array' ? type.single : null) ?? ['string']
+/** One text, which may also be a list of one item. */
+function typedText(type: ParameterType, text: string): Readable {
+  if (type.kind === 'primitive') return whole(spelledReadings(text, type.primitives))
+  const single = spelledReadings(text, type.single ?? ['string'])
+  const items = type.kind === 'array' ? spelledReadings(text, type.items).map((item) => [item]) : []
+  return whole([...single, ...items])
 }
 
 /** `+` is a space in forms. */

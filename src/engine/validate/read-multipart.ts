@@ -6,7 +6,9 @@ import type { Validator } from '../../schema/validator.ts'
 import type { ContentReading } from './content.ts'
 import type { ContentType } from './content-type.ts'
 import { MultipartParser, type PartHead, type PartTaker } from './multipart-parser.ts'
-import { spelledValue } from './spelled-value.ts'
+import { whole } from './parameter-value.ts'
+import { settle } from './settle.ts'
+import { spelledReadings } from './spelled-value.ts'
 
 /** A part with the validator of its content; null for files. */
 export interface LinkedPart {
@@ -96,11 +98,11 @@ export class MultipartReading implements PartTaker {
     const list = this.#value[plan.name] as unknown[] | undefined
     const path = plan.list ? [plan.name, String(list?.length ?? 0)] : [plan.name]
     if (!content.ok) return this.#blameAt(path, content.faults)
-    if (validator && !validator.check(content.value))
-      return this.#blameAt(path, validator.faults(content.value, maxFaults))
-    if (!plan.list) this.#value[plan.name] = content.value
-    else if (list) list.push(content.value)
-    else this.#value[plan.name] = [content.value]
+    const settled = validator ? settle(content, validator) : content
+    if (!settled) return this.#blameAt(path, validator?.faults(content.value, maxFaults) ?? [])
+    if (!plan.list) this.#value[plan.name] = settled.value
+    else if (list) list.push(settled.value)
+    else this.#value[plan.name] = [settled.value]
     return null
   }
 
@@ -175,5 +177,5 @@ function readPart(plan: PartPlan, octets: Uint8Array): ContentReading {
   const text = readUtf8(octets)
   return text === null
     ? { ok: false, faults: [{ pointer: '', message: 'must be UTF-8' }] }
-    : { ok: true, value: spelledValue(text, plan.primitives) }
+    : { ok: true, ...whole(spelledReadings(text, plan.primitives)) }
 }

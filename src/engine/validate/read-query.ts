@@ -1,15 +1,17 @@
-import type { ParameterReading, ParameterType } from '../../program/program.ts'
+import type { ParameterReading, ParameterType, PrimitiveType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import {
   decodeAll,
   percentDecode,
   type Reading,
   readEntries,
+  readingsOf,
   readJsonText,
   readPieces,
   readPrimitive,
   repeated,
   undecodable,
+  whole,
 } from './parameter-value.ts'
 
 type ObjectType = Extract<ParameterType, { kind: 'object' }>
@@ -17,8 +19,9 @@ type ObjectType = Extract<ParameterType, { kind: 'object' }>
 /** Values of the query that belong to no declared parameter are a fault, so each plan says which pairs it takes. */
 export interface QueryClaim {
   readonly plan: ParameterReading
-  /** Takes the pairs called exactly so. */
   readonly name: string
+  /** Takes the pairs called exactly so. */
+  readonly whole: boolean
   /** Takes `name[member]` (deepObject) or the members by their own names (form, explode). */
   readonly members: 'none' | 'bracketed' | 'own'
 }
@@ -32,11 +35,18 @@ export function claimFor(plan: ParameterReading): QueryClaim {
       : plan.explode
         ? 'own'
         : 'none'
-  return { plan, name: plan.name, members }
+  const whole = members === 'none' || (plan.type.kind === 'object' && plan.type.single !== null)
+  return { plan, name: plan.name, whole, members }
+}
+
+/** Whether a pair of this name is the parameter or a member of it; null when it is neither. */
+export function claims(claim: QueryClaim, name: string): 'whole' | 'member' | null {
+  if (claim.whole && claim.name === name) return 'whole'
+  return memberOf(claim, name) === null ? null : 'member'
 }
 
 /** The member of a claim's object that a query name means; null when the pair is not this claim's. */
-export function memberOf(claim: QueryClaim, name: string): string | null {
+function memberOf(claim: QueryClaim, name: string): string | null {
   if (claim.members === 'bracketed') {
     const open = claim.name.length
     const shaped = name.startsWith(claim.name) && name[open] === '[' && name.endsWith(']')
@@ -53,6 +63,20 @@ export function memberOf(claim: QueryClaim, name: string): string | null {
   return null
 }
 
+/** Whether the schema spells out a member that stands under its own name. */
+export function isMember({ plan, members }: QueryClaim, name: string): boolean {
+  return members === 'own' && Object.hasOwn((plan.type as ObjectType).properties, name)
+}
+
+/**
+ * Whether a name that no schema spells out is that of a declared thing to parsers that know brackets: `role[]` and
+ * `role[0]` are taken for `role`, so that what is open must not let them in.
+ */
+export function isAlias(name: string, isDeclared: (name: string) => boolean): boolean {
+  const bracket = name.indexOf('[')
+  return bracket > 0 && isDeclared(name.slice(0, bracket))
+}
+
 /** Reads one parameter from the pairs it claimed. @see OpenAPI 3.1.1 Parameter Object, style values */
 export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[]): Reading {
   const { plan } = claim
@@ -62,7 +86,11 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
     texts.push(pair.value ?? '')
   }
   if (plan.allowEmptyValue && isEmpty(plan.type, texts)) return { ok: true, value: undefined }
-  if (claim.members !== 'none') return readMemberPairs(plan, claim, pairs, texts)
+  if (claim.members !== 'none') {
+    const { length: wholes } = claim.whole ? pairs.filter(({ name }) => name === claim.name) : []
+    if (wholes === 0) return readMemberPairs(plan, claim, pairs, texts)
+    if (wholes < pairs.length) return { ok: false, message: 'must be one value or have members, not both' }
+  }
   if (plan.json) return texts.length === 1 ? decodeThen(texts[0] as string, readJsonText) : repeated
   if (plan.type.kind === 'primitive') {
     const { primitives } = plan.type
@@ -70,13 +98,19 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
       ? decodeThen(texts[0] as string, (text) => readPrimitive(text, primitives))
       : repeated
   }
-  if (plan.type.kind === 'array' && plan.type.single && texts.length === 1) {
-    const { single } = plan.type
-    return decodeThen(texts[0] as string, (text) => readPrimitive(text, single))
-  }
+  const { single } = plan.type
+  if (single && texts.length === 1)
+    return decodeThen(texts[0] as string, (text) => readSingle(text, single, plan.type))
   if (plan.type.kind === 'array' && plan.explode) return readDecoded(plan, texts.map(plusIsSpace))
   if (texts.length !== 1) return repeated
   return readDecoded(plan, split(plan, texts[0] as string))
+}
+
+/** One text where a list or an object could have been; it may also be a list of one item. */
+function readSingle(text: string, single: readonly PrimitiveType[], type: ParameterType): Reading {
+  const items = type.kind === 'array' ? readingsOf(text, type.items).map((item) => [item]) : []
+  const readings = [...readingsOf(text, single), ...items]
+  return readings.length === 0 ? readPrimitive(text, single) : { ok: true, ...whole(readings) }
 }
 
 /** OpenAPI 3.1.1 4.8.12: a zero-length text in place of a parameter that would otherwise be omitted. */

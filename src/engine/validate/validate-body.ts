@@ -8,6 +8,7 @@ import type { BodyInspector } from '../permit.ts'
 import { type ContentReading, type LinkedMediaType, type ReadContent, unreadable } from './content.ts'
 import { type ContentType, parseContentType } from './content-type.ts'
 import { MultipartReading } from './read-multipart.ts'
+import { settle } from './settle.ts'
 import { maxFaults, summarize } from './validate-parameters.ts'
 
 /** A request body as the contract describes it; null plan of the operation means: none allowed. */
@@ -22,8 +23,8 @@ export interface LinkedBody {
 export type BodyExpectation =
   | { readonly kind: 'none' }
   | ExpectedContent
-  /** `streams`: it holds files, and is judged on its way. */
-  | { readonly kind: 'parts'; readonly inspector: BodyInspector; readonly streams: boolean }
+  /** Parts with files among them, judged on their way. */
+  | { readonly kind: 'parts'; readonly inspector: BodyInspector }
   /** The inspector looks at nothing but whether there is a body at all. */
   | { readonly kind: 'opaque'; readonly inspector: BodyInspector | null }
 
@@ -68,14 +69,14 @@ export function expectBody(
   // What is not read whole cannot be bounded, let alone judged, beneath a coding.
   if (coding !== null && !declared.read)
     return unsupportedCoding('no content coding is accepted for this media type', [])
-  if (declared.parts) return expectParts(declared, declared.parts, contentType)
-  if (!declared.read) {
+  const utf8 = (contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() === 'utf-8'
+  if (declared.parts && utf8) return expectParts(declared, declared.parts, contentType, body.required)
+  if (!declared.read && !declared.parts) {
     const mayBeEmpty = !body.required || head.contentLength !== null
     return allow(mayBeEmpty ? opaque : { kind: 'opaque', inspector: presence() })
   }
   // RFC 8259 8.1: JSON between systems is UTF-8, and so is all content that is looked at.
-  if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
-    return unsupported('the only charset is UTF-8')
+  if (!utf8) return unsupported('the only charset is UTF-8')
   return allow({ kind: 'content', mediaType: declared, coding, required: body.required })
 }
 
@@ -88,15 +89,31 @@ function unsupportedCoding(detail: string, acceptEncoding: readonly Coding[]): D
   return denyWith('validate', 'media_type_unsupported', detail, { acceptEncoding })
 }
 
-/** @see RFC 7578 4.1 */
+/** Parts without files are read whole. @see RFC 7578 4.1 */
 function expectParts(
-  { validator }: LinkedMediaType,
+  declared: LinkedMediaType,
   parts: NonNullable<LinkedMediaType['parts']>,
   contentType: ContentType,
+  required: boolean,
 ): Decision<BodyExpectation> {
+  // ATTACK: some look for `boundary` anywhere: in `xboundary=a; boundary=b`, or in the value of another parameter.
+  const named = declared.plan.parameters.map(([name]) => name)
+  for (const name of contentType.parameters.keys())
+    if (name !== 'boundary' && name !== 'charset' && !named.includes(name))
+      return unsupported('multipart has no parameters but boundary and charset')
   const reading = MultipartReading.open(contentType, parts)
   if (!reading) return unsupported('the boundary is missing, or is none')
-  const inspector: BodyInspector = {
+  if ([...parts.values()].some(({ plan }) => plan.kind === 'file'))
+    return allow({ kind: 'parts', inspector: inspectParts(reading, declared.validator) })
+  const read: ReadContent = (bytes) => {
+    const faults = reading.push(bytes)
+    return faults ? { ok: false, faults } : reading.finish()
+  }
+  return allow({ kind: 'content', mediaType: { ...declared, read }, coding: null, required })
+}
+
+function inspectParts(reading: MultipartReading, validator: Validator | null): BodyInspector {
+  return {
     push: (octets) => {
       const faults = reading.push(octets)
       return faults && invalidBody(faults.map(inBody))
@@ -106,8 +123,6 @@ function expectParts(
       return judged.allow ? null : judged
     },
   }
-  const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
-  return allow({ kind: 'parts', inspector, streams })
 }
 
 /** Chunks say only at their end that there were none. */
@@ -146,7 +161,8 @@ export function validateContent(
 function judgeReading(content: ContentReading, validator: Validator | null): Decision<unknown> {
   if (!validator) return invalidBody([inBody({ pointer: '', message: 'cannot be read' })])
   if (!content.ok) return invalidBody(content.faults.slice(0, maxFaults).map(inBody))
-  if (validator.check(content.value)) return allow(content.value)
+  const settled = settle(content, validator)
+  if (settled) return allow(settled.value)
   return invalidBody(validator.faults(content.value, maxFaults).map(inBody))
 }
 

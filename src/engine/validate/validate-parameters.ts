@@ -6,7 +6,8 @@ import type { QueryPair } from '../normalize/target.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { Reading } from './parameter-value.ts'
 import { readHeader, readPathParameter, readSimple } from './read-delimited.ts'
-import { memberOf, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
+import { settle } from './settle.ts'
 
 export interface LinkedParameter {
   readonly plan: ParameterPlan
@@ -117,8 +118,16 @@ class ParameterCheck {
       const values = cookies.get(parameter.plan.name) ?? []
       if (values.length === 0) this.#absent(parameter)
       else if (values.length > 1) this.#fault(parameter.plan, 'must not be repeated')
-      else this.#judge(parameter, readSimple(parameter.plan, values[0] as string))
+      else this.#cookieValue(parameter, values[0] as string)
     }
+  }
+
+  /** Quotes around a value are part of it to some (RFC 6265 5.2) and none to others, so it must be sound either way. */
+  #cookieValue(parameter: LinkedParameter, text: string): void {
+    const before = this.faults.length
+    this.#judge(parameter, readSimple(parameter.plan, text))
+    if (text.startsWith('"') && this.faults.length === before)
+      this.#judge(parameter, readSimple(parameter.plan, text.slice(1, -1)))
   }
 
   #claim(
@@ -129,8 +138,8 @@ class ParameterCheck {
     const claimed = new Map<LinkedParameter, QueryPair[]>()
     for (const pair of pairs) {
       const owner =
-        parameters.find(({ claim }) => claim.members === 'none' && claim.name === pair.name) ??
-        parameters.find(({ claim }) => memberOf(claim, pair.name) !== null)
+        parameters.find(({ claim }) => claims(claim, pair.name) === 'whole') ??
+        parameters.find((one) => takesMember(one, pair.name, parameters))
       if (!owner && credentials.has(pair.name)) continue
       if (!owner) {
         this.#unknown('query', pair.name)
@@ -153,9 +162,9 @@ class ParameterCheck {
       return
     }
     if (reading.value === undefined) return
-    for (const value of reading.others ? [reading.value, ...reading.others] : [reading.value]) {
-      if (!validator.check(value)) continue
-      this.values[plan.in].set(plan.name, value)
+    const settled = settle(reading, validator)
+    if (settled) {
+      this.values[plan.in].set(plan.name, settled.value)
       return
     }
     for (const fault of validator.faults(reading.value, maxFaults)) {
@@ -174,6 +183,16 @@ class ParameterCheck {
   #add(fault: Fault): void {
     if (this.faults.length < maxFaults) this.faults.push(fault)
   }
+}
+
+function takesMember(
+  { claim }: LinkedQueryParameter,
+  name: string,
+  all: readonly LinkedQueryParameter[],
+): boolean {
+  if (claims(claim, name) !== 'member') return false
+  if (claim.members !== 'own' || isMember(claim, name)) return true
+  return !isAlias(name, (base) => all.some((one) => one.claim.name === base || isMember(one.claim, base)))
 }
 
 /** For the operator: how many and what kind. Pointers may hold names a client made up, so they stay out of logs. */
