@@ -6,7 +6,7 @@ import { announceOutages, type Tell } from './otlp/outage.ts'
 import { type OtlpTarget, send } from './otlp/send.ts'
 import { samplesTrace } from './traces/samples-trace.ts'
 import { spanText } from './traces/span-text.ts'
-import { StageTimes } from './traces/stage-times.ts'
+import { StageTimes, setByTheDay } from './traces/stage-times.ts'
 
 export interface TraceOptions {
   readonly target: OtlpTarget
@@ -45,13 +45,13 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
   let waitUntilMs = 0
   let stopping = false
   let underWay: Promise<unknown> | null = null
-  const timer = setInterval(flush, everyMs)
+  const timer = setInterval(tick, everyMs)
   timer.unref()
   return { follow, write, stop }
 
   function follow(journal: Journal, { encrypted }: Peer): void {
     journal.traceSampled = samplesTrace(journal.traceId, sample)
-    journal.stageClock = new StageTimes(encrypted)
+    journal.stageClock = new StageTimes(journal, encrypted)
   }
 
   function write(ending: Ending): void {
@@ -61,6 +61,11 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
     const times = journal.stageClock instanceof StageTimes ? journal.stageClock : null
     queued.push(spanText(ending, times, Date.now()))
     if (queued.length >= maxBatch) flush()
+  }
+
+  function tick(): void {
+    setByTheDay()
+    flush()
   }
 
   function flush(): void {

@@ -117,6 +117,21 @@ const badStarts: readonly BadStart[] = [
     yaml: sound.replace('listen:', 'listen:\n  admin: { port: 0, token: "${NO_SUCH_TOKEN}" }'),
     says: /the environment has no NO_SUCH_TOKEN/,
   },
+  {
+    name: 'a collector off this machine that would get a secret in the clear',
+    yaml: `${sound}\ntelemetry: { otlp: { endpoint: "http://collector.example.com:4318", headers: { authorization: x } } }\n`,
+    says: /metrics and traces travel in the clear, and so do the headers \[plaintext\]\n +fix: write https:/,
+  },
+  {
+    name: 'a share of traces over the whole',
+    yaml: `${sound}\ntelemetry: { otlp: { endpoint: "http://127.0.0.1:4318" }, traces: { sample: 10 } }\n`,
+    says: /sample must be a share from 0 to 1/,
+  },
+  {
+    name: 'traces without a collector',
+    yaml: `${sound}\ntelemetry: { traces: { sample: 0.1 } }\n`,
+    says: /otlp is missing/,
+  },
   { name: 'no verifier', yaml: sound.replace('bearerAuth', 'otherAuth'), says: /bearerAuth/ },
   {
     name: 'a plain-text issuer',

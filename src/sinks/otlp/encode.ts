@@ -36,9 +36,11 @@ export function resourceText({ version, instanceId, hostName, pid }: ResourceFac
 export const scopeText = (version: string): string =>
   `"scope":{"name":"portcullis","version":${JSON.stringify(version)}}`
 
-/** Nanoseconds since the epoch, which no double holds. */
+const nanosPerSecond = 1_000_000_000
+
+/** Nanoseconds since the epoch, which no double holds; put together from two numbers that are small, which is faster. */
 export function nanosText(epochMs: number): string {
-  const whole = Math.floor(epochMs)
-  const nanos = Math.floor((epochMs - whole) * 1e6)
-  return `"${whole}${String(nanos).padStart(6, '0')}"`
+  const seconds = Math.floor(epochMs / 1000)
+  const nanos = Math.floor((epochMs - seconds * 1000) * 1e6)
+  return `"${seconds}${String(nanosPerSecond + nanos).slice(1)}"`
 }

@@ -40,7 +40,7 @@ export function spanText(
   if (failed)
     text += `,{"key":"error.type","value":{"stringValue":"${denial?.reason ?? status ?? 'client_gone'}"}}`
   text += ']'
-  if (times) text += `,"events":[${times.eventsText()}]`
+  if (times && traceSampled) text += `,"events":[${times.eventsText()}]`
   return failed ? `${text},"status":{"code":${statusError}}}` : `${text}}`
 }
 
