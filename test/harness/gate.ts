@@ -71,7 +71,7 @@ export async function startGate(options: GateOptions = {}): Promise<TestGate> {
   configure(options.yaml?.(upstream) ?? configurationFor(named, upstream, issuer))
   const gateway = await createGateway({
     configurationFile,
-    workers: options.workers ?? 1,
+    workers: options.workers ?? Number(process.env.GATE_WORKERS ?? 1),
     log: (lines) => {
       for (const line of lines.split('\n')) if (line !== '') log.push(JSON.parse(line) as LogLine)
     },
