@@ -4,12 +4,12 @@ import { nearest } from '../base/nearest.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
 import { wrapsBase } from './lone-reference.ts'
-import type { LoweringContext, SchemaLocation, World } from './lower.ts'
-import { hushMembers } from './lower-condition.ts'
+import type { LoweringContext, SchemaLocation } from './lower.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
 import { compilePattern } from './pattern.ts'
 import { checkVersionKeywords } from './version-keywords.ts'
+import { beside, inside, isPosition, type World } from './world.ts'
 
 type Source = { readonly [keyword: string]: Json }
 type Target = Record<string, Json>
@@ -29,7 +29,6 @@ export function lowerKeywords(
   world: World,
   context: LoweringContext,
 ): JsonSchema {
-  const site: Site = { source, at, world, target: {}, context }
   checkVersionKeywords(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
@@ -42,15 +41,17 @@ export function lowerKeywords(
       continue
     return context[keyword === '$ref' ? 'refer' : 'referDynamically'](ref, below(at, keyword), world)
   }
+  const isShared = world === 'closed' && context.sharing.among(source, at)
+  const site: Site = { source, at, world: isShared ? 'shared' : world, target: {}, context }
   for (const keyword of Object.keys(source)) lowerKeyword(site, keyword)
   lowerType(site)
   lowerProperties(site)
   lowerInPlace(site)
   readDiscriminator(source, at, context)
   if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
-  else if (world === 'closed') close(site)
-  if (world === 'condition') return hushMembers(site.target)
-  return world === 'closed' ? lowerHeirs(source, at, site.target, context) : site.target
+  else if (site.world === 'closed') close(site)
+  if (isShared) site.target.closed = true
+  return isPosition(world) ? lowerHeirs(source, at, site.target, world, context) : site.target
 }
 
 function saysNothing(keyword: string): boolean {
@@ -78,12 +79,6 @@ const plain: { readonly [K in KeywordKind]?: readonly [holds: (value: Json) => b
   namesMap: [(value) => isJsonObject(value) && Object.values(value).every(isNames), 'lists of names by name'],
 }
 
-/** The world of the items and members. */
-const inside = ({ world }: Site): World => (world === 'condition' ? world : 'closed')
-
-/** The world of what applies beside others to the same instance. */
-const beside = ({ world }: Site): World => (world === 'condition' ? world : 'open')
-
 function lowerKeyword(site: Site, keyword: string): void {
   const { source, at, target, context } = site
   const value = source[keyword] as Json
@@ -109,9 +104,9 @@ function lowerKeyword(site: Site, keyword: string): void {
     )
   }
   if (kind === 'schema') {
-    const world = keyword === 'contains' ? 'condition' : inside(site)
+    const world = keyword === 'contains' ? 'condition' : inside[site.world]
     target[keyword] = context.lower(value, below(at, keyword), world)
-  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, inside(site))
+  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, inside[site.world])
   else if (kind === 'pattern') lowerPattern(site, value)
   const rule = plain[kind]
   if (!rule) return
@@ -238,14 +233,18 @@ function lowerProperties(site: Site): void {
       if (inherited.has(name)) refuseName(site, place, name)
       return site.world !== 'condition' && context.members.hides(schema, place)
         ? false
-        : context.lower(schema, place, inside(site))
+        : context.lower(schema, place, inside[site.world])
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
   if (target.required !== undefined) target.required = [...required]
   const additional = source.additionalProperties
   if (additional !== undefined) {
-    target.additionalProperties = context.lower(additional, below(at, 'additionalProperties'), inside(site))
+    target.additionalProperties = context.lower(
+      additional,
+      below(at, 'additionalProperties'),
+      inside[site.world],
+    )
   }
   const patterns = source.patternProperties
   if (isJsonObject(patterns)) {
@@ -255,12 +254,12 @@ function lowerProperties(site: Site): void {
       (schema, place, pattern) => {
         const matcher = compilePattern(pattern)
         if (!matcher.ok) refusePattern(site, place, matcher.error)
-        return context.lower(schema, place, inside(site))
+        return context.lower(schema, place, inside[site.world])
       },
     )
   } else if (patterns !== undefined) invalid(site, 'patternProperties', 'schemas by pattern')
   if (source.propertyNames !== undefined) {
-    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside(site))
+    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside[site.world])
   }
 }
 
@@ -271,7 +270,7 @@ function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
 
 function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
-  const world = site.world === 'closed' && wrapsBase(source, at, context) ? 'closed' : beside(site)
+  const world = isPosition(site.world) && wrapsBase(source, at, context) ? site.world : beside[site.world]
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
     const referred = context.refer(source.$ref, below(at, '$ref'), world)
@@ -282,19 +281,23 @@ function lowerInPlace(site: Site): void {
     if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
   }
   if (typeof source.$dynamicRef === 'string') {
-    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside(site))
+    const referred = context.referDynamically(
+      source.$dynamicRef,
+      below(at, '$dynamicRef'),
+      beside[site.world],
+    )
     target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
   }
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined) {
-      const own = keyword === 'if' || keyword === 'not' ? 'condition' : beside(site)
+      const own: World = keyword === 'if' || keyword === 'not' ? 'condition' : beside[site.world]
       target[keyword] = context.lower(source[keyword], below(at, keyword), own)
     }
   }
   if (isJsonObject(source.dependentSchemas)) {
     const place = below(at, 'dependentSchemas')
     target.dependentSchemas = mapSchemas(source.dependentSchemas, place, (schema, where) =>
-      context.lower(schema, where, beside(site)),
+      context.lower(schema, where, beside[site.world]),
     )
   }
 }
@@ -303,7 +306,7 @@ function lowerInPlace(site: Site): void {
 function lowerUnevaluated(site: Site): void {
   const { source, target, at, context } = site
   const place = below(at, 'unevaluatedProperties')
-  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside(site))
+  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside[site.world])
 }
 
 /**
