@@ -7,6 +7,7 @@ import { wrapsBase } from './lone-reference.ts'
 import type { LoweringContext, SchemaLocation } from './lower.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
+import { lowerOneOf } from './lower-one-of.ts'
 import { compilePattern } from './pattern.ts'
 import { checkVersionKeywords } from './version-keywords.ts'
 import { beside, inside, isPosition, type World } from './world.ts'
@@ -238,6 +239,14 @@ function lowerProperties(site: Site): void {
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
   if (target.required !== undefined) target.required = [...required]
+  if (isJsonObject(target.dependentRequired)) {
+    const sendable = Object.entries(
+      target.dependentRequired as { readonly [name: string]: readonly string[] },
+    )
+    target.dependentRequired = Object.fromEntries(
+      sendable.map(([name, needed]) => [name, needed.filter((one) => !hidden.has(one))]),
+    )
+  }
   const additional = source.additionalProperties
   if (additional !== undefined) {
     target.additionalProperties = context.lower(
@@ -280,14 +289,9 @@ function lowerInPlace(site: Site): void {
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
   }
-  if (typeof source.$dynamicRef === 'string') {
-    const referred = context.referDynamically(
-      source.$dynamicRef,
-      below(at, '$dynamicRef'),
-      beside[site.world],
-    )
-    target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
-  }
+  lowerUnsendable(site)
+  if (typeof source.$dynamicRef === 'string')
+    addPart(site, context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside[site.world]))
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined) {
       const own: World = keyword === 'if' || keyword === 'not' ? 'condition' : beside[site.world]
@@ -300,6 +304,25 @@ function lowerInPlace(site: Site): void {
       context.lower(schema, where, beside[site.world]),
     )
   }
+}
+
+function addPart({ target }: Site, part: JsonSchema): void {
+  target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), part]
+}
+
+function lowerUnsendable(site: Site): void {
+  const { source, at, target, context } = site
+  if (site.world === 'condition' || !Array.isArray(source.oneOf)) return
+  const lowered = target.oneOf as readonly JsonSchema[]
+  const branches = (source.oneOf as readonly Json[]).map((schema, index) => ({
+    schema,
+    at: below(below(at, 'oneOf'), String(index)),
+    lowered: lowered[index] as JsonSchema,
+  }))
+  const anyOf = lowerOneOf(branches, source, at, context)
+  if (!anyOf) return
+  delete target.oneOf
+  addPart(site, { anyOf })
 }
 
 /** Written down it means the same in both worlds: what this schema and its parts have not evaluated. */
