@@ -3,7 +3,7 @@ import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
-import { wrapsBase } from './lone-reference.ts'
+import { wrappedBase } from './lone-reference.ts'
 import type { LoweringContext, SchemaLocation } from './lower.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
@@ -107,7 +107,7 @@ function lowerKeyword(site: Site, keyword: string): void {
   if (kind === 'schema') {
     const world = keyword === 'contains' ? 'condition' : inside[site.world]
     target[keyword] = context.lower(value, below(at, keyword), world)
-  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, inside[site.world])
+  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, () => inside[site.world])
   else if (kind === 'pattern') lowerPattern(site, value)
   const rule = plain[kind]
   if (!rule) return
@@ -279,15 +279,16 @@ function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
 
 function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
-  const world = isPosition(site.world) && wrapsBase(source, at, context) ? site.world : beside[site.world]
+  const wrapped = isPosition(site.world) ? wrappedBase(source, at, context) : null
+  const worldOf = (part: Json): World => (part === wrapped ? site.world : beside[site.world])
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
-    const referred = context.refer(source.$ref, below(at, '$ref'), world)
+    const referred = context.refer(source.$ref, below(at, '$ref'), worldOf(source))
     // A reference that leads nowhere was reported, so no program comes of it.
     if (typeof referred !== 'boolean') target.$ref = referred.$ref as string
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
-    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
+    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, worldOf)
   }
   lowerUnsendable(site)
   if (typeof source.$dynamicRef === 'string')
@@ -360,14 +361,14 @@ function close(site: Site): void {
   }
 }
 
-function lowerList(site: Site, keyword: string, world: World): Json {
+function lowerList(site: Site, keyword: string, worldOf: (part: Json) => World): Json {
   const list = site.source[keyword]
   if (!Array.isArray(list) || list.length === 0) {
     invalid(site, keyword, 'a list of schemas')
     return [false]
   }
   return list.map((schema, index) =>
-    site.context.lower(schema, below(below(site.at, keyword), String(index)), world),
+    site.context.lower(schema, below(below(site.at, keyword), String(index)), worldOf(schema)),
   )
 }
 
