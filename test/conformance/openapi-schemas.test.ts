@@ -91,6 +91,32 @@ const foreign: readonly (readonly [openapi: string, schema: object, problem: Reg
   ['3.1.1', { ...text, readOnly: 'true' }, /schema-invalid: readOnly must be true or false/],
 ]
 
+test('OpenAPI 3.0.4 4.7.24: nullable without type means nothing, and is reported where null is refused for it', () => {
+  const optional = { ...text, nullable: true }
+  const integer = { type: 'integer' }
+  const rows: readonly (readonly [schema: object, takesNull: boolean])[] = [
+    [{ enum: ['a', 1] }, false],
+    [{ enum: ['a', null] }, true],
+    [{ oneOf: [text, integer] }, false],
+    [{ oneOf: [optional, integer] }, true],
+    [{ oneOf: [optional, { ...integer, nullable: true }] }, false],
+    [{ anyOf: [optional, { $ref: '#/components/schemas/Nullable' }] }, true],
+    [{ allOf: [optional, { minLength: 1 }] }, true],
+    [{ allOf: [{ $ref: '#/components/schemas/Named' }] }, false],
+    [{ not: text }, true],
+    [{ not: optional }, false],
+    [{ description: 'anything' }, true],
+  ]
+  for (const [schema, takesNull] of rows) {
+    const document = schemaDocument({ ...schema, nullable: true }, named, '3.0.4')
+    const where = JSON.stringify(schema)
+    assert.equal(judgesOf(document).request.check(null), takesNull, where)
+    const { warnings } = compileContract(document)
+    const said = warnings.some(({ message }) => message.startsWith('nullable without type'))
+    assert.equal(said, !takesNull, where)
+  }
+})
+
 test('words of another version of OpenAPI are reported', () => {
   for (const [openapi, schema, problem] of foreign) {
     const { errors, warnings } = compileContract(schemaDocument(schema, named, openapi))
