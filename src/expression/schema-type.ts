@@ -164,8 +164,10 @@ function isAboutMembers(part: JsonObject): boolean {
 /** Whether the members that the schemas name are all that there can be. */
 function isClosed(parts: readonly JsonObject[]): boolean {
   return (
-    parts.some((part) => part.additionalProperties === false || part.unevaluatedProperties === false) &&
-    !parts.some((part) => part.patternProperties !== undefined || namesMembersBySituation(part))
+    parts.some(
+      (part) =>
+        part.closed === true || part.additionalProperties === false || part.unevaluatedProperties === false,
+    ) && !parts.some((part) => part.patternProperties !== undefined || namesMembersBySituation(part))
   )
 }
 

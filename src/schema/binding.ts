@@ -1,5 +1,5 @@
 import type { JsonObject, JsonSchema } from '../base/json.ts'
-import { listFaults } from './faults.ts'
+import { isClosed, listFaults } from './faults.ts'
 import {
   type Definitions,
   mayBeArray,
@@ -46,10 +46,20 @@ export class Binding {
     for (const [keyword, value] of Object.entries(schema)) {
       if (keyword === 'pattern') refinements.push(patternRefinement(value as string))
       else if (keyword === 'multipleOf') refinements.push(multipleOfRefinement(value as number))
+      else if (keyword === 'closed') refinements.push(this.#closedRefinement(schema))
       else bound[keyword] = this.#bindKeyword(keyword, value)
     }
     if (refinements.length > 0) bound['~refine'] = refinements
     return 'unevaluatedProperties' in bound && mayBeArray(schema) ? this.#sparingArrays(bound) : bound
+  }
+
+  #closedRefinement(schema: JsonObject): Refinement {
+    const { closed: _, ...open } = schema
+    return {
+      check: (value) =>
+        typeof value !== 'object' || value === null || isClosed(open, this.#definitions, value),
+      error: noError,
+    }
   }
 
   #listerRefinement(schema: JsonObject): Refinement {

@@ -40,6 +40,19 @@ export class HiddenMembers {
     return names
   }
 
+  /** Names that a schema demands of every instance that it holds for. */
+  demandedBy(schema: Json, at: SchemaLocation, depth = 0): ReadonlySet<string> {
+    if (!isJsonObject(schema) || depth > maxDepth) return none
+    const referred = this.#referred(schema, at)
+    const names = new Set(referred && this.demandedBy(referred.schema, referred.at, depth + 1))
+    if (referred && this.#options.dialect === '3.0') return names
+    for (const name of Array.isArray(schema.required) ? (schema.required as readonly string[]) : [])
+      names.add(name)
+    for (const [part, place] of partsOf(schema, 'allOf', at))
+      for (const name of this.demandedBy(part, place, depth + 1)) names.add(name)
+    return names
+  }
+
   #collect(schema: JsonObject, at: SchemaLocation, depth: number): ReadonlySet<string> {
     const referred = this.#referred(schema, at)
     const names = new Set(referred && this.namesIn(referred.schema, referred.at, depth + 1))

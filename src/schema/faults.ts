@@ -1,6 +1,7 @@
 import { pointerStep } from '../base/fault-pointer.ts'
 import type { JsonObject, JsonSchema } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
+import { Closing } from './closing.ts'
 import {
   type Bound,
   type Evaluated,
@@ -13,7 +14,7 @@ import {
   type Verdict,
 } from './fault-run.ts'
 import { judgeValue } from './judge-value.ts'
-import { definitionOf } from './parts.ts'
+import { type Definitions, definitionOf } from './parts.ts'
 import { compilePattern } from './pattern.ts'
 import { allDifferent } from './value.ts'
 
@@ -56,6 +57,7 @@ function judge(schema: JsonSchema, instance: unknown, pointer: string, run: Run)
   valid = judgeInPlace(schema, instance, pointer, run, evaluated) && valid
   // Names and items are unknown only if all that could have known them was satisfied.
   if (valid && evaluated) valid = judgeRest(schema, instance, pointer, run, evaluated)
+  if (valid && evaluated && schema.closed === true) valid = judgeClosed(schema, instance, pointer, run)
   return { valid, evaluated }
 }
 
@@ -83,6 +85,27 @@ function judgeRest(
       evaluated.add(index)
     }
   }
+  return valid
+}
+
+/** Whether all is declared in an instance for which a schema holds that is closed at every depth. */
+export function isClosed(schema: JsonObject, definitions: Definitions, instance: unknown): boolean {
+  const run: Run = { definitions, max: 1, faults: [], most: 1, known: new Map() }
+  return judgeClosed(schema, instance, '', run)
+}
+
+function judgeClosed(schema: JsonObject, instance: unknown, pointer: string, run: Run): boolean {
+  let valid = true
+  const closing = new Closing({
+    definitions: run.definitions,
+    holds: (part, value, at) => silently(run, (silent) => judge(part, value, at, silent).valid),
+    step: (at, name) => `${at}/${pointerStep(name)}`,
+    refuse: (at) => {
+      valid = report(run, at, unknownField)
+      return !full(run)
+    },
+  })
+  closing.close(schema, instance, pointer)
   return valid
 }
 

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonSchema } from '../base/json.ts'
 import { below } from './location.ts'
 import type { LoweringContext, ReferredSchema, SchemaLocation } from './lower.ts'
+import type { World } from './world.ts'
 
 type Source = { readonly [keyword: string]: Json }
 
@@ -44,12 +45,14 @@ export function readDiscriminator(
  * `anyOf` to name them: the one that its discriminator says, else no more than the schema itself. In an open world all of
  * them would hold for the schema; closed, only what it says it is tells which members may be there.
  *
- * @param itself the schema, closed
+ * @param itself the schema as it is lowered for its position
+ * @param world of that position
  */
 export function lowerHeirs(
   source: Source,
   at: SchemaLocation,
   itself: JsonSchema,
+  world: World,
   context: LoweringContext,
 ): JsonSchema {
   const discriminator = (source.oneOf ?? source.anyOf) ? null : readDiscriminator(source, at, context)
@@ -67,7 +70,7 @@ export function lowerHeirs(
   })
   const branches = heirs.map(({ schema, values }) => ({
     if: saying(values),
-    then: context.define(schema, 'closed'),
+    then: context.define(schema, world),
   }))
   const all = heirs.flatMap(({ values }) => values)
   return { allOf: [...branches, { if: saying(all), else: itself }] }

@@ -3,13 +3,14 @@ import { isJsonObject } from '../base/json.ts'
 import { nearest } from '../base/nearest.ts'
 import { formats, inPlaceKeywords, isKnownDialect, type KeywordKind, keywords, types } from './keywords.ts'
 import { below } from './location.ts'
-import { wrapsBase } from './lone-reference.ts'
-import type { LoweringContext, SchemaLocation, World } from './lower.ts'
-import { hushMembers } from './lower-condition.ts'
+import { wrappedBase } from './lone-reference.ts'
+import type { LoweringContext, SchemaLocation } from './lower.ts'
 import { lowerHeirs, readDiscriminator } from './lower-discriminator.ts'
 import { checkNames } from './lower-names.ts'
+import { lowerOneOf } from './lower-one-of.ts'
 import { compilePattern } from './pattern.ts'
 import { checkVersionKeywords } from './version-keywords.ts'
+import { beside, inside, isPosition, type World } from './world.ts'
 
 type Source = { readonly [keyword: string]: Json }
 type Target = Record<string, Json>
@@ -29,7 +30,6 @@ export function lowerKeywords(
   world: World,
   context: LoweringContext,
 ): JsonSchema {
-  const site: Site = { source, at, world, target: {}, context }
   checkVersionKeywords(source, at, context)
   if (typeof source.$ref === 'string') {
     // OpenAPI 3.0.4 Reference Object: siblings are ignored. 3.1: they apply beside the reference.
@@ -42,15 +42,17 @@ export function lowerKeywords(
       continue
     return context[keyword === '$ref' ? 'refer' : 'referDynamically'](ref, below(at, keyword), world)
   }
+  const isShared = world === 'closed' && context.sharing.among(source, at)
+  const site: Site = { source, at, world: isShared ? 'shared' : world, target: {}, context }
   for (const keyword of Object.keys(source)) lowerKeyword(site, keyword)
   lowerType(site)
   lowerProperties(site)
   lowerInPlace(site)
   readDiscriminator(source, at, context)
   if (source.unevaluatedProperties !== undefined) lowerUnevaluated(site)
-  else if (world === 'closed') close(site)
-  if (world === 'condition') return hushMembers(site.target)
-  return world === 'closed' ? lowerHeirs(source, at, site.target, context) : site.target
+  else if (site.world === 'closed') close(site)
+  if (isShared) site.target.closed = true
+  return isPosition(world) ? lowerHeirs(source, at, site.target, world, context) : site.target
 }
 
 function saysNothing(keyword: string): boolean {
@@ -78,12 +80,6 @@ const plain: { readonly [K in KeywordKind]?: readonly [holds: (value: Json) => b
   namesMap: [(value) => isJsonObject(value) && Object.values(value).every(isNames), 'lists of names by name'],
 }
 
-/** The world of the items and members. */
-const inside = ({ world }: Site): World => (world === 'condition' ? world : 'closed')
-
-/** The world of what applies beside others to the same instance. */
-const beside = ({ world }: Site): World => (world === 'condition' ? world : 'open')
-
 function lowerKeyword(site: Site, keyword: string): void {
   const { source, at, target, context } = site
   const value = source[keyword] as Json
@@ -109,9 +105,9 @@ function lowerKeyword(site: Site, keyword: string): void {
     )
   }
   if (kind === 'schema') {
-    const world = keyword === 'contains' ? 'condition' : inside(site)
+    const world = keyword === 'contains' ? 'condition' : inside[site.world]
     target[keyword] = context.lower(value, below(at, keyword), world)
-  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, inside(site))
+  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, () => inside[site.world])
   else if (kind === 'pattern') lowerPattern(site, value)
   const rule = plain[kind]
   if (!rule) return
@@ -238,14 +234,26 @@ function lowerProperties(site: Site): void {
       if (inherited.has(name)) refuseName(site, place, name)
       return site.world !== 'condition' && context.members.hides(schema, place)
         ? false
-        : context.lower(schema, place, inside(site))
+        : context.lower(schema, place, inside[site.world])
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
   if (target.required !== undefined) target.required = [...required]
+  if (isJsonObject(target.dependentRequired)) {
+    const sendable = Object.entries(
+      target.dependentRequired as { readonly [name: string]: readonly string[] },
+    )
+    target.dependentRequired = Object.fromEntries(
+      sendable.map(([name, needed]) => [name, needed.filter((one) => !hidden.has(one))]),
+    )
+  }
   const additional = source.additionalProperties
   if (additional !== undefined) {
-    target.additionalProperties = context.lower(additional, below(at, 'additionalProperties'), inside(site))
+    target.additionalProperties = context.lower(
+      additional,
+      below(at, 'additionalProperties'),
+      inside[site.world],
+    )
   }
   const patterns = source.patternProperties
   if (isJsonObject(patterns)) {
@@ -255,12 +263,12 @@ function lowerProperties(site: Site): void {
       (schema, place, pattern) => {
         const matcher = compilePattern(pattern)
         if (!matcher.ok) refusePattern(site, place, matcher.error)
-        return context.lower(schema, place, inside(site))
+        return context.lower(schema, place, inside[site.world])
       },
     )
   } else if (patterns !== undefined) invalid(site, 'patternProperties', 'schemas by pattern')
   if (source.propertyNames !== undefined) {
-    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside(site))
+    target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside[site.world])
   }
 }
 
@@ -271,39 +279,58 @@ function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
 
 function lowerInPlace(site: Site): void {
   const { source, at, target, context } = site
-  const world = site.world === 'closed' && wrapsBase(source, at, context) ? 'closed' : beside(site)
+  const wrapped = isPosition(site.world) ? wrappedBase(source, at, context) : null
+  const worldOf = (part: Json): World => (part === wrapped ? site.world : beside[site.world])
   if (typeof source.$ref === 'string') {
     // `unevaluatedProperties` beside it sees through the reference, so it stays a plain keyword.
-    const referred = context.refer(source.$ref, below(at, '$ref'), world)
+    const referred = context.refer(source.$ref, below(at, '$ref'), worldOf(source))
     // A reference that leads nowhere was reported, so no program comes of it.
     if (typeof referred !== 'boolean') target.$ref = referred.$ref as string
   }
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
-    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, world)
+    if (source[keyword] !== undefined) target[keyword] = lowerList(site, keyword, worldOf)
   }
-  if (typeof source.$dynamicRef === 'string') {
-    const referred = context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside(site))
-    target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), referred]
-  }
+  lowerUnsendable(site)
+  if (typeof source.$dynamicRef === 'string')
+    addPart(site, context.referDynamically(source.$dynamicRef, below(at, '$dynamicRef'), beside[site.world]))
   for (const keyword of ['not', 'if', 'then', 'else'] as const) {
     if (source[keyword] !== undefined) {
-      const own = keyword === 'if' || keyword === 'not' ? 'condition' : beside(site)
+      const own: World = keyword === 'if' || keyword === 'not' ? 'condition' : beside[site.world]
       target[keyword] = context.lower(source[keyword], below(at, keyword), own)
     }
   }
   if (isJsonObject(source.dependentSchemas)) {
     const place = below(at, 'dependentSchemas')
     target.dependentSchemas = mapSchemas(source.dependentSchemas, place, (schema, where) =>
-      context.lower(schema, where, beside(site)),
+      context.lower(schema, where, beside[site.world]),
     )
   }
+}
+
+function addPart({ target }: Site, part: JsonSchema): void {
+  target.allOf = [...((target.allOf as readonly JsonSchema[] | undefined) ?? []), part]
+}
+
+function lowerUnsendable(site: Site): void {
+  const { source, at, target, context } = site
+  if (site.world === 'condition' || !Array.isArray(source.oneOf)) return
+  const lowered = target.oneOf as readonly JsonSchema[]
+  const branches = (source.oneOf as readonly Json[]).map((schema, index) => ({
+    schema,
+    at: below(below(at, 'oneOf'), String(index)),
+    lowered: lowered[index] as JsonSchema,
+  }))
+  const anyOf = lowerOneOf(branches, source, at, context)
+  if (!anyOf) return
+  delete target.oneOf
+  addPart(site, { anyOf })
 }
 
 /** Written down it means the same in both worlds: what this schema and its parts have not evaluated. */
 function lowerUnevaluated(site: Site): void {
   const { source, target, at, context } = site
   const place = below(at, 'unevaluatedProperties')
-  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside(site))
+  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside[site.world])
 }
 
 /**
@@ -334,14 +361,14 @@ function close(site: Site): void {
   }
 }
 
-function lowerList(site: Site, keyword: string, world: World): Json {
+function lowerList(site: Site, keyword: string, worldOf: (part: Json) => World): Json {
   const list = site.source[keyword]
   if (!Array.isArray(list) || list.length === 0) {
     invalid(site, keyword, 'a list of schemas')
     return [false]
   }
   return list.map((schema, index) =>
-    site.context.lower(schema, below(below(site.at, keyword), String(index)), world),
+    site.context.lower(schema, below(below(site.at, keyword), String(index)), worldOf(schema)),
   )
 }
 

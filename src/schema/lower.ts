@@ -6,6 +6,8 @@ import { lowerKeywords } from './lower-keywords.ts'
 import { circlesAmong } from './parts.ts'
 import type { SchemaResource } from './resources.ts'
 import { SchemaReport } from './schema-report.ts'
+import { SharedMembers } from './shared-members.ts'
+import { isPart, type World } from './world.ts'
 
 /** Where a schema stands: an absolute file and a JSON Pointer into it. */
 export interface SchemaLocation {
@@ -61,19 +63,12 @@ export interface SchemaLowering {
   readonly problems: readonly SchemaProblem[]
 }
 
-/**
- * Whether a schema is lowered for an instance position of its own, where objects are closed, or applies beside
- * others to one instance, where only all of them together know which members are allowed. A condition (`if`, `not`,
- * `contains`) is what JSON Schema says at every depth: closed inside, it would not hold where it should, and what depends on
- * it would not be demanded.
- */
-export type World = 'closed' | 'open' | 'condition'
-
 /** What the keyword rules need of the lowering. */
 export interface LoweringContext {
   readonly options: LoweringOptions
   readonly report: SchemaReport
   readonly members: HiddenMembers
+  readonly sharing: SharedMembers
   /** Members that cannot be sent to the object being lowered, for whichever of its schemas says so. */
   hidden(): ReadonlySet<string>
   lower(schema: unknown, at: SchemaLocation, world: World): JsonSchema
@@ -113,6 +108,7 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     options,
     report,
     members,
+    sharing: new SharedMembers(options),
     hidden: () => hidden,
     lower,
     refer,
@@ -152,7 +148,7 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     hidden =
       world === 'condition'
         ? new Set()
-        : new Set([...(world === 'open' ? outer : []), ...members.namesIn(source, at)])
+        : new Set([...(isPart(world) ? outer : []), ...members.namesIn(source, at)])
     const lowerSource = () => lowerKeywords(source, at, world, context)
     const result = source.$id === undefined ? lowerSource() : within(at, lowerSource)
     hidden = outer
@@ -179,7 +175,7 @@ export function createSchemaLowering(options: LoweringOptions): SchemaLowering {
     if (!target) return false
     const { schema, location } = target
     return within(location, () => {
-      const beside = world === 'open' ? JSON.stringify([...hidden].sort()) : ''
+      const beside = isPart(world) ? JSON.stringify([...hidden].sort()) : ''
       const key = `${world} ${location.file}#${location.pointer} ${scope.key} ${beside}`
       const known = names.get(key)
       if (known !== undefined) return { $ref: `#/$defs/${known}` }

@@ -1,4 +1,5 @@
 import type { Json } from '../base/json.ts'
+import { acceptsNull } from './accepts-null.ts'
 import { keywords } from './keywords.ts'
 import { below } from './location.ts'
 import type { LoweringContext, SchemaLocation } from './lower.ts'
@@ -70,9 +71,11 @@ export function checkVersionKeywords(
       'write the document in OpenAPI 3.1',
     )
   }
-  if (source.nullable === true && source.type === undefined) {
-    const message = 'nullable without type means nothing in OpenAPI 3.0'
-    report.warn('schema-dialect', below(at, 'nullable'), message, 'write type beside it')
+  if (source.nullable === true && source.type === undefined && !acceptsNull(source, at, options.resolver)) {
+    const message = 'nullable without type means nothing in OpenAPI 3.0, so null is refused'
+    const fix =
+      'write type beside it, or nullable: true beside the type of one of the schemas that it is put together from'
+    report.warn('schema-dialect', below(at, 'nullable'), message, fix)
   }
   if (Array.isArray(source.type) || source.type === 'null') {
     const message =

@@ -190,11 +190,24 @@ test('a wrapper around a reference to a base means its heirs, as the reference d
     { allOf: [base] },
     { oneOf: [base, { type: 'integer' }] },
     { anyOf: [base, text], description: 'a pet' },
+    { anyOf: [{ allOf: [base] }, { enum: [1, null] }] },
+    { oneOf: [{ anyOf: [{ allOf: [{ allOf: [base] }] }] }, text] },
+    { allOf: [base, { description: 'a pet' }, { required: ['name'] }] },
+    { allOf: [ref('Maybe')] },
+    { oneOf: [ref('Maybe'), text] },
   ]
   for (const openapi of versions)
     for (const schema of wrappers) {
       const { request } = judgesOf(
-        schemaDocument(schema, { ...heirs({ propertyName: 'petType' }), Own: { allOf: [base] } }, openapi),
+        schemaDocument(
+          schema,
+          {
+            ...heirs({ propertyName: 'petType' }),
+            Own: { allOf: [base] },
+            Maybe: { anyOf: [{ allOf: [base] }, { type: 'integer' }] },
+          },
+          openapi,
+        ),
       )
       for (const value of [Tom, Rex, { petType: 'x', name: 'y' }])
         assert.ok(request.check(value), JSON.stringify(schema))
@@ -205,4 +218,28 @@ test('a wrapper around a reference to a base means its heirs, as the reference d
       ])
         assert.equal(request.check(value), false, JSON.stringify(schema))
     }
+})
+
+test('in OpenAPI 3.1 a wrapper may say null by a list of types, and describe the reference', () => {
+  for (const schema of [
+    { oneOf: [{ ...ref('Pet'), description: 'a pet' }, { type: 'null' }] },
+    { anyOf: [{ type: ['null', 'string'] }, { anyOf: [ref('Pet')] }] },
+    { anyOf: [ref('Pet'), { const: null }] },
+  ]) {
+    const { request } = judgesOf(schemaDocument(schema, heirs({ propertyName: 'petType' })))
+    for (const value of [Tom, Rex, null]) assert.ok(request.check(value), JSON.stringify(schema))
+    for (const value of [{ ...Tom, pack: 1 }, 3]) assert.equal(request.check(value), false)
+  }
+})
+
+test('a heir that wraps its base is no more than itself', () => {
+  const schemas = {
+    ...heirs({ propertyName: 'petType' }),
+    Own: { allOf: [ref('Pet'), { description: 'own' }] },
+  }
+  const { request } = judgesOf(schemaDocument({ anyOf: [ref('Own'), text] }, schemas))
+  assert.deepEqual(
+    [{ petType: 'Own', name: 'a' }, Tom].map((value) => request.check(value)),
+    [true, false],
+  )
 })

@@ -91,6 +91,32 @@ const foreign: readonly (readonly [openapi: string, schema: object, problem: Reg
   ['3.1.1', { ...text, readOnly: 'true' }, /schema-invalid: readOnly must be true or false/],
 ]
 
+test('OpenAPI 3.0.4 4.7.24: nullable without type means nothing, and is reported where null is refused for it', () => {
+  const optional = { ...text, nullable: true }
+  const integer = { type: 'integer' }
+  const rows: readonly (readonly [schema: object, takesNull: boolean])[] = [
+    [{ enum: ['a', 1] }, false],
+    [{ enum: ['a', null] }, true],
+    [{ oneOf: [text, integer] }, false],
+    [{ oneOf: [optional, integer] }, true],
+    [{ oneOf: [optional, { ...integer, nullable: true }] }, false],
+    [{ anyOf: [optional, { $ref: '#/components/schemas/Nullable' }] }, true],
+    [{ allOf: [optional, { minLength: 1 }] }, true],
+    [{ allOf: [{ $ref: '#/components/schemas/Named' }] }, false],
+    [{ not: text }, true],
+    [{ not: optional }, false],
+    [{ description: 'anything' }, true],
+  ]
+  for (const [schema, takesNull] of rows) {
+    const document = schemaDocument({ ...schema, nullable: true }, named, '3.0.4')
+    const where = JSON.stringify(schema)
+    assert.equal(judgesOf(document).request.check(null), takesNull, where)
+    const { warnings } = compileContract(document)
+    const said = warnings.some(({ message }) => message.startsWith('nullable without type'))
+    assert.equal(said, !takesNull, where)
+  }
+})
+
 test('words of another version of OpenAPI are reported', () => {
   for (const [openapi, schema, problem] of foreign) {
     const { errors, warnings } = compileContract(schemaDocument(schema, named, openapi))
@@ -99,6 +125,7 @@ test('words of another version of OpenAPI are reported', () => {
   }
 })
 
+const object = (properties: object) => ({ type: 'object', properties })
 const id = { type: 'integer', readOnly: true }
 const password = { ...text, writeOnly: true }
 const account = {
@@ -190,6 +217,91 @@ test('a branch that does not hide a member still demands it', () => {
   assert.deepEqual(
     [{ name: 'a', password: 'p' }, { id: 1, kind: 'k' }, { kind: 'k' }].map((value) => request.check(value)),
     [true, true, false],
+  )
+})
+
+test('dependentRequired demands nothing that cannot be sent', () => {
+  const schema = {
+    type: 'object',
+    properties: { id, password, name: text, nick: text },
+    dependentRequired: { name: ['id', 'password', 'nick'] },
+  }
+  for (const it of [
+    schema,
+    { allOf: [{ ...schema, dependentRequired: {} }, { dependentRequired: schema.dependentRequired }] },
+  ]) {
+    const { request, response } = judgesOf(schemaDocument(it))
+    const named = { name: 'a', nick: 'b' }
+    assert.deepEqual(
+      [{ ...named, password: 'p' }, named, { name: 'a', password: 'p' }].map((value) => request.check(value)),
+      [true, false, false],
+    )
+    assert.deepEqual(
+      [{ ...named, id: 1 }, named, { name: 'a', id: 1 }].map((value) => response.check(value)),
+      [true, false, false],
+    )
+  }
+})
+
+test('oneOf of what demands a member that cannot be sent and what does not: either may be meant', () => {
+  const properties = { id, name: text, nick: text }
+  const either = { type: 'object', properties, oneOf: [{ required: ['id'] }, { required: ['name'] }] }
+  const apart = {
+    oneOf: [
+      { type: 'object', properties, required: ['id', 'nick'] },
+      { type: 'object', properties, required: ['name'] },
+    ],
+  }
+  for (const openapi of ['3.0.4', '3.1.1']) {
+    const one = judgesOf(schemaDocument(either, {}, openapi))
+    assert.deepEqual(
+      [{ name: 'a' }, {}, { nick: 'b' }, { id: 1 }].map((value) => one.request.check(value)),
+      [true, true, true, false],
+    )
+    assert.deepEqual(
+      [{ name: 'a' }, { id: 1 }, { id: 1, name: 'a' }, {}].map((value) => one.response.check(value)),
+      [true, true, false, false],
+    )
+    const two = judgesOf(schemaDocument(apart, {}, openapi))
+    assert.deepEqual(
+      [{ name: 'a' }, { nick: 'b' }, { name: 'a', nick: 'b' }, {}].map((value) => two.request.check(value)),
+      [true, true, true, false],
+    )
+  }
+})
+
+test('oneOf whose branches all demand the same that cannot be sent still means one of them', () => {
+  const branch = (name: string) => ({ ...object({ id, [name]: text }), required: ['id'] })
+  const { request } = judgesOf(schemaDocument({ oneOf: [branch('a'), branch('b')] }))
+  assert.deepEqual(
+    [{ a: 'x' }, { b: 'x' }, {}].map((value) => request.check(value)),
+    [false, false, false],
+  )
+  const kinds = ['a', 'b'].map((kind) => ({
+    ...object({ id, kind: { const: kind } }),
+    required: ['id', 'kind'],
+  }))
+  const told = judgesOf(schemaDocument({ oneOf: kinds })).request
+  assert.deepEqual(
+    [{ kind: 'a' }, { kind: 'b' }, { kind: 'c' }].map((value) => told.check(value)),
+    [true, true, false],
+  )
+})
+
+test('branches that demand more than one another of what cannot be sent count where no smaller demand is met', () => {
+  const secret = { ...text, readOnly: true }
+  const schema = {
+    ...object({ id, secret, name: text }),
+    oneOf: [
+      { required: ['id', 'name'] },
+      { required: ['id', 'secret'] },
+      { required: ['id'], maxProperties: 0 },
+    ],
+  }
+  const { request } = judgesOf(schemaDocument(schema))
+  assert.deepEqual(
+    [{}, { name: 'a' }].map((value) => request.check(value)),
+    [true, true],
   )
 })
 
