@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,16 +25,32 @@ interface Line {
   /** Null where none is set. */
   readonly targetUs: number | null
   readonly cpuUs: Spread
+  /** The signature alone, measured in turn with it; null where none is verified. */
+  readonly signatureUs: Spread | null
+  /** Of one round to the signature alone in that round: the machine's slow minutes are in both. */
+  readonly timesSignature: Spread | null
+}
+
+interface Case {
+  readonly name: string
+  readonly targetUs: number | null
+  readonly path: string
+  readonly credentials: readonly string[]
+  /** Verifies the signature of a token, with nothing around it; null for credentials that were seen before. */
+  readonly signature: ((index: number) => void) | null
 }
 
 const keyCount = 1000
 const tokenCount = 2000
 const warmRequests = 50_000
+/** First sights and signatures alone, in turn. */
+const sliceRequests = 100
 
 /**
  * `authenticate()` on its ports: verifiers with real key sets, a ledger of keys and revocations in SQLite.
  *
- * First sight: every token is another one, and the verifier is new in each round. Warm: the same tokens, seen before.
+ * First sight: every token is another one, and the verifier is new in each round; the other ports are not, so that what
+ * it takes to make them is in no figure. Warm: the same tokens, seen before.
  */
 export async function measureIdentity(rounds: number): Promise<readonly Line[]> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
@@ -51,37 +68,56 @@ export async function measureIdentity(rounds: number): Promise<readonly Line[]> 
   const holder = createTokenVerifier(linked.program.schemes, registry)
   await holder.started
   const tokens = { rs: await tokensOf(issuers.rs), es: await tokensOf(issuers.es) }
-  const lines = [
-    { name: 'RS256 token, first sight', targetUs: 60, path: '/rs', credentials: tokens.rs, fresh: true },
-    { name: 'ES256 token, first sight', targetUs: 110, path: '/es', credentials: tokens.es, fresh: true },
+  const cases: readonly Case[] = [
+    {
+      name: 'RS256 token, first sight',
+      targetUs: 60,
+      path: '/rs',
+      credentials: tokens.rs,
+      signature: signatureOf(issuers.rs, tokens.rs),
+    },
+    {
+      name: 'ES256 token, first sight',
+      targetUs: 110,
+      path: '/es',
+      credentials: tokens.es,
+      signature: signatureOf(issuers.es, tokens.es),
+    },
     {
       name: 'RS256 token, cached',
       targetUs: 3,
       path: '/rs',
       credentials: tokens.rs.slice(0, 1),
-      fresh: false,
+      signature: null,
     },
     {
       name: `${tokenCount} cached tokens in turn`,
       targetUs: null,
       path: '/rs',
       credentials: tokens.rs,
-      fresh: false,
+      signature: null,
     },
-    { name: 'API key, one of a thousand', targetUs: 4, path: '/key', credentials: keys, fresh: false },
+    { name: 'API key, one of a thousand', targetUs: 4, path: '/key', credentials: keys, signature: null },
   ]
-  const samples = lines.map((): number[] => [])
+  const shared = portsOf(holder, view, linked.program, registry)
+  const samples = cases.map((): { readonly own: number[]; readonly alone: number[] } => ({
+    own: [],
+    alone: [],
+  }))
   for (let round = -2; round < rounds; round++) {
-    for (const [index, { path, credentials, fresh }] of lines.entries()) {
+    for (const [index, { path, credentials, signature }] of cases.entries()) {
       const verifier = createTokenVerifier(linked.program.schemes, registry)
       await verifier.started
-      const ports = portsOf(verifier, view, linked.program, registry)
+      const ports = { ...shared, tokens: verifier }
       const presented = credentials.map((credential) => presentation(path, credential))
-      const security = securityOf(linked, path)
-      if (!fresh) timed(security, presented, ports, presented.length)
-      const cpuUs = timed(security, presented, ports, fresh ? presented.length : warmRequests)
+      const one = decideAs(securityOf(linked, path), presented, ports)
+      const { ownUs, aloneUs } = signature
+        ? timedInTurn(one, signature, presented.length)
+        : timedWarm(one, presented.length)
       verifier.stop()
-      if (round >= 0) samples[index]?.push(cpuUs)
+      if (round < 0) continue
+      samples[index]?.own.push(ownUs)
+      if (aloneUs !== null) samples[index]?.alone.push(aloneUs)
     }
   }
   holder.stop()
@@ -89,35 +125,82 @@ export async function measureIdentity(rounds: number): Promise<readonly Line[]> 
   await issuers.rs.stop()
   await issuers.es.stop()
   rmSync(folder, { recursive: true })
-  const figures = lines.map(({ name, targetUs }, index) => ({
-    name,
-    targetUs,
-    cpuUs: spreadOf(samples[index] ?? []),
-  }))
-  const rows = figures.map(({ name, targetUs, cpuUs }) => [
+  const figures = cases.map(({ name, targetUs, signature }, index): Line => {
+    const { own, alone } = samples[index] ?? { own: [], alone: [] }
+    const ratios = own.map((us, round) => us / (alone[round] ?? Number.NaN))
+    return {
+      name,
+      targetUs,
+      cpuUs: spreadOf(own),
+      signatureUs: signature && spreadOf(alone),
+      timesSignature: signature && spreadOf(ratios),
+    }
+  })
+  const rows = figures.map(({ name, targetUs, cpuUs, signatureUs, timesSignature }) => [
     name,
     shown(cpuUs, 2),
     targetUs === null ? '' : String(targetUs),
+    signatureUs ? shown(signatureUs, 2) : '',
+    timesSignature ? shown(timesSignature, 2) : '',
   ])
-  console.log(`authenticate()\n${table([['', 'CPU µs/request', 'at most'], ...rows])}\n`)
+  console.log(
+    `authenticate()\n${table([['', 'CPU µs/request', 'at most', 'signature alone', 'times it'], ...rows])}\n`,
+  )
   return figures
 }
 
-/** CPU time of this process, its garbage collector included, for one request. */
-function timed(
-  security: LinkedSecurity,
-  presented: readonly Presentation[],
-  ports: Ports,
-  requests: number,
-): number {
+type Step = (index: number) => void
+
+function decideAs(security: LinkedSecurity, presented: readonly Presentation[], ports: Ports): Step {
   const nowMs = Date.now()
-  const before = process.cpuUsage()
-  for (let i = 0; i < requests; i++) {
-    const decision = authenticate(security, presented[i % presented.length] as Presentation, ports, nowMs)
+  return (index) => {
+    const decision = authenticate(security, presented[index % presented.length] as Presentation, ports, nowMs)
     if (decision instanceof Promise || !decision.allow) throw new Error(JSON.stringify(decision))
   }
+}
+
+interface Timed {
+  readonly ownUs: number
+  readonly aloneUs: number | null
+}
+
+function timedInTurn(one: Step, alone: Step, requests: number): Timed {
+  let [ownUs, aloneUs] = [0, 0]
+  for (let from = 0; from < requests; from += sliceRequests) {
+    aloneUs += cpuUsOf(alone, from, from + sliceRequests)
+    ownUs += cpuUsOf(one, from, from + sliceRequests)
+  }
+  return { ownUs: ownUs / requests, aloneUs: aloneUs / requests }
+}
+
+function timedWarm(one: Step, credentials: number): Timed {
+  cpuUsOf(one, 0, credentials)
+  return { ownUs: cpuUsOf(one, 0, warmRequests) / warmRequests, aloneUs: null }
+}
+
+/** CPU time of this process, its garbage collector included. */
+function cpuUsOf(step: Step, from: number, end: number): number {
+  const before = process.cpuUsage()
+  for (let index = from; index < end; index++) step(index)
   const { user, system } = process.cpuUsage(before)
-  return (user + system) / requests
+  return user + system
+}
+
+/** What node:crypto takes for the signatures of these tokens. */
+function signatureOf({ key: { jwk } }: TestIssuer, tokens: readonly string[]): Step {
+  const key = createPublicKey({ key: jwk as Record<string, unknown>, format: 'jwk' })
+  const parts = tokens.map((token) => {
+    const end = token.lastIndexOf('.')
+    return {
+      signed: Buffer.from(token.slice(0, end)),
+      signature: Buffer.from(token.slice(end + 1), 'base64url'),
+    }
+  })
+  return (index) => {
+    const { signed, signature } = parts[index] as (typeof parts)[number]
+    if (!verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature))
+      throw new Error('the signature is wrong')
+  }
 }
 
 /** Keys of the scheme, and as many revoked tokens that are not asked for. */

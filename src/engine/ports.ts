@@ -49,8 +49,8 @@ export interface VouchedToken {
 
 export type SeenToken =
   | VouchedToken
-  /** Wrong in a way no waiting will mend. */
-  | { readonly kind: 'invalid'; readonly detail: string }
+  /** Wrong in a way no waiting will mend, unless it is for a key that the issuer has begun to use a moment ago. */
+  | { readonly kind: 'invalid'; readonly detail: string; readonly unknownKey?: true }
   /** Could not be judged: the issuer, or its keys, are not to be had. */
   | { readonly kind: 'fault'; readonly detail: string }
 

@@ -60,10 +60,10 @@ export function principalOf(
   accepted: ReadonlyMap<string, Identity>,
 ): Principal {
   const schemes = requirement.map(({ scheme }) => scheme)
-  const [first, ...others] = schemes.flatMap((scheme) => accepted.get(scheme) ?? [])
+  const all = schemes.flatMap((scheme) => accepted.get(scheme) ?? [])
+  const [first] = all
   if (!first) return anonymous
-  if (others.length === 0) return { ...first, schemes, identities: accepted }
-  const all = [first, ...others]
+  if (all.length === 1) return { ...first, schemes, identities: accepted }
   const named = all.find(({ subject }) => subject !== null) ?? first
   return {
     subject: named.subject,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseFields } from './parse/parse-fields.ts'
-import { crossSite } from './request-site.ts'
+import { crossSite, crossSiteBrowser } from './request-site.ts'
 
 const origin = 'https://shop.example.com'
 
@@ -57,4 +57,39 @@ const rows: readonly (readonly [passes: boolean, method: string, headers: readon
 test('who may have caused a request with a session (W3C Fetch Metadata 2, CWE-352)', () => {
   for (const [passes, method, headers] of rows)
     assert.equal(judged(method, headers), passes, `${method} ${headers.join(' ')}`)
+})
+
+const partner = 'https://partner.example'
+const browserRows: readonly (readonly [passes: boolean, method: string, headers: readonly string[]])[] = [
+  // Programs.
+  [true, 'POST', []],
+  [true, 'DELETE', []],
+  // Pages of the own origin, and of one that the contract trusts with credentials.
+  [true, 'POST', [...site('same-origin'), ...from(origin)]],
+  [true, 'POST', [...site('same-origin'), ...from('null')]],
+  [true, 'POST', from(origin)],
+  [true, 'POST', from('https://alias.example')],
+  [true, 'POST', [...site('cross-site'), ...from(partner)]],
+  // What is read is the business of `cors`.
+  [true, 'GET', [...site('cross-site'), ...from('https://evil.example')]],
+  [true, 'HEAD', site('cross-site')],
+  [false, 'POST', site('cross-site')],
+  [false, 'POST', [...site('cross-site'), ...from('null')]],
+  [false, 'PATCH', [...site('same-site'), ...from('https://evil.shop.example.com')]],
+  [false, 'POST', [...site('cross-site'), ...from(origin).with(1, 'https://evil.example')]],
+  [false, 'POST', from('https://evil.example')],
+  [false, 'POST', from('null')],
+  [false, 'POST', from('https://alias.example.evil.example')],
+  [false, 'POST', from('https://evil-alias.example')],
+  [false, 'POST', site('')],
+  [false, 'QUERY', site('cross-site')],
+]
+
+test('who may have caused a request with a password or certificate that a browser adds (CWE-352)', () => {
+  for (const [passes, method, headers] of browserRows) {
+    const fields = parseFields(['Host', 'alias.example', ...headers])
+    assert.ok(fields.allow)
+    const foreign = crossSiteBrowser(method, fields.value, [origin, partner])
+    assert.equal(foreign === null, passes, `${method} ${headers.join(' ')}`)
+  }
 })

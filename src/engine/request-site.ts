@@ -26,6 +26,30 @@ export function crossSite(method: string, fields: FieldTable, origin: string): s
   return safe ? 'a page of another origin asked for it' : 'an unsafe method from another origin'
 }
 
+/**
+ * The same question for credentials that programs send, too, and that a browser adds by itself once it has them: passwords
+ * and certificates. Only what says that a browser sent it can be judged, and only where something may be changed: what
+ * another site reads is the contract's `cors` to decide.
+ * @param trusted origins whose pages may use the person's credentials; the own one, where it is known, among them
+ * @see CWE-352, Fetch 4.6 (credentials of a request)
+ */
+export function crossSiteBrowser(
+  method: string,
+  fields: FieldTable,
+  trusted: readonly string[],
+): string | null {
+  if (safeMethods.has(method)) return null
+  const from = fields.get('origin')
+  if (from !== null && trusted.includes(from)) return null
+  const site = fields.get('sec-fetch-site')
+  if (site !== null)
+    return site === 'same-origin' || site === 'none' ? null : 'an unsafe method from another origin'
+  // An old browser, or none. A page cannot choose the Host that its request is sent to.
+  return from === null || from.endsWith(`://${fields.get('host')}`) ? null : 'Origin is not the own one'
+}
+/** @see RFC 9110 9.2.1 */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 /** The browser loads a whole new page, in a window of its own. */
 export function isNewPage(fields: FieldTable): boolean {
   return fields.get('sec-fetch-mode') === 'navigate' && fields.get('sec-fetch-dest') === 'document'

@@ -1,4 +1,5 @@
 import { constants, type KeyObject, verify } from 'node:crypto'
+import { derSignature } from './der-signature.ts'
 
 /** How an algorithm of RFC 7518 or RFC 8037 verifies, and which keys are fit for it. */
 export interface Algorithm {
@@ -22,8 +23,7 @@ const pss = (digest: string, saltLength: number): Algorithm => ({
 const ecdsa = (digest: string, curve: string, signatureBytes: number): Algorithm => ({
   fits: ({ kty, crv }) => kty === 'EC' && crv === curve,
   verify: (signed, key, signature) =>
-    signature.length === signatureBytes &&
-    verify(digest, signed, { key, dsaEncoding: 'ieee-p1363' }, signature),
+    signature.length === signatureBytes && verify(digest, signed, key, derSignature(signature)),
 })
 
 /**

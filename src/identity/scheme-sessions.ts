@@ -41,7 +41,13 @@ interface Opened {
   readonly record: SessionRecord
 }
 
+interface UnwrittenGrant {
+  readonly inPlaceOf: string | null
+  readonly granted: GrantedTokens
+}
+
 const loginMs = 600_000
+const minUnwritten = 1000
 const minOpened = 10_000
 const unknown = (detail: string): FoundSession => ({ kind: 'unknown', detail })
 
@@ -55,6 +61,8 @@ export class SchemeSessions {
   readonly #loginKey: Buffer
   /** Records opened before, by store key: what is sealed the same is the same, and opening costs ten times the rest. */
   readonly #opened = new BoundedCache<Opened>(minOpened)
+  /** What an issuer granted that is not in the store yet: it takes the refresh token of before for stolen if it comes twice. */
+  readonly #unwritten = new BoundedCache<UnwrittenGrant>(minUnwritten)
   /** What sealed things belong to: no other scheme, client or issuer opens them. */
   readonly #about: string
 
@@ -201,16 +209,20 @@ export class SchemeSessions {
   /** One renewal at the issuer, and its result kept. `unknown` when the session is over. */
   async #renew(id: string, record: SessionRecord, nowMs: number): Promise<SessionRecord | FoundSession> {
     const key = storeKeyOf(id)
-    const granted = await this.#issuer.refresh(record.refreshToken ?? '', nowMs)
+    const unwritten = this.#unwritten.get(key)
+    const isKept = unwritten !== undefined && unwritten.inPlaceOf === record.refreshToken
+    const granted = isKept ? unwritten.granted : await this.#issuer.refresh(record.refreshToken ?? '', nowMs)
     if (granted.kind === 'fault') return granted
     if (granted.kind === 'refused') {
       const removed = await this.#store.remove(key)
       return removed.kind === 'fault' ? removed : unknown(`it could not be renewed: ${granted.detail}`)
     }
+    this.#unwritten.set(key, { inPlaceOf: record.refreshToken, granted })
     const vouched = granted.idToken ? await this.#vouchFor(granted, nowMs) : null
     if (vouched?.kind === 'fault') return vouched
     // OpenID Connect Core 12.2: the same person, or nobody.
     if (vouched?.kind === 'refused' || (vouched && vouched.claims.sub !== record.claims.sub)) {
+      this.#unwritten.delete(key)
       await this.#store.remove(key)
       return unknown('the renewed ID token is not of the same person')
     }
@@ -225,7 +237,11 @@ export class SchemeSessions {
     const sealed = sealRecord(id, renewed, this.#about)
     const kept = await this.#store.replace(key, { sealed, endsMs: renewed.endsMs }, nowMs)
     if (kept.kind === 'fault') return kept
-    if (kept.kind === 'done') return renewed
+    this.#unwritten.delete(key)
+    if (kept.kind === 'done') {
+      const lasts = renewed.accessTokenEndsMs === null || nowMs < renewed.accessTokenEndsMs
+      return lasts || !isKept ? renewed : this.#renew(id, renewed, nowMs)
+    }
     // Whoever ended it revoked the refresh token of before.
     if (renewed.refreshToken) await this.#issuer.revoke(renewed.refreshToken)
     return unknown('the session ended while it was renewed')
@@ -243,6 +259,8 @@ export class SchemeSessions {
     if (!idToken) return refused('the issuer sent no ID token')
     const seen = await this.#vouch(idToken.text, nowMs)
     if (seen.kind === 'fault') return seen
+    // It came from the issuer itself: what is not known of its keys is on this side, until they are fetched again.
+    if (seen.kind === 'invalid' && seen.unknownKey) return fault(`the ID token: ${seen.detail}`)
     if (seen.kind === 'invalid') return refused(`the ID token: ${seen.detail}`)
     return { kind: 'vouched', keyId: seen.keyId, claims: seen.claims }
   }

@@ -101,7 +101,7 @@ class JwtVerifier implements RunningTokenVerifier {
 
   #conclude(jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
     if (found.kind === 'fault') return found
-    if (found.kind === 'unknown') return invalid('kid is not a key of the issuer')
+    if (found.kind === 'unknown') return { ...invalid('kid is not a key of the issuer'), unknownKey: true }
     const fitting = found.keys.filter((key) => key.algorithms.has(jws.algorithm))
     // Without a kid the key must be beyond doubt (RFC 7515 6 leaves the choice to the application).
     if (fitting.length === 0) return invalid('no key of the issuer fits alg')
@@ -134,6 +134,6 @@ function issuersOf(schemes: Schemes): ReadonlySet<string> {
   return new Set(Object.values(schemes).flatMap((plan) => (plan.kind === 'jwt' ? plan.issuers : [])))
 }
 
-function invalid(detail: string): SeenToken {
+function invalid(detail: string): Extract<SeenToken, { readonly kind: 'invalid' }> {
   return { kind: 'invalid', detail }
 }

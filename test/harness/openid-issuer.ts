@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type JWTHeaderParameters, SignJWT } from 'jose'
+import { type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
 import { type Claims, createTestKey, type TestKey } from './issuer.ts'
 
 /** What the token endpoint answers. */
@@ -14,6 +14,8 @@ export interface TokenAnswer {
 export interface OpenIdIssuer {
   readonly issuer: string
   readonly key: TestKey
+  /** Keys it publishes; replace to rotate. */
+  published: readonly JWK[]
   /** Forms that came to the token endpoint. */
   readonly asked: readonly URLSearchParams[]
   /** Answers the token endpoint; null never answers. */
@@ -38,7 +40,7 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
     if (provider.mode === 'refuse') {
       response.writeHead(500).end('{}')
     } else if (request.url === '/jwks') {
-      response.end(JSON.stringify({ keys: [signing.jwk] }))
+      response.end(JSON.stringify({ keys: provider.published }))
     } else if (request.url === '/revoke') {
       provider.revoked.push(new URLSearchParams(text).get('token') ?? '')
       response.end()
@@ -67,6 +69,7 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
   const provider: OpenIdIssuer = {
     issuer: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     key: signing,
+    published: [signing.jwk],
     asked,
     tokenAnswer: null,
     metadata: {},

@@ -303,6 +303,19 @@ test('a renewal the issuer refuses ends the session; one it cannot answer is 503
   await assertNotForwarded(gate, use(without), 401, 'credential_invalid')
 })
 
+test('a key of the issuer that is not known yet is an outage and ends no session; what was granted is used when it is known', async () => {
+  const cookie = await logIn({}, { expires_in: 0 })
+  const next = await createTestKey('ES256')
+  grants(await provider.sign(idClaims('', { nonce: undefined }), {}, next), { refresh_token: 'rotated' })
+  await assertNotForwarded(gate, use(cookie), 503, 'verifier_unavailable')
+  const asked = provider.asked.length
+  provider.published = [provider.key.jwk, next.jwk]
+  // Longer than the pause between two fetches that unknown keys cause.
+  await new Promise((resolve) => setTimeout(resolve, 5200))
+  assert.equal((await use(cookie)).status, 200)
+  assert.equal(provider.asked.length, asked, 'the refresh token did not come twice')
+})
+
 test('what the renewed ID token no longer says of the person is no longer so; how they signed in stays (OpenID Connect Core 12.2)', async () => {
   const cookie = await logIn({ roles: ['admin'], acr: 'gold' }, { expires_in: 0 })
   grants(await provider.sign(idClaims('', { nonce: undefined })))

@@ -2,7 +2,7 @@ import type { RequirementPlan } from '../../program/program.ts'
 import { allow, type Decision, type Denial, deny, denyWith } from '../decision.ts'
 import type { Ports } from '../ports.ts'
 import { anonymous, type Identity, lackingScopes, type Principal, principalOf } from '../principal.ts'
-import type { LinkedScheme, Presentation, Refusal, Verdict } from './scheme.ts'
+import { type LinkedScheme, missing, type Presentation, type Refusal, type Verdict } from './scheme.ts'
 
 /** What an operation demands. */
 export interface LinkedSecurity {
@@ -66,7 +66,8 @@ async function authenticateLater(
  * Weighs the verdicts, one for each of `security.schemes`. Pure; the precedence of answers stands here.
  *
  * A credential that came and is accepted by none of the schemes that read its place denies the request, even where
- * another credential is good or anonymous callers pass. What cannot be judged is neither good nor bad.
+ * another credential is good or anonymous callers pass; a session that has ended counts as missing beside credentials that
+ * meet a requirement. What cannot be judged is neither good nor bad.
  */
 export function conclude(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision<Authenticated> {
   const [only] = verdicts
@@ -86,13 +87,14 @@ function weigh(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision
     if (verdict.upstreamCredential !== undefined)
       credentials = (credentials ?? new Map<string, string>()).set(name, verdict.upstreamCredential)
   }
-  if (accepted.size < verdicts.length) {
-    const bad = badCredential(security, verdicts)
-    if (bad) return bad
-  }
   const met = security.alternatives.filter((requirement) =>
     requirement.every(({ scheme }) => accepted.has(scheme)),
   )
+  if (accepted.size < verdicts.length) {
+    const isKnown = met.some(({ length }) => length > 0)
+    const bad = badCredential(security, isKnown ? verdicts.map(unlessEnded) : verdicts)
+    if (bad) return bad
+  }
   const [first] = met
   if (!first) {
     const detail =
@@ -110,6 +112,11 @@ function weigh(security: LinkedSecurity, verdicts: readonly Verdict[]): Decision
   const named = credentials && requirement.find(({ scheme }) => credentials?.has(scheme))
   if (!credentials || !named) return allow({ principal, requirement })
   return allow({ principal, requirement, upstreamCredential: credentials.get(named.scheme) as string })
+}
+
+/** Its cookie comes with every request until the browser is told otherwise; whoever else the request proves is known. */
+function unlessEnded(verdict: Verdict): Verdict {
+  return verdict.kind === 'invalid' && verdict.ended ? missing : verdict
 }
 
 /** The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong. */

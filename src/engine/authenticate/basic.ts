@@ -1,19 +1,26 @@
 import type { BasicPlan } from '../../program/schemes.ts'
 import type { FieldTable } from '../parse/head.ts'
 import type { PasswordState } from '../ports.ts'
+import { crossSiteBrowser } from '../request-site.ts'
 import { type LinkedScheme, missing, oneChallenge, type Verdict } from './scheme.ts'
 
 const challenges = oneChallenge('Basic realm="api", charset="UTF-8"')
 
-/** A scheme whose credential is a name and a password (RFC 7617). */
-export function linkBasic(scheme: string, plan: BasicPlan): LinkedScheme {
+/**
+ * A scheme whose credential is a name and a password (RFC 7617). A browser that was given them once adds them to whatever
+ * a page makes it send.
+ * @param pages origins whose pages may do so
+ */
+export function linkBasic(scheme: string, plan: BasicPlan, pages: readonly string[]): LinkedScheme {
   return {
     name: scheme,
     place: 'authorization: basic',
     challenges,
-    judge({ fields }, { passwords }, nowMs) {
+    judge({ method, fields }, { passwords }, nowMs) {
       const shown = presentedPassword(fields)
       if (shown === null) return missing
+      const foreign = crossSiteBrowser(method, fields, pages)
+      if (foreign !== null) return { kind: 'cross_site', detail: foreign }
       if (typeof shown === 'string') return { kind: 'invalid', detail: shown }
       const state = passwords.verify(scheme, shown.user, shown.password, nowMs)
       return state instanceof Promise ? state.then(conclude) : conclude(state)

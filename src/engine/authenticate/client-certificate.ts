@@ -1,18 +1,29 @@
 import type { CertificateRule, MutualTlsPlan } from '../../program/schemes.ts'
 import type { ClientCertificate } from '../ports.ts'
+import { crossSiteBrowser } from '../request-site.ts'
 import { type LinkedScheme, missing, oneChallenge, type Verdict } from './scheme.ts'
 
 // RFC 9110 11.6.1 wants a challenge on every 401, and client certificates have no registered scheme.
 const challenges = oneChallenge('ClientCertificate realm="api"')
 
-/** A scheme whose credential is the certificate of the connection (OpenAPI `mutualTLS`, RFC 8446 4.4.2). */
-export function linkClientCertificate(name: string, plan: MutualTlsPlan): LinkedScheme {
+/**
+ * A scheme whose credential is the certificate of the connection (OpenAPI `mutualTLS`, RFC 8446 4.4.2). A browser that has
+ * one shows it whatever page makes it connect.
+ * @param pages origins whose pages may do so
+ */
+export function linkClientCertificate(
+  name: string,
+  plan: MutualTlsPlan,
+  pages: readonly string[],
+): LinkedScheme {
   return {
     name,
     place: 'client certificate',
     challenges,
-    judge({ certificate }, { certificates }, nowMs): Verdict {
+    judge({ method, fields, certificate }, { certificates }, nowMs): Verdict {
       if (!certificate) return missing
+      const foreign = crossSiteBrowser(method, fields, pages)
+      if (foreign !== null) return { kind: 'cross_site', detail: foreign }
       if (certificate.distrust !== null) return invalid(certificate.distrust)
       // RFC 5280 4.1.2.5: looked at on every request, because a connection outlives a certificate.
       if (nowMs < certificate.notBeforeMs) return invalid('the certificate is not valid yet')

@@ -151,12 +151,16 @@ function identityOf({ claims, issuer, keyId }: VouchedToken, { rolesClaim }: Acc
     issuer,
     client: text(claims.client_id) ?? text(claims.azp),
     keyId,
-    scopes: new Set([...words(claims.scope), ...words(claims.scp)]),
+    scopes: scopesOf(claims),
     roles: words(claimAt(claims, rolesClaim)),
     confirmation: isJsonObject(claims.cnf) ? (claims.cnf as JsonObject) : null,
     key: null,
     claims,
   }
+}
+
+function scopesOf({ scope, scp }: JsonObject): ReadonlySet<string> {
+  return new Set(scp === undefined ? words(scope) : [...words(scope), ...words(scp)])
 }
 
 /** The claim that member names lead to; undefined where the way ends early. */
@@ -181,6 +185,9 @@ const text = (value: unknown): string | null => (typeof value === 'string' ? val
 
 /** RFC 6749 3.3: scope is a list of space-delimited words; some issuers write an array. */
 export function words(value: unknown): readonly string[] {
-  if (typeof value === 'string') return value.split(' ').filter((word) => word !== '')
+  if (typeof value === 'string') {
+    const parts = value.split(' ')
+    return parts.includes('') ? parts.filter((word) => word !== '') : parts
+  }
   return isStrings(value) ? value : []
 }

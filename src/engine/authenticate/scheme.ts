@@ -52,6 +52,8 @@ export interface Refusal {
   readonly detail: string
   /** Error of the challenge, where it is not the scheme's usual one. */
   readonly error?: ChallengeError
+  /** A browser still sends what was good once; where other credentials meet a requirement, it counts as missing. */
+  readonly ended?: true
   /** For the `DPoP-Nonce` field (RFC 9449 8). */
   readonly dpopNonce?: string
 }

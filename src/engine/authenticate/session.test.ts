@@ -38,7 +38,7 @@ const good: KnownSession = {
   endsMs: nowMs + 1,
 }
 const session = linkSession('web', plan, 'https://shop.example.com')
-const certificate = linkClientCertificate('cert', { kind: 'mutualTLS', rules: [], anyTrusted: true })
+const certificate = linkClientCertificate('cert', { kind: 'mutualTLS', rules: [], anyTrusted: true }, [])
 const alone: LinkedSecurity = { alternatives: [[{ scheme: 'web', scopes: [] }]], schemes: [session] }
 const both: LinkedSecurity = {
   alternatives: [
@@ -55,7 +55,7 @@ const cookie = ['Cookie', `${sessionCookie('web')}=${id}`]
 const page = ['Sec-Fetch-Mode', 'navigate', 'Sec-Fetch-Dest', 'document', 'Accept', 'text/html']
 
 interface Asked {
-  readonly found?: FoundSession
+  readonly found?: FoundSession | ((scheme: string) => FoundSession)
   readonly security?: LinkedSecurity
   readonly method?: string
 }
@@ -70,9 +70,9 @@ async function ask(
   const asked: string[] = []
   const ports = {
     sessions: {
-      find(_: string, shown: string) {
+      find(scheme: string, shown: string) {
         asked.push(shown)
-        return found
+        return typeof found === 'function' ? found(scheme) : found
       },
     },
     revocations: {
@@ -161,4 +161,28 @@ test('only a person who waits for a page, and lacks a session, is led to the log
     assert.equal((await ask(headers)).leads, null, headers.join(' '))
   assert.equal((await ask(page, { method: 'POST' })).leads, null)
   assert.equal((await ask(page, { method: 'HEAD' })).leads, null)
+})
+
+test('a session that has ended counts as missing beside another that has not, and only there', async () => {
+  const second = linkSession('app', plan, 'https://shop.example.com')
+  const either: LinkedSecurity = {
+    alternatives: [[{ scheme: 'web', scopes: [] }], [{ scheme: 'app', scopes: [] }]],
+    schemes: [session, second],
+  }
+  const cookies = ['Cookie', `${sessionCookie('web')}=${id}; ${sessionCookie('app')}=${id}`]
+  const only = (live: string) => (scheme: string) =>
+    scheme === live ? good : { kind: 'unknown' as const, detail: 'gone' }
+  for (const live of ['web', 'app']) {
+    const { decision } = await ask(cookies, { found: only(live), security: either })
+    assert.ok(decision.allow)
+    assert.deepEqual(decision.value.principal.schemes, [live])
+  }
+  const refused = async (shown: readonly string[], asked: Asked) => (await ask(shown, asked)).reason
+  assert.equal(await refused(cookies, { found: only('none'), security: either }), 'credential_invalid')
+  const all: LinkedSecurity = { ...either, alternatives: [either.alternatives.flat()] }
+  assert.equal(await refused(cookies, { found: only('app'), security: all }), 'credential_invalid')
+  const open: LinkedSecurity = { ...either, alternatives: [...either.alternatives, []] }
+  assert.equal(await refused(cookies, { found: only('none'), security: open }), 'credential_invalid')
+  const malformed = ['Cookie', `${sessionCookie('web')}=x; ${sessionCookie('app')}=${id}`]
+  assert.equal(await refused(malformed, { found: only('app'), security: either }), 'credential_invalid')
 })

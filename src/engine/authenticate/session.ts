@@ -45,12 +45,12 @@ export function linkSession(name: string, plan: SessionPlan, origin: string | nu
 
 function conclude(found: FoundSession, plan: SessionPlan, revocations: Revocations, nowMs: number): Verdict {
   if (found.kind === 'fault') return found
-  if (found.kind === 'unknown') return invalid(found.detail)
+  if (found.kind === 'unknown') return ended(found.detail)
   // A lifetime that was shortened since the login holds for it too.
   if (nowMs >= Math.min(found.endsMs, found.begunMs + plan.lifetimeSeconds * 1000))
-    return invalid('the session has lasted its whole lifetime')
+    return ended('the session has lasted its whole lifetime')
   if (found.accessTokenEndsMs !== null && nowMs >= found.accessTokenEndsMs)
-    return invalid('its access token has expired')
+    return ended('its access token has expired')
   const { claims } = found
   if (typeof claims.sub !== 'string' || claims.sub === '') return invalid('the session has no subject')
   // A session is as old as its login, however often it was renewed since.
@@ -75,3 +75,4 @@ function conclude(found: FoundSession, plan: SessionPlan, revocations: Revocatio
 }
 
 const invalid = (detail: string): Verdict => ({ kind: 'invalid', detail })
+const ended = (detail: string): Verdict => ({ kind: 'invalid', detail, ended: true })
