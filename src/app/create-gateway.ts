@@ -24,6 +24,7 @@ import { compileAside } from './compile-aside.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
 import { openSessionStore } from './session-store.ts'
+import { allocateSharedCounters, attachSharedCounters, sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
@@ -84,8 +85,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
 
   const sessionStore = await openSessionStore(settings.state, announceReady)
+  const counting = allocateSharedCounters(1)
+  const shared = await attachSharedCounters(counting, 0, settings.state, counters, {
+    onEvent: ({ event, ...fields }) => log.event(event, fields),
+    onReady: announceReady,
+  })
   const first = await enforce(compiled.program, settings).catch(async (error: unknown) => {
     await sessionStore.stop()
+    await shared.stop()
     throw error
   })
   let waiting = first
@@ -93,12 +100,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     async (error: unknown) => {
       await first.release()
       await sessionStore.stop()
+      await shared.stop()
       throw startErrorFrom(error)
     },
   )
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
     await sessionStore.stop()
+    await shared.stop()
     throw startErrorFrom(error)
   })
   const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
@@ -130,7 +139,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         keys,
         revocations: keys,
         passwords,
-        counters,
+        counters: shared.counters,
         sessions,
       },
       tokens,
@@ -173,6 +182,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
       ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
       ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
+      ...[shared.waitingFor()].flatMap((what) => (what === null ? [] : [`waiting for ${what}`])),
     ]
   }
 
@@ -189,6 +199,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const gauges = {
       issuers: () => issuers.status(),
       buckets: () => counters,
+      limitStore: () => sharedCounterFigures(counting, settings.state),
       inFlight: () => gateway.inFlight,
       programDigest: () => gateway.inForce.linked.program.digest,
     }
@@ -248,6 +259,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await sessionStore.stop()
+    await shared.stop()
     log.event('stopped')
     log.flush()
   }

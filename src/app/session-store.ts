@@ -1,7 +1,7 @@
 import type { SessionStore } from '../engine/session-store.ts'
 import type { StateSettings } from '../program/settings.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
-import { connectRedis } from '../stores/redis.ts'
+import { connectOne } from '../stores/redis.ts'
 import { createRedisSessions } from '../stores/redis-sessions.ts'
 import { StartError } from './start-error.ts'
 
@@ -13,7 +13,7 @@ import { StartError } from './start-error.ts'
 export async function openSessionStore(state: StateSettings, onReady: () => void): Promise<SessionStore> {
   if (state.kind === 'memory') return createMemorySessions()
   try {
-    return createRedisSessions(await connectRedis(state.url, onReady))
+    return createRedisSessions(await connectOne(state, onReady))
   } catch (error) {
     throw new StartError((error as Error).message)
   }

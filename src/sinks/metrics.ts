@@ -1,4 +1,5 @@
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import { exposeLimitStore, type StoreFigures } from './limit-store-metrics.ts'
 
 /** Gauges read at each scrape. */
 export interface Gauges {
@@ -8,6 +9,8 @@ export interface Gauges {
     readonly keys: number
   }[]
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
+  /** Null where limits are not shared. */
+  readonly limitStore: () => StoreFigures | null
   readonly inFlight: () => number
   readonly programDigest: () => string
 }
@@ -139,6 +142,7 @@ export function createMetrics(): Metrics {
     lines.push(`portcullis_limit_buckets ${size}`)
     describe(lines, 'portcullis_limit_overflow_total', 'counter', 'Takes from a shared overflow bucket.')
     lines.push(`portcullis_limit_overflow_total ${overflowed}`)
+    exposeLimitStore(lines, gauges.limitStore())
     describe(lines, 'http_server_active_requests', 'gauge', 'Requests in flight.')
     lines.push(`http_server_active_requests ${gauges.inFlight()}`)
     describe(lines, 'portcullis_program_info', 'gauge', 'The program in force.')

@@ -39,6 +39,8 @@ const headings = {
   addresses: '## addresses',
   cors: '## cors',
   keys: '## keys',
+  state: '## state',
+  stateTls: '### state.tls',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {
