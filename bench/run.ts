@@ -7,6 +7,7 @@ import { measureIdentity } from './identity.ts'
 import { measureLimits } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
+import { measureRedis } from './redis.ts'
 import { measureRotation } from './rotation.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, subjects } from './subjects.ts'
@@ -51,6 +52,7 @@ if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
 if (wants('limits')) report.limits = measureLimits(rounds)
+if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()

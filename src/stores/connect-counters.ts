@@ -12,7 +12,7 @@ import { TokenLeases } from './token-leases.ts'
 
 const gatewaysKey = 'portcullis:gateways'
 /** Who gave no sign of life for so long is not counted among the gateways. */
-const aliveMs = 20_000
+const aliveMs = 10_000
 
 export interface ConnectedCounters {
   readonly counters: Counters
@@ -40,7 +40,11 @@ export async function connectCounters(options: ConnectOptions): Promise<Connecte
   const { settings, local, gateway, figures } = options
   const heartbeat = new RedisScript(heartbeatScript)
   const circuit = new StoreCircuit({
-    probe: async () => Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`])),
+    async probe() {
+      const alive = Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`]))
+      figures.set('gateways', alive)
+      return alive
+    },
     deadlineMs: settings.deadlineMs,
     onEvent(event) {
       note()

@@ -13,7 +13,7 @@ export interface CircuitOptions {
 }
 
 const failuresUntilLost = 3
-const beatMs = 5000
+const beatMs = 2000
 const firstProbeMs = 100
 const maxProbeMs = 5000
 const pauseDeadlines = 10

@@ -50,9 +50,16 @@ export interface RunningCommand {
   readonly ended: Promise<number | null>
 }
 
-/** Starts `portcullis run`; whoever starts it must see to its end. */
-export function startRun(configurationFile: string, options: RunOptions = {}): RunningCommand {
-  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile], {
+/**
+ * Starts `portcullis run`; whoever starts it must see to its end.
+ * @param more words of its command line
+ */
+export function startRun(
+  configurationFile: string,
+  options: RunOptions = {},
+  more: readonly string[] = [],
+): RunningCommand {
+  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile, ...more], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],
