@@ -9,10 +9,10 @@ import { type Spread, shown, spreadOf } from './statistics.ts'
 interface RedisFigures {
   readonly name: string
   readonly limits: number
-  /** CPU of this process for one take, beyond that of counting in memory, microseconds. */
+  /** CPU of this process for one take, beyond a loop that takes nothing, microseconds. */
   readonly cpuUs: Spread
   readonly takesPerSecond: Spread
-  /** Part of the takes that made a round trip. */
+  /** Takes sent to the server, for each take of a request. */
   readonly asked: number
 }
 
@@ -29,23 +29,21 @@ export async function measureRedis(rounds: number): Promise<readonly RedisFigure
   const store = await connected(redis.settings, local, memory)
   const exact: SharingPlan = { mode: 'exact', lease: 0, onStoreFault: 'deny' }
   const leased: SharingPlan = { mode: 'leased', lease, onStoreFault: 'deny' }
-  const subjects = [
-    { name: 'exact', plans: plansOf(1, exact) },
-    { name: 'exact', plans: plansOf(2, exact) },
-    { name: `leased by ${lease}`, plans: plansOf(1, leased) },
-    { name: `leased by ${lease}`, plans: plansOf(2, leased) },
-  ]
+  const shared = { memory: local, exact: store.counters, [`leased by ${lease}`]: store.counters }
+  const subjects = Object.entries(shared).flatMap(([name, counters]) =>
+    [1, 2].map((count) => ({ name, counters, plans: plansOf(count, name === 'exact' ? exact : leased) })),
+  )
   const samples = subjects.map(() => ({ cpuUs: [] as number[], rate: [] as number[], asked: 0 }))
   for (let round = -2; round < rounds; round++)
-    for (const [index, { plans }] of subjects.entries()) {
-      const before = readStoreFigures(memory).answered
-      const alone = await timed(local, plans)
-      const shared = await timed(store.counters, plans)
+    for (const [index, { counters, plans }] of subjects.entries()) {
+      const before = askedOf(memory)
+      const empty = await timed(nothing, plans)
+      const taking = await timed(counters, plans)
       const sample = samples[index]
       if (round < 0 || !sample) continue
-      sample.cpuUs.push(shared.cpuUs - alone.cpuUs)
-      sample.rate.push(shared.rate)
-      sample.asked += readStoreFigures(memory).answered - before
+      sample.cpuUs.push(taking.cpuUs - empty.cpuUs)
+      sample.rate.push(taking.rate)
+      sample.asked += askedOf(memory) - before
     }
   const { late, failed, skipped } = readStoreFigures(memory)
   await store.stop()
@@ -60,9 +58,16 @@ export async function measureRedis(rounds: number): Promise<readonly RedisFigure
   }))
   for (const { name, limits, cpuUs, takesPerSecond, asked } of figures)
     console.log(
-      `redis, ${name}, ${limits} ${limits === 1 ? 'limit' : 'limits'}: ${shown(cpuUs, 1)} µs of CPU a take beyond memory, ${shown(takesPerSecond)} takes/s, ${(100 * asked).toFixed(0)} % made a round trip`,
+      `redis, ${name}, ${limits} ${limits === 1 ? 'limit' : 'limits'}: ${shown(cpuUs, 1)} µs of CPU a take, ${shown(takesPerSecond)} takes/s, ${asked.toFixed(2)} questions to the server a take`,
     )
   return figures
+}
+
+const nothing: Counters = { take: () => ({ allowed: true, states: [] }) }
+
+function askedOf(memory: ReturnType<typeof allocateStoreFigures>): number {
+  const { answered, borrowed } = readStoreFigures(memory)
+  return answered + borrowed
 }
 
 function plansOf(count: number, sharing: SharingPlan): readonly LimitPlan[] {
@@ -114,13 +119,25 @@ async function timed(
       const taken = answer instanceof Promise ? await answer : answer
       if (!taken.allowed) throw new Error('a take was denied')
       // Requests come in with turns of the event loop; both sides of the comparison pay for them.
-      await new Promise(setImmediate)
+      await nextTurn()
     }
   }
   const [cpu, startedMs] = [process.cpuUsage(), performance.now()]
   await Promise.all(Array.from({ length: concurrency }, client))
   const { user, system } = process.cpuUsage(cpu)
   return { cpuUs: (user + system) / takes, rate: (takes / (performance.now() - startedMs)) * 1000 }
+}
+
+let turn: Promise<void> | null = null
+
+function nextTurn(): Promise<void> {
+  turn ??= new Promise((resolve) =>
+    setImmediate(() => {
+      turn = null
+      resolve()
+    }),
+  )
+  return turn
 }
 
 function nth(index: number): number {

@@ -11,6 +11,8 @@ export interface StoreFigures {
   readonly skipped: number
   /** Takes that were decided from tokens on loan. */
   readonly leased: number
+  /** Times that a lease was borrowed anew before it was used up, with nobody waiting. */
+  readonly borrowed: number
   /** Draws decided without it, by `onStoreFault`. */
   readonly local: number
   readonly deny: number
@@ -29,6 +31,8 @@ export function exposeLimitStore(lines: string[], figures: StoreFigures | null):
   describe('portcullis_limit_store_takes_total', 'counter', 'Takes of shared limits by what became of them.')
   for (const outcome of ['answered', 'leased', 'late', 'failed', 'skipped'] as const)
     lines.push(`portcullis_limit_store_takes_total{outcome="${outcome}"} ${figures[outcome]}`)
+  describe('portcullis_limit_store_borrows_total', 'counter', 'Leases borrowed anew with nobody waiting.')
+  lines.push(`portcullis_limit_store_borrows_total ${figures.borrowed}`)
   describe(
     'portcullis_limit_store_faults_total',
     'counter',

@@ -234,6 +234,7 @@ export function createStoreCounters({
 
   /** Borrows again before a lease is used up, so that nobody waits for it. */
   async function refill(lease: Lease): Promise<void> {
+    figures.add('borrowed')
     const { limit, name } = lease
     const most = leaseSize(limit) - lease.tokens
     const nowMs = Date.now()

@@ -7,6 +7,7 @@ const names = [
   'failed',
   'skipped',
   'leased',
+  'borrowed',
   'local',
   'deny',
   'allow',

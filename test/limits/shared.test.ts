@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { connectOne } from '../../src/stores/redis.ts'
+import { RedisScript } from '../../src/stores/redis-script.ts'
+import { heartbeatScript } from '../../src/stores/redis-scripts.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 import {
   allowedOf,
@@ -86,13 +89,22 @@ test('who keeps coming too early is told to stay away longer, by whichever gatew
   assert.deepEqual(longer, [6, 12])
 })
 
-test('gateways know how many they are, and a server that is gone for good is not counted for ever', async () => {
+test('gateways know how many they are; one that stops leaves, and one that crashed is not counted for ever', async () => {
   const third = await startCounting(redis.settings)
   assert.equal(third.figures.gateways, 3)
+  await until(() => one.figures.gateways === 3, 'the others to know')
   await third.stop()
-  const next = await startCounting(redis.settings)
-  assert.equal(next.figures.gateways, 3)
-  await next.stop()
+  await until(() => one.figures.gateways === 2, 'the others to know')
+  const admin = await new Promise<Awaited<ReturnType<typeof connectOne>>>((resolve, reject) => {
+    const made = connectOne(redis.settings, () => void made.then(resolve))
+    made.catch(reject)
+  })
+  const heartbeat = new RedisScript(heartbeatScript)
+  const beat = async (gateway: string) => heartbeat.run(admin, ['beats'], [gateway, '60'])
+  assert.deepEqual([await beat('a'), await beat('b'), await beat('a')], [1, 2, 2])
+  await pause(80)
+  assert.equal(await beat('a'), 1)
+  admin.disconnect()
 })
 
 test('leased: most takes ask nobody, and what all gateways let through errs by what they hold', async () => {
