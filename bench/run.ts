@@ -8,6 +8,7 @@ import { measureLimits } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
 import { measureRecords } from './records.ts'
+import { measureRedis } from './redis.ts'
 import { measureRotation } from './rotation.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, subjects } from './subjects.ts'
@@ -53,6 +54,7 @@ report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
 if (wants('limits')) report.limits = measureLimits(rounds)
 if (wants('records')) report.records = await measureRecords(rounds)
+if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()

@@ -53,6 +53,11 @@ export const suites: readonly Suite[] = [
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
   { name: 'stores', files: ['test/stores/*.test.ts'], needs: [postgres] },
   {
+    name: 'limits',
+    files: ['test/limits/*.test.ts'],
+    needs: [program('redis-server'), program('redis-cli'), program('openssl')],
+  },
+  {
     name: 'sessions',
     files: ['test/sessions/*.test.ts'],
     needs: [program('chromium'), program('redis-server')],

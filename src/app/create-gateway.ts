@@ -11,6 +11,7 @@ import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
+import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { openMetricsExport } from './telemetry.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -94,6 +95,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const gauges: Gauges = {
     issuers: () => issuers.status(),
     ready: () => isReady,
+    limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     expiries,
     programDigest: () => digest,

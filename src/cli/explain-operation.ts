@@ -6,6 +6,7 @@ import type {
   ParameterPlan,
   Program,
   SecurityPlan,
+  SharingPlan,
   SourcePosition,
 } from '../program/program.ts'
 import { describeScheme } from './describe-scheme.ts'
@@ -67,8 +68,8 @@ function addressLines(operation: OperationPlan, program: Program): readonly stri
 
 function limitLines(operation: OperationPlan, program: Program): readonly string[] {
   const describe = (index: number, when: string) => {
-    const { name, by, rate, windowSeconds, burst } = program.limits[index] as LimitPlan
-    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by.map(keyText).join(' and ')}, ${when}`
+    const { name, by, rate, windowSeconds, burst, sharing } = program.limits[index] as LimitPlan
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by.map(keyText).join(' and ')}, ${when}${sharingText(sharing)}`
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
@@ -84,6 +85,13 @@ function limitLines(operation: OperationPlan, program: Program): readonly string
 
 function failures({ rate, windowSeconds, burst }: LimitPlan): string {
   return `refused credentials: ${rate} in ${windowSeconds} s, ${burst} at once, by address`
+}
+
+/** Nothing where each gateway counts for itself. */
+function sharingText(sharing: SharingPlan | undefined): string {
+  if (!sharing) return ''
+  const how = sharing.mode === 'exact' ? 'exactly' : `by leases of ${sharing.lease}`
+  return `, shared ${how}; without the store: ${sharing.onStoreFault}`
 }
 
 function keyText(key: LimitKey): string {

@@ -1,13 +1,15 @@
 import { resolve } from 'node:path'
 import type { JsonSchema } from '../base/json.ts'
 import { deepFreeze, digestOf } from '../program/digest.ts'
-import type { LimitPlan, OperationPlan, Program } from '../program/program.ts'
+import type { OperationPlan, Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { checkSessions } from './check-sessions.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
 import type { Configuration } from './configuration/configuration.ts'
+import { isAddressOnly } from './configuration/limits.ts'
 import { isLoopback } from './configuration/listen.ts'
 import { readConfiguration } from './configuration/read-configuration.ts'
+import { sharedBy } from './configuration/sharing.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { Documents } from './documents.ts'
 import { LimitTable } from './limit-table.ts'
@@ -79,7 +81,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     operations,
     definitions,
     schemes: Object.fromEntries([...context.schemes].map(([name, { plan }]) => [name, plan])),
-    limits: limits.limits,
+    limits: limits.limits.map((limit) => sharedBy(settings.state, limit)),
     resources: gatherResources(configuration.contracts, compiled, operations, context.schemes),
     upstreams: Object.fromEntries(
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
@@ -91,7 +93,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       publicUrl: configuration.publicUrl,
       origin,
       limits: atTheDoor,
-      failedAuthentications: configuration.failedAuthentications,
+      failedAuthentications: sharedBy(settings.state, configuration.failedAuthentications),
     },
   }
   return {
@@ -100,11 +102,6 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     diagnostics,
     summary,
   }
-}
-
-/** Such a limit needs nothing but the address, so that it is drawn from before anything is computed. */
-function isAddressOnly(by: LimitPlan['by']): boolean {
-  return by.every((key) => 'property' in key && key.property === 'address')
 }
 
 /** A certificate nobody vouches for is no credential. */

@@ -12,6 +12,7 @@ import { allow, type Decision, type Denial, deny } from './decision.ts'
 import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
 import type { LinkedLimit } from './limit/limit-key.ts'
+import { limiterUnavailable } from './limit/limiter-unavailable.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
@@ -206,6 +207,7 @@ function takeAll(
     if (cost > 0 || !answer.allowed)
       for (const [index, state] of answer.states.entries())
         journal.quotas.push({ limit: (limits[index] as LinkedLimit).plan, state })
+    if (answer.outage) return limiterUnavailable(answer.outage)
     return judgeTaken(draws, answer, journal.requestId)
   }
 }

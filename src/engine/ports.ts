@@ -180,6 +180,14 @@ export interface Draw {
 export interface Taken {
   readonly allowed: boolean
   readonly states: readonly BucketState[]
+  /** Nothing was decided, and nothing taken: a store is not to be had whose limits let nobody through without it. */
+  readonly outage?: LimiterOutage
+}
+
+export interface LimiterOutage {
+  /** Names of those limits. */
+  readonly limits: readonly string[]
+  readonly retryAfterSeconds: number
 }
 
 export interface BucketState {

@@ -116,6 +116,12 @@ export const reasons = {
     title: 'Temporarily unavailable',
     meaning: 'The keys needed to judge the credential could not be had; it was neither accepted nor refused.',
   },
+  limiter_unavailable: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    meaning:
+      'The store of a limit does not answer, and the limit says that nobody passes without it (`onStoreFault: deny`).',
+  },
   upstream_unreachable: {
     status: 502,
     title: 'Bad gateway',

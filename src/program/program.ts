@@ -130,7 +130,21 @@ export interface LimitPlan {
   readonly burst: number
   /** Leading bits of an IPv6 address that are one client. */
   readonly ipv6PrefixBits: number
+  /** How gateways count it together; absent where each counts for itself. */
+  readonly sharing?: SharingPlan
 }
+
+/** A limit that all gateways draw from together, in a store they share. */
+export interface SharingPlan {
+  /** `exact`: every take asks the store; `leased`: tokens are borrowed, several at a time. */
+  readonly mode: 'exact' | 'leased'
+  /** Tokens that a worker holds of one bucket at most; 0 where every take asks. */
+  readonly lease: number
+  /** While the store does not answer: count here, with the share of one gateway; let nobody through; let everybody through. */
+  readonly onStoreFault: StoreFaultMode
+}
+
+export type StoreFaultMode = 'local' | 'deny' | 'allow'
 
 /** A property of the request, or CEL over what is known of its caller. */
 export type LimitKey = { readonly property: LimitProperty } | { readonly expression: string }

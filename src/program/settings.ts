@@ -8,7 +8,7 @@ export interface Settings {
     readonly http: HttpListen | null
     readonly admin: AdminListen | null
   }
-  /** Where browser sessions are kept. */
+  /** Where browser sessions, and the buckets of shared limits, are kept. */
   readonly state: StateSettings
   /** Absolute folder, mode 0700, for everything stateful without a server. */
   readonly stateDir: string
@@ -83,5 +83,32 @@ export interface LedgerSettings {
   readonly staleAfterMs: number
 }
 
-/** This process, or a server that several gateways share. The address may hold a password. */
-export type StateSettings = { readonly kind: 'memory' } | { readonly kind: 'redis'; readonly url: string }
+/** This process, or Redis or Valkey that several gateways share. */
+export type StateSettings = { readonly kind: 'memory' } | RedisSettings
+
+/** Addresses and passwords of the store. Secrets: never in a log or a message. */
+export interface RedisSettings {
+  readonly kind: 'redis'
+  readonly servers: RedisServers
+  /** User of the access control list; null: that of the address, or the default one. */
+  readonly user: string | null
+  readonly password: string | null
+  /** Absolute paths of PEM files; null: the authorities of the system, and no certificate of our own. */
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null }
+  /** How long a take waits for the store. */
+  readonly deadlineMs: number
+}
+
+export type RedisServers =
+  /** `redis://` or `rediss://`, with user, password and number of the database where they stand in it. */
+  | { readonly kind: 'one'; readonly url: string }
+  /** Addresses of some nodes; the others are learnt from them. */
+  | { readonly kind: 'cluster'; readonly urls: readonly string[] }
+  | {
+      readonly kind: 'sentinels'
+      readonly urls: readonly string[]
+      /** Name of the master that they watch. */
+      readonly master: string
+      readonly user: string | null
+      readonly password: string | null
+    }

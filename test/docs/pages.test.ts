@@ -42,6 +42,8 @@ const headings = {
   telemetry: '## telemetry',
   otlp: '### otlp',
   traces: '### traces',
+  state: '## state',
+  stateTls: '### state.tls',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {

@@ -139,7 +139,7 @@ test('the command serves with as many workers as it is told, and ends them all',
   const upstream = await startUpstream()
   const issuer = await startIssuer()
   gate.configure(configurationFor({}, upstream, issuer))
-  const running = startRun(gate.configurationFile, { workers: 2 })
+  const running = startRun(gate.configurationFile, {}, ['--workers', '2'])
   assert.equal((await running.logged('listening')).workers, 2)
   await running.logged('ready')
   running.child.kill('SIGTERM')

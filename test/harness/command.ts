@@ -50,13 +50,16 @@ export interface RunningCommand {
   readonly ended: Promise<number | null>
 }
 
-/** Starts `portcullis run`; whoever starts it must see to its end. */
+/**
+ * Starts `portcullis run`; whoever starts it must see to its end.
+ * @param more words of its command line
+ */
 export function startRun(
   configurationFile: string,
-  options: RunOptions & { readonly workers?: number } = {},
+  options: RunOptions = {},
+  more: readonly string[] = [],
 ): RunningCommand {
-  const workers = options.workers === undefined ? [] : ['--workers', String(options.workers)]
-  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile, ...workers], {
+  const child = spawn(process.execPath, [main, 'run', '-c', configurationFile, ...more], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'inherit'],

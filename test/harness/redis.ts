@@ -1,64 +1,113 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { RedisServers, RedisSettings } from '../../src/program/settings.ts'
 import { freePort } from './free-port.ts'
 
 /** Debian's redis-server on a port of loopback, keeping nothing on disk. */
 export interface TestRedis {
   readonly url: string
+  readonly port: number
+  readonly settings: RedisSettings
   /** Takes it away without a word, or lets it go on: what it kept is lost. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Holds its process: connections stand, and nothing answers. */
+  pause(): void
+  resume(): void
   stop(): Promise<void>
 }
 
-/** @param wanted a port; a free one otherwise */
-export async function startRedis(wanted?: number): Promise<TestRedis> {
+/** How a gateway would reach it. */
+export function settingsOf(servers: RedisServers, more: Partial<RedisSettings> = {}): RedisSettings {
+  const tls = { ca: null, cert: null, key: null }
+  return { kind: 'redis', servers, user: null, password: null, tls, deadlineMs: 50, ...more }
+}
+
+/**
+ * @param wanted a port; a free one otherwise
+ * @param more words of its command line
+ */
+export async function startRedis(wanted?: number, more: readonly string[] = []): Promise<TestRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-redis-'))
   const port = wanted ?? (await freePort())
-  let server: ChildProcess | null = null
-
-  async function start(): Promise<void> {
-    const words = [
-      '--port',
-      `${port}`,
-      '--bind',
-      '127.0.0.1',
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-      '--dir',
-      folder,
-    ]
-    server = spawn('redis-server', words, { stdio: 'ignore' })
-    for (let tries = 0; tries < 200; tries++) {
-      if (await answers(port)) return
-      await new Promise((resolve) => setTimeout(resolve, 25))
-    }
-    throw new Error('redis-server does not answer')
-  }
-
-  async function kill(): Promise<void> {
-    const running = server
-    server = null
-    if (!running) return
-    const gone = new Promise((resolve) => running.once('exit', resolve))
-    running.kill('SIGKILL')
-    await gone
-  }
-
-  await start()
+  const words = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ]
+  const server = serverProcess([...words, ...more], port)
+  await server.start()
+  const url = `redis://127.0.0.1:${port}`
   return {
-    url: `redis://127.0.0.1:${port}`,
-    start,
-    kill,
+    url,
+    port,
+    settings: settingsOf({ kind: 'one', url }),
+    ...server,
     async stop() {
-      await kill()
+      await server.kill()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** A sentinel that watches a master of the name `mymaster`. */
+export async function startSentinel(master: TestRedis): Promise<Pick<TestRedis, 'url' | 'port' | 'stop'>> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-sentinel-'))
+  const port = await freePort()
+  const file = join(folder, 'sentinel.conf')
+  writeFileSync(
+    file,
+    `port ${port}
+bind 127.0.0.1
+dir ${folder}
+sentinel monitor mymaster 127.0.0.1 ${master.port} 1
+sentinel down-after-milliseconds mymaster 500
+sentinel failover-timeout mymaster 3000
+`,
+  )
+  const server = serverProcess([file, '--sentinel'], port)
+  await server.start()
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    async stop() {
+      await server.kill()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function serverProcess(words: readonly string[], port: number) {
+  let server: ChildProcess | null = null
+  return {
+    async start(): Promise<void> {
+      server = spawn('redis-server', words, { stdio: 'ignore' })
+      for (let tries = 0; tries < 200; tries++) {
+        if (await answers(port)) return
+        await new Promise((resolve) => setTimeout(resolve, 25))
+      }
+      throw new Error('redis-server does not answer')
+    },
+    async kill(): Promise<void> {
+      const running = server
+      server = null
+      if (!running) return
+      const gone = new Promise((resolve) => running.once('exit', resolve))
+      running.kill('SIGKILL')
+      await gone
+    },
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
   }
 }
 

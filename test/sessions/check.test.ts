@@ -115,7 +115,7 @@ const rows: readonly (readonly [title: string, yaml: string, code: number, says:
     'a store in the clear',
     `${sound}state: "redis://store.example.com"\n`,
     0,
-    /asked in the clear[\s\S]*only browser sessions are shared/,
+    /asked in the clear[\s\S]*used DPoP proofs are remembered in each process/,
   ],
   [
     'a store with a password',
@@ -135,12 +135,10 @@ for (const [title, yaml, code, says] of rows) {
   })
 }
 
-test('check: a shared store that nothing uses is refused, because limits are not shared', async () => {
-  const things = JSON.stringify(`${project}/test/fixtures/things.yaml`)
-  const yaml = sound.replace(JSON.stringify(contract), things).replace(/ {2}webLogin.*\n/, '')
-  const { code, stdout } = await check(`${yaml}state: "rediss://store.example.com"\n`)
+test('check: browser sessions are not kept in a cluster', async () => {
+  const { code, stdout } = await check(`${sound}state: { cluster: ["rediss://store.example.com:7000"] }\n`)
   assert.equal(code, 1)
-  assert.match(stdout, /only browser sessions can be shared, and no identity entry keeps any/)
+  assert.match(stdout, /browser sessions are not kept in a cluster/)
 })
 
 test("check: the gateway's own paths are no contract's", async () => {

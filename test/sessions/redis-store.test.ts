@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { SessionStore } from '../../src/engine/session-store.ts'
-import { connectRedis } from '../../src/stores/redis.ts'
+import { connectOne } from '../../src/stores/redis.ts'
 import { createRedisSessions } from '../../src/stores/redis-sessions.ts'
 import { sessionStoreSuite } from '../../src/stores/sessions.suite.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
@@ -23,7 +23,7 @@ async function connected(): Promise<SessionStore> {
   const ready = new Promise<void>((resolve) => {
     announce = resolve
   })
-  const made = createRedisSessions(await connectRedis(redis.url, () => announce()))
+  const made = createRedisSessions(await connectOne(redis.settings, () => announce()))
   await ready
   return made
 }

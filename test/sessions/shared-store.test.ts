@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { connectRedis } from '../../src/stores/redis.ts'
+import { connectOne } from '../../src/stores/redis.ts'
 import { assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
@@ -100,7 +100,7 @@ test('the store holds neither ids nor tokens in the clear', async () => {
   const whenReady = new Promise<void>((resolve) => {
     ready = resolve
   })
-  const client = await connectRedis(redis.url, () => ready())
+  const client = await connectOne(redis.settings, () => ready())
   await whenReady
   let held = ''
   for (const key of await client.keys('*')) {

@@ -14,6 +14,8 @@ import { createSessions, type RunningSessions } from '../../identity/sessions.ts
 import type { Settings } from '../../program/settings.ts'
 import { createLog } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
+import type { ConnectedCounters } from '../../stores/connect-counters.ts'
+import { attachSharedCounters } from '../shared-counters.ts'
 import { StartError } from '../start-error.ts'
 import { openTraces } from '../telemetry.ts'
 import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
@@ -35,7 +37,7 @@ interface Verifiers {
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
   const log = createLog(control.log)
-  const { shared, worker, counters, replays, metrics } = control
+  const { shared, worker, replays, metrics } = control
   const proofs = createProofReader(shared.nonceKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
     control.tell(event, fields)
@@ -43,8 +45,12 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   })
   const onMissedConnection = missedConnections(control.tell)
   const sessionStore = await openSessionStore(policy.settings.state, control.sessions, control.changed)
-  const first = await enforce(policy).catch(async (error: unknown) => {
+  const counting = await openCounting().catch(async (error: unknown) => {
     await sessionStore.stop()
+    throw error
+  })
+  const first = await enforce(policy).catch(async (error: unknown) => {
+    await closeStores()
     throw error
   })
   let waiting: Verifiers = first
@@ -56,7 +62,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     { reusePort: shared.workers > 1, ticketKeys: shared.ticketKeys },
   ).catch(async (error: unknown) => {
     await first.release()
-    await sessionStore.stop()
+    await closeStores()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
 
@@ -76,7 +82,9 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
         ...control.keySets.waitingFor().map((issuer) => `waiting for the keys of ${issuer}`),
         ...(ledgers.ready ? [] : ['waiting for the ledger of keys']),
         ...waiting.tokens.waitingFor().map((issuer) => `waiting for the metadata of ${issuer}`),
-        ...waiting.sessions.waitingFor().map((what) => `waiting for ${what}`),
+        ...[...waiting.sessions.waitingFor(), counting.waitingFor()].flatMap((what) =>
+          what === null ? [] : [`waiting for ${what}`],
+        ),
       ],
     }
   }
@@ -101,10 +109,22 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 
   async function stop(timeoutMs: number): Promise<void> {
     await gateway.stop(timeoutMs)
-    await sessionStore.stop()
+    await closeStores()
     await traces?.stop()
     figures.stop()
     log.flush()
+  }
+
+  function openCounting(): Promise<ConnectedCounters> {
+    return attachSharedCounters(shared.counting, worker, policy.settings.state, control.counters, {
+      onEvent: ({ event, ...fields }) => control.tell(event, fields),
+      onReady: control.changed,
+    })
+  }
+
+  async function closeStores(): Promise<void> {
+    await sessionStore.stop()
+    await counting.stop()
   }
 
   async function enforce({ program, settings }: Policy): Promise<InForce & Verifiers> {
@@ -127,7 +147,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
         keys,
         revocations: keys,
         passwords,
-        counters,
+        counters: counting.counters,
         sessions,
       },
       tokens,

@@ -1,6 +1,6 @@
 import type { SessionStore } from '../../engine/session-store.ts'
 import type { StateSettings } from '../../program/settings.ts'
-import { connectRedis } from '../../stores/redis.ts'
+import { connectOne } from '../../stores/redis.ts'
 import { createRedisSessions } from '../../stores/redis-sessions.ts'
 import { StartError } from '../start-error.ts'
 
@@ -17,7 +17,7 @@ export async function openSessionStore(
 ): Promise<SessionStore> {
   if (state.kind === 'memory') return own
   try {
-    return createRedisSessions(await connectRedis(state.url, onReady))
+    return createRedisSessions(await connectOne(state, onReady))
   } catch (error) {
     throw new StartError((error as Error).message)
   }

@@ -9,12 +9,14 @@ import { allFigures, exposeMetrics } from '../../sinks/metrics.ts'
 import type { ResourceFacts } from '../../sinks/otlp/encode.ts'
 import { createMemoryCounters, type MemoryCounters } from '../../stores/memory-counters.ts'
 import { createMemoryReplays } from '../../stores/memory-replays.ts'
+import { allocateSharedCounters, type SharedCountersMemory } from '../shared-counters.ts'
 import { resourceFacts } from '../telemetry.ts'
 
 /** What the workers of one process have in common. Crosses threads by structured clone; memory in it is shared. */
 export interface SharedState {
   readonly workers: number
   readonly metrics: MetricsMemory
+  readonly counting: SharedCountersMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
   /** Of TLS session tickets (RFC 5077 4): a session that one worker began, another resumes. */
@@ -30,6 +32,7 @@ export function allocateSharedState(workers: number): SharedState {
   return {
     workers,
     metrics: allocateMetrics({ workers }),
+    counting: allocateSharedCounters(workers),
     nonceKey: randomBytes(nonceKeyBytes),
     ticketKeys: randomBytes(ticketKeyBytes),
     facts: resourceFacts(),

@@ -5,6 +5,7 @@ import { limitScope } from '../../expression/scopes.ts'
 import type { LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
 import type { Section } from '../section.ts'
 import { keys } from './keys.ts'
+import { readSharing, sharedExactly } from './sharing.ts'
 
 const properties = [
   'subject',
@@ -33,6 +34,7 @@ export const defaultLimits: readonly LimitPlan[] = [
     windowSeconds: 60,
     burst: 60,
     ipv6PrefixBits: defaultIpv6PrefixBits,
+    sharing: sharedExactly,
   },
 ]
 
@@ -40,22 +42,28 @@ export const defaultLimits: readonly LimitPlan[] = [
 export function readFailedAuthentications(parent: Section): LimitPlan {
   const section = parent.child('failedAuthentications')?.expect(keys.failedAuthentications)
   const rate = section?.parsed('rate', parseRate, 'a rate such as 60/min') ?? { rate: 60, windowSeconds: 60 }
+  const burst = section?.integer('burst', 1, 1_000_000_000) ?? rate.rate
+  const sharing = section && readSharing(section, burst, 'local')
   return {
     name: 'failed-authentications',
     by: [{ property: 'address' }],
     ...rate,
-    burst: section?.integer('burst', 1, 1_000_000_000) ?? rate.rate,
+    burst,
     ipv6PrefixBits: section?.integer('ipv6Prefix', 32, 128) ?? defaultIpv6PrefixBits,
+    ...(sharing && { sharing }),
   }
 }
 
-/** Reads `limits`, in the configuration and in the contract alike. */
-export function readLimits(parent: Section): readonly LimitPlan[] | undefined {
+/**
+ * Reads `limits`, in the configuration and in the contract alike.
+ * @param door that of the configuration: limits by address alone are drawn from before authentication
+ */
+export function readLimits(parent: Section, door?: 'door'): readonly LimitPlan[] | undefined {
   const items = parent.items('limits')
   if (!items) return undefined
   const names = new Set<string>()
   return items.flatMap((section) => {
-    const limit = readLimit(section.expect(keys.limit))
+    const limit = readLimit(section.expect(keys.limit), door === 'door')
     if (!limit) return []
     if (names.has(limit.name))
       section.problem(
@@ -69,7 +77,12 @@ export function readLimits(parent: Section): readonly LimitPlan[] | undefined {
   })
 }
 
-function readLimit(section: Section): LimitPlan | undefined {
+/** Such a limit needs nothing but the address, so that it is drawn from before anything is computed. */
+export function isAddressOnly(by: LimitPlan['by']): boolean {
+  return by.every((key) => 'property' in key && key.property === 'address')
+}
+
+function readLimit(section: Section, hasDoor: boolean): LimitPlan | undefined {
   const complete =
     ['name', 'by', 'rate'].filter((key) => section.require(key, key === 'rate' ? '100/min' : '…')).length ===
     3
@@ -87,7 +100,9 @@ function readLimit(section: Section): LimitPlan | undefined {
       'write a name such as per-user',
     )
   }
-  return { name, by, ...rate, burst: burst ?? rate.rate, ipv6PrefixBits }
+  const capacity = burst ?? rate.rate
+  const sharing = readSharing(section, capacity, hasDoor && isAddressOnly(by) ? 'local' : 'exact')
+  return { name, by, ...rate, burst: capacity, ipv6PrefixBits, ...(sharing && { sharing }) }
 }
 
 /** One word or expression, or several that are counted by together. */

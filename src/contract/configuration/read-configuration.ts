@@ -53,7 +53,7 @@ export function readConfiguration(
     settings,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.plan])),
     identity: readIdentity(root, env),
-    limits: readLimits(root) ?? defaultLimits,
+    limits: readLimits(root, 'door') ?? defaultLimits,
     failedAuthentications: readFailedAuthentications(root),
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,

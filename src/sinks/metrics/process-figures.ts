@@ -5,6 +5,8 @@ import type { FamilyId } from './families.ts'
 export interface Gauges {
   readonly issuers: () => readonly IssuerFigures[]
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
+  /** Null where limits are not shared. */
+  readonly limitStore?: () => LimitStoreFigures | null
   readonly programDigest: () => string
   readonly ready?: () => boolean
   readonly reloads?: () => ReloadFigures
@@ -28,6 +30,27 @@ export interface ReloadFigures {
   readonly lastSuccessMs: number
 }
 
+/** What is known of the store that gateways share limits in. */
+export interface LimitStoreFigures {
+  /** 1 while every worker reaches it. */
+  readonly up: number
+  /** Gateways that use it, as last known. */
+  readonly gateways: number
+  /** Takes that it decided; that it did not decide in time, or failed at; and that did not ask it. */
+  readonly answered: number
+  readonly late: number
+  readonly failed: number
+  readonly skipped: number
+  /** Takes that were decided from tokens on loan. */
+  readonly leased: number
+  /** Times that a lease was borrowed anew before it was used up, with nobody waiting. */
+  readonly borrowed: number
+  /** Draws decided without it, by `onStoreFault`. */
+  readonly local: number
+  readonly deny: number
+  readonly allow: number
+}
+
 /** When something that the gateway was given ends. */
 export interface Expiry {
   readonly kind: 'certificate' | 'revocation_list'
@@ -37,6 +60,8 @@ export interface Expiry {
   readonly endsMs: number
 }
 
+const storeOutcomes = ['answered', 'leased', 'late', 'failed', 'skipped'] as const
+const faultModes = ['local', 'deny', 'allow'] as const
 const startedMs = performance.timeOrigin
 
 export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sample[] {
@@ -51,6 +76,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   const { size, overflowed } = gauges.buckets()
   one('limitBuckets', [], size)
   one('limitOverflow', [], overflowed)
+  const store = gauges.limitStore?.()
+  if (store) limitStore(store)
   one('programInfo', [gauges.programDigest()], 1)
   if (gauges.ready) one('ready', [], Number(gauges.ready()))
   const reloads = gauges.reloads?.()
@@ -69,6 +96,14 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   one('residentMemory', [], process.memoryUsage.rss())
   one('startTime', [], Math.round(startedMs) / 1000)
   return samples
+
+  function limitStore(figures: LimitStoreFigures): void {
+    one('limitStoreUp', [], figures.up)
+    one('limitStoreGateways', [], figures.gateways)
+    for (const outcome of storeOutcomes) one('limitStoreTakes', [outcome], figures[outcome])
+    one('limitStoreBorrows', [], figures.borrowed)
+    for (const mode of faultModes) one('limitStoreFaults', [mode], figures[mode])
+  }
 
   function one(family: FamilyId, labels: readonly string[], value: number): void {
     samples.push({ family, labels, cells: [value] })

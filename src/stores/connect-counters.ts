@@ -1,0 +1,84 @@
+import type { Counters } from '../engine/ports.ts'
+import type { RedisSettings } from '../program/settings.ts'
+import { slotOf } from './cluster-slot.ts'
+import { connectRedis } from './redis.ts'
+import { RedisBuckets } from './redis-buckets.ts'
+import { createStoreCounters } from './redis-counters.ts'
+import { type RedisConnection, RedisScript } from './redis-script.ts'
+import { heartbeatScript } from './redis-scripts.ts'
+import { StoreCircuit, type StoreEvent } from './store-circuit.ts'
+import type { WorkerFigures } from './store-figures.ts'
+import { TokenLeases } from './token-leases.ts'
+
+const gatewaysKey = 'portcullis:gateways'
+/** Who gave no sign of life for so long is not counted among the gateways. */
+const aliveMs = 10_000
+
+export interface ConnectedCounters {
+  readonly counters: Counters
+  /** What the limits wait for at a start; null once the store answered. */
+  waitingFor(): string | null
+  /** Gives back what is on loan, and leaves the gateways. */
+  stop(): Promise<void>
+}
+
+export interface ConnectOptions {
+  readonly settings: RedisSettings
+  readonly local: Counters
+  /** Id of this process among the gateways, the same for all of its workers. */
+  readonly gateway: string
+  readonly figures: WorkerFigures
+  readonly onEvent: (event: StoreEvent) => void
+  readonly onReady: () => void
+}
+
+/**
+ * Counters in Redis or Valkey, over a connection of their own. Does not wait for the server.
+ * @throws Error with the command that helps, when the driver is not installed
+ */
+export async function connectCounters(options: ConnectOptions): Promise<ConnectedCounters> {
+  const { settings, local, gateway, figures } = options
+  const heartbeat = new RedisScript(heartbeatScript)
+  const circuit = new StoreCircuit({
+    async probe() {
+      const alive = Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`]))
+      figures.set('gateways', alive)
+      return alive
+    },
+    deadlineMs: settings.deadlineMs,
+    onEvent(event) {
+      note()
+      options.onEvent(event)
+    },
+    onReady() {
+      note()
+      options.onReady()
+    },
+  })
+  const redis: RedisConnection = await connectRedis(settings, {
+    onReady: () => circuit.connected(),
+    onLost: (detail) => circuit.disconnected(detail),
+  })
+  const partOf = settings.servers.kind === 'cluster' ? slotOf : () => 0
+  const buckets = new RedisBuckets({ redis, circuit, deadlineMs: settings.deadlineMs, partOf })
+  const leases = new TokenLeases((tokens) => void buckets.giveBack(tokens))
+
+  return {
+    counters: createStoreCounters({ local, buckets, leases, circuit, figures }),
+    waitingFor: () => (circuit.everUp ? null : 'the store of limits'),
+    async stop() {
+      const leaving = [buckets.giveBack(leases.returnAll()), circuit.up && redis.zrem(gatewaysKey, gateway)]
+      await Promise.race([Promise.allSettled(leaving), timeout(settings.deadlineMs)])
+      circuit.stop()
+      note()
+      redis.disconnect()
+    },
+  }
+
+  function note(): void {
+    figures.set('up', Number(circuit.up))
+    figures.set('gateways', circuit.gateways)
+  }
+}
+
+const timeout = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,0 +1,157 @@
+/** Something about the store of limits that an operator should know. Never a secret. */
+export type StoreEvent =
+  | { readonly event: 'store_lost'; readonly detail: string }
+  | { readonly event: 'store_back'; readonly gateways: number; readonly after_ms: number }
+
+export interface CircuitOptions {
+  /** Gives a sign of life; answers how many gateways give one. Rejects when the store does not answer. */
+  readonly probe: () => Promise<number>
+  readonly deadlineMs: number
+  readonly onEvent: (event: StoreEvent) => void
+  /** The store answers, for the first time or again. */
+  readonly onReady: () => void
+}
+
+const failuresUntilLost = 3
+const beatMs = 2000
+const firstProbeMs = 100
+const maxProbeMs = 5000
+const pauseDeadlines = 10
+
+/**
+ * Whether the store is asked at all. Three takes in a row that fail, or come late, open the circuit, and nobody waits for
+ * the store any more; one probe at a time, at intervals that grow and are never the same for two gateways, closes it. A
+ * probe is the sign of life the gateway gives anyway, so that whoever closes the circuit knows how many gateways there are.
+ */
+export class StoreCircuit {
+  readonly #options: CircuitOptions
+  #up = false
+  #gateways = 1
+  #failures = 0
+  #probes = 0
+  #lostAtMs: number | null = null
+  #closedAtMs = Number.NEGATIVE_INFINITY
+  #everUp = false
+  #probing = false
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: CircuitOptions) {
+    this.#options = options
+  }
+
+  get up(): boolean {
+    return this.#up
+  }
+
+  /** The store answered at least once. */
+  get everUp(): boolean {
+    return this.#everUp
+  }
+
+  /** Gateways, as last known; at least this one. */
+  get gateways(): number {
+    return this.#gateways
+  }
+
+  /** The connection stands, anew. */
+  connected(): void {
+    if (!this.#up) this.#schedule(Math.random() * firstProbeMs)
+  }
+
+  /** The connection is gone. */
+  disconnected(detail: string): void {
+    this.#open(detail)
+  }
+
+  answered(): void {
+    this.#failures = 0
+  }
+
+  failed(detail: string): void {
+    this.#failures++
+    if (this.#failures >= failuresUntilLost) this.#open(detail)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#up = false
+    clearTimeout(this.#timer)
+  }
+
+  #open(detail: string): void {
+    if (this.#stopped) return
+    const wasUp = this.#up
+    this.#up = false
+    if (this.#lostAtMs === null) {
+      this.#lostAtMs = performance.now()
+      this.#options.onEvent({ event: 'store_lost', detail: detail.slice(0, 200) })
+    }
+    if (!wasUp) return
+    // A store that went away right after it came back is not asked more often for that.
+    if (performance.now() - this.#closedAtMs > 2 * maxProbeMs) this.#probes = 0
+    this.#schedule(this.#nextDelayMs())
+  }
+
+  #nextDelayMs(): number {
+    const delayMs = Math.min(firstProbeMs * 2 ** this.#probes, maxProbeMs)
+    this.#probes = Math.min(this.#probes + 1, 16)
+    return delayMs * (0.5 + Math.random() / 2)
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer)
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#beat(), delayMs).unref()
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#probing) return
+    this.#probing = true
+    const startedMs = performance.now()
+    const late = setTimeout(() => this.#unanswered(), this.#options.deadlineMs).unref()
+    try {
+      this.#gateways = Math.max(1, await this.#options.probe())
+      const tookMs = performance.now() - startedMs
+      if (this.#up || tookMs <= this.#options.deadlineMs) this.#close()
+      // After a pause: what waited for its end says nothing about how fast it is now.
+      else if (tookMs > pauseDeadlines * this.#options.deadlineMs)
+        this.#schedule(Math.random() * firstProbeMs)
+      else this.#schedule(this.#nextDelayMs())
+    } catch (error) {
+      if (this.#up) this.failed((error as Error).message)
+      else this.#open((error as Error).message)
+      this.#schedule(this.#up ? this.#beatDelayMs() : this.#nextDelayMs())
+    } finally {
+      clearTimeout(late)
+      this.#probing = false
+    }
+  }
+
+  #unanswered(): void {
+    const detail = `no answer within ${this.#options.deadlineMs} ms`
+    if (this.#up) this.failed(detail)
+    else this.#open(detail)
+  }
+
+  #beatDelayMs(): number {
+    return beatMs * (0.75 + Math.random() / 4)
+  }
+
+  #close(): void {
+    this.#schedule(this.#beatDelayMs())
+    if (this.#up || this.#stopped) return
+    this.#up = true
+    this.#failures = 0
+    this.#closedAtMs = performance.now()
+    const lostAtMs = this.#lostAtMs
+    this.#lostAtMs = null
+    if (lostAtMs !== null)
+      this.#options.onEvent({
+        event: 'store_back',
+        gateways: this.#gateways,
+        after_ms: Math.round(performance.now() - lostAtMs),
+      })
+    this.#everUp = true
+    this.#options.onReady()
+  }
+}

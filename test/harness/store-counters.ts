@@ -1,0 +1,104 @@
+import type { BucketState, Taken } from '../../src/engine/ports.ts'
+import type { LimitPlan, SharingPlan } from '../../src/program/program.ts'
+import type { RedisSettings } from '../../src/program/settings.ts'
+import { type ConnectedCounters, connectCounters } from '../../src/stores/connect-counters.ts'
+import { createMemoryCounters } from '../../src/stores/memory-counters.ts'
+import type { StoreEvent } from '../../src/stores/store-circuit.ts'
+import {
+  allocateStoreFigures,
+  readStoreFigures,
+  type StoreFigures,
+  WorkerFigures,
+} from '../../src/stores/store-figures.ts'
+
+/** One gateway with one worker, as far as limits are concerned. */
+export interface CountingGateway {
+  readonly events: readonly StoreEvent[]
+  readonly figures: StoreFigures
+  waitingFor(): string | null
+  /** A take of one of each. */
+  take(limits: readonly LimitPlan[], key?: string, cost?: number): Promise<Taken>
+  stop(): Promise<void>
+}
+
+let gateways = 0
+
+/** @param unready do not wait for the store */
+export async function startCounting(settings: RedisSettings, unready?: 'unready'): Promise<CountingGateway> {
+  const memory = allocateStoreFigures(1)
+  const events: StoreEvent[] = []
+  const local = createMemoryCounters(1000)
+  let connected: ConnectedCounters | null = null
+  await new Promise<void>((resolve, reject) => {
+    connectCounters({
+      settings,
+      local,
+      gateway: `gateway-${++gateways}`,
+      figures: new WorkerFigures(memory, 0),
+      onEvent: (event) => events.push(event),
+      onReady: resolve,
+    }).then((made) => {
+      connected = made
+      if (unready) resolve()
+    }, reject)
+  })
+  const { counters, waitingFor, stop } = connected as unknown as ConnectedCounters
+  return {
+    events,
+    waitingFor,
+    stop,
+    get figures() {
+      return readStoreFigures(memory)
+    },
+    take: async (limits, key = 'subject https://login.example.com alice', cost = 1) =>
+      counters.take(
+        limits.map((limit) => ({ limit, key, cost })),
+        Date.now(),
+      ),
+  }
+}
+
+export function sharedLimit(
+  name: string,
+  rate: number,
+  burst: number,
+  sharing: Partial<SharingPlan> | null = {},
+  windowSeconds = 86_400,
+): LimitPlan {
+  return {
+    name,
+    by: [{ property: 'subject' }],
+    rate,
+    windowSeconds,
+    burst,
+    ipv6PrefixBits: 64,
+    ...(sharing && { sharing: { mode: 'exact', lease: 0, onStoreFault: 'local', ...sharing } }),
+  }
+}
+
+/** Takes at once from several gateways, in turns; how many were allowed. */
+export async function allowedOf(
+  gateways: readonly CountingGateway[],
+  count: number,
+  limits: readonly LimitPlan[],
+  key?: string,
+): Promise<number> {
+  const all = Array.from({ length: count }, (_, turn) =>
+    (gateways[turn % gateways.length] as CountingGateway).take(limits, key),
+  )
+  return (await Promise.all(all)).filter(({ allowed }) => allowed).length
+}
+
+export const remaining = ({ states }: { readonly states: readonly BucketState[] }): readonly number[] =>
+  states.map((state) => state.remaining)
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Waits until something holds; fails after ten seconds. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (let tries = 0; tries < 1000; tries++) {
+    if (await holds()) return
+    await pause(10)
+  }
+  throw new Error(`it never came: ${what}`)
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { compile } from '../../src/contract/compile.ts'
+import { things } from '../harness/gate.ts'
+
+// What `state` and the sharing of limits may say, and what `check` says of the rest.
+
+let folder: string
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'portcullis-test-'))
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const env = { REDIS_URL: 'rediss://:hunter2@store.example.com/3', REDIS_PASSWORD: 'hunter2' }
+
+function read(more: string) {
+  const file = join(folder, 'portcullis.yaml')
+  writeFileSync(
+    file,
+    `contract: ${JSON.stringify(things)}
+listen: { http: { port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "http://127.0.0.1:3000" } }
+identity: { bearerAuth: { type: jwt, issuer: "https://login.example.com", audience: api } }
+${more}
+`,
+  )
+  const { program, settings, diagnostics } = compile(file, env)
+  const said = diagnostics.map(({ severity, message, fix }) => `${severity}: ${message}; ${fix}`).join('\n')
+  assert.doesNotMatch(said, /hunter2/)
+  return { program, settings, said }
+}
+
+const sentinels = 'sentinels: ["rediss://a:26379", "rediss://b:26379"]'
+
+test('a server by its address, Sentinels, and a cluster are read', () => {
+  const state = (text: string) => read(`state: ${text}`).settings?.state
+  assert.deepEqual(state('"${REDIS_URL}"'), {
+    kind: 'redis',
+    servers: { kind: 'one', url: env.REDIS_URL },
+    user: null,
+    password: null,
+    tls: { ca: null, cert: null, key: null },
+    deadlineMs: 50,
+  })
+  const named = state(
+    `{ ${sentinels}, master: mymaster, user: gate, password: "\${REDIS_PASSWORD}", deadline: 20ms }`,
+  )
+  assert.ok(named?.kind === 'redis' && named.servers.kind === 'sentinels')
+  assert.deepEqual(
+    [named.servers.master, named.user, named.password, named.deadlineMs],
+    ['mymaster', 'gate', 'hunter2', 20],
+  )
+  const cluster = state('{ cluster: ["rediss://a:7000", "rediss://b:7000"] }')
+  assert.deepEqual(cluster?.kind === 'redis' && cluster.servers, {
+    kind: 'cluster',
+    urls: ['rediss://a:7000', 'rediss://b:7000'],
+  })
+})
+
+const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[] = [
+  ['no server', 'state: { deadline: 50ms }', /names one server \(redis\)/],
+  ['two kinds', `state: { redis: "\${REDIS_URL}", ${sentinels} }`, /names one server/],
+  ['sentinels without a master', `state: { ${sentinels} }`, /master is missing/],
+  ['a master without sentinels', 'state: { redis: "${REDIS_URL}", master: m }', /master goes with sentinels/],
+  ['a password in a list', 'state: { cluster: ["rediss://:hunter2@a:1"] }', /without a password/],
+  ['nodes half encrypted', 'state: { cluster: ["rediss://a:1", "redis://b:1"] }', /list of redis/],
+  [
+    'two passwords',
+    'state: { redis: "${REDIS_URL}", password: "${REDIS_PASSWORD}" }',
+    /holds a password too/,
+  ],
+  ['a user without a password', 'state: { redis: "rediss://a", user: gate }', /a user needs a password/],
+  [
+    'a deadline of minutes',
+    'state: { redis: "${REDIS_URL}", deadline: 1min }',
+    /deadline must be from 1ms to 1s/,
+  ],
+  ['TLS for a plain address', 'state: { redis: "redis://127.0.0.1", tls: {} }', /tls is written for a plain/],
+  ['another kind of server', 'state: "mysql://store"', /state must be memory, or redis/],
+  ['an unknown key', 'state: { reddis: "${REDIS_URL}" }', /did you mean redis/],
+  ['an unknown mode', 'limits: [{ name: a, by: subject, rate: 1/s, mode: exakt }]', /did you mean exact/],
+  [
+    'a lease of an exact limit',
+    'limits: [{ name: a, by: subject, rate: 9/s, lease: 2 }]',
+    /only a leased limit borrows/,
+  ],
+  [
+    'a lease above the burst',
+    'limits: [{ name: a, by: subject, rate: 9/s, mode: leased, lease: 10 }]',
+    /from 1 to 9/,
+  ],
+  [
+    'a fault of a local limit',
+    'limits: [{ name: a, by: subject, rate: 9/s, mode: local, onStoreFault: deny }]',
+    /a local limit asks no store/,
+  ],
+]
+for (const [title, yaml, says] of problems)
+  test(`check: ${title}`, () => {
+    const { program, said } = read(yaml)
+    assert.equal(program, null, said)
+    assert.match(said, says)
+  })
+
+test('check warns of a store in the clear, of a secret in the file, of letting everybody through', () => {
+  const { said } = read(`state: "redis://:hunter2@store.example.com"
+limits: [{ name: a, by: subject, rate: 9/s, onStoreFault: allow }]`)
+  for (const says of [/asked in the clear/, /state holds a secret in plain text/, /lets everybody through/])
+    assert.match(said, says)
+})
+
+test('limits are exact, at the door local, unless they say otherwise; without a store none is shared', () => {
+  const limits = `limits:
+  - { name: user, by: subject, rate: 300/min, burst: 60 }
+  - { name: lent, by: client, rate: 300/min, burst: 60, mode: leased }
+  - { name: door, by: address, rate: 300/min }
+  - { name: shared-door, by: address, rate: 300/min, mode: exact, onStoreFault: deny }
+failedAuthentications: { mode: exact }`
+  const { program, said } = read(`state: "\${REDIS_URL}"\n${limits}`)
+  assert.ok(program, said)
+  const of = (name: string) => program.limits.find((limit) => limit.name === name)?.sharing
+  assert.deepEqual(of('user'), { mode: 'exact', lease: 0, onStoreFault: 'local' })
+  assert.deepEqual(of('lent'), { mode: 'leased', lease: 6, onStoreFault: 'local' })
+  assert.equal(of('door'), undefined)
+  assert.deepEqual(of('shared-door'), { mode: 'exact', lease: 0, onStoreFault: 'deny' })
+  assert.equal(program.admission.failedAuthentications.sharing?.mode, 'exact')
+  const alone = read(limits).program
+  assert.ok(alone?.limits.every(({ sharing }) => sharing === undefined))
+  assert.equal(alone?.admission.failedAuthentications.sharing, undefined)
+  const defaults = read('state: "${REDIS_URL}"').program
+  assert.deepEqual(
+    defaults?.limits.map(({ name, sharing }) => [name, sharing?.mode]),
+    [
+      ['per-address', undefined],
+      ['per-subject', 'exact'],
+    ],
+  )
+})

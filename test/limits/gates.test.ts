@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { parseList } from 'structured-headers'
+import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { freePort } from '../harness/free-port.ts'
+import { startGate, type TestGate } from '../harness/gate.ts'
+import { startIssuer, type TestIssuer } from '../harness/issuer.ts'
+import { startRedis, type TestRedis } from '../harness/redis.ts'
+import { until } from '../harness/store-counters.ts'
+
+// Two gates before Debian's redis-server: what clients, the log and the metrics see of limits they share.
+
+let redis: TestRedis
+let issuer: TestIssuer
+let one: TestGate
+let two: TestGate
+
+const limits = `[
+  { name: s, by: subject, rate: 40/day },
+  { name: lent, by: [subject, operation], rate: 1000/day, mode: leased, lease: 20 },
+  { name: hard, by: "token.hard", rate: 1000/day, onStoreFault: deny },
+  { name: door, by: address, rate: 100000/day }
+]`
+
+before(async () => {
+  redis = await startRedis()
+  issuer = await startIssuer()
+  one = await start()
+  two = await start()
+})
+after(async () => {
+  await one.stop()
+  await two.stop()
+  await redis.stop()
+})
+
+const start = (more = `state: { redis: "${redis.url}", deadline: 500ms }`, unready = false) =>
+  startGate({ issuer, limits, more, unready })
+
+async function metric(gate: TestGate, name: string): Promise<number> {
+  const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.slice(name.length + 1),
+  )
+}
+
+const isUp = (gate: TestGate, up: number) => async () =>
+  (await metric(gate, 'portcullis_limit_store_up')) === up
+
+test('F2 of a burst at two gates exactly as many pass as the bucket they share holds', async () => {
+  const token = await issuer.token({ sub: 'burst' })
+  const replies = await Promise.all(
+    Array.from({ length: 100 }, (_, turn) => ask(turn % 2 === 0 ? one : two, '/things', { token })),
+  )
+  assert.equal(replies.filter(({ status }) => status === 200).length, 40)
+  assert.equal(replies.filter(({ status }) => status === 429).length, 60)
+  const denied = replies.find(({ status }) => status === 429)
+  const left = parseList(denied?.fields.get('ratelimit') ?? '').map(([name, all]) => [name, all.get('r')])
+  assert.deepEqual(
+    left.find(([name]) => name === 's'),
+    ['s', 0],
+  )
+  assert.ok(Number(denied?.fields.get('retry-after')) > 2000)
+  await until(async () => (await metric(one, 'portcullis_limit_store_gateways')) >= 1, 'the gateways')
+})
+
+test('limits by address alone are counted in each gate, and ask nobody', async () => {
+  const asked = async () => metric(one, 'portcullis_limit_store_takes_total{outcome="answered"}')
+  const before = await asked()
+  for (let turn = 0; turn < 5; turn++) await ask(one, '/nowhere')
+  for (let turn = 0; turn < 5; turn++) await ask(one, '/things', { token: 'a.b.c' })
+  assert.equal(await asked(), before, 'who is not known makes no round trip')
+})
+
+test('F5 without the server: shares, 503 where a limit says so, one line each way; then as before', async () => {
+  const [plain, hard] = [
+    await issuer.token({ sub: 'plain', hard: 'yes' }),
+    await issuer.token({ sub: 'hard', hard: 'no' }),
+  ]
+  assert.equal((await ask(one, '/things', { token: plain })).status, 200)
+  await redis.kill()
+  await until(isUp(one, 0), 'lost')
+  const denied = await assertNotForwarded(
+    one,
+    ask(one, '/things', { token: hard }),
+    503,
+    'limiter_unavailable',
+  )
+  assert.equal(denied.fields.get('retry-after'), '5')
+  const line = await one.logged(({ reason }) => reason === 'limiter_unavailable')
+  assert.equal(line.stage, 'limit')
+  assert.match(`${line.detail}`, /let nobody through without it: hard$/)
+  assert.ok(!denied.body.includes('hard'))
+  assert.equal(
+    (await fetch(`${one.gateway.addresses.admin}/readyz`)).status,
+    200,
+    'it was ready, and stays so',
+  )
+  assert.ok((await metric(one, 'portcullis_limit_store_faults_total{mode="deny"}')) > 0)
+  await redis.start()
+  await until(isUp(one, 1), 'back')
+  assert.equal((await ask(one, '/things', { token: hard })).status, 200)
+  for (const event of ['store_lost', 'store_back'])
+    assert.equal(one.log.filter((entry) => entry.event === event).length, 1, event)
+})
+
+test('a gate that finds no server at its start is unready, and comes up by itself', async () => {
+  const port = await freePort()
+  const late = await start(`state: "redis://127.0.0.1:${port}"`, true)
+  const ready = async () => (await fetch(`${late.gateway.addresses.admin}/readyz`)).status === 200
+  await late.logged(({ event }) => event === 'store_lost')
+  assert.equal(await ready(), false)
+  assert.match(await (await fetch(`${late.gateway.addresses.admin}/readyz`)).text(), /the store of limits/)
+  const server = await startRedis(port)
+  await until(ready, 'ready')
+  await late.stop()
+  await server.stop()
+})
