@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { draw, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import { createMemoryCounters } from './memory-counters.ts'
+import { allocateCounters } from './counters-memory.ts'
+import { attachCounters, createMemoryCounters } from './memory-counters.ts'
 
 const plan = (name: string, rate: number, burst: number): LimitPlan => ({
   name,
@@ -112,6 +113,18 @@ test('who keeps coming too early is told to stay away longer, and alone', () => 
   denied(startMs)
   assert.equal(Math.round(denied(startMs) / 1000), 3600)
   assert.deepEqual(hints('patient', startMs), [1000])
+})
+
+test('a limit that holds nobody back is known without a look at its buckets, by all threads', () => {
+  const memory = allocateCounters({ keys: 100, workers: 2 })
+  const [here, there] = [attachCounters(memory, 0), attachCounters(memory, 1)]
+  const may = (limit: LimitPlan, atMs = startMs) => there.mayDeny?.(limit, atMs)
+  takeNow(here, one('k'))
+  assert.deepEqual([may(slow), may(quick)], [false, false], 'one of two tokens is left')
+  takeNow(here, one('k'))
+  assert.deepEqual([may(slow), may(quick)], [true, false])
+  assert.equal(may(slow, startMs + 999), true)
+  assert.equal(may(slow, startMs + 3000), false)
 })
 
 function takeNow(

@@ -80,6 +80,10 @@ export function attachCounters(
         locks.unlock()
       }
     },
+    mayDeny(limit, atMs) {
+      epochMs ??= desk.epochMs(atMs)
+      return limitLines.holdsBack(knownOf(limit).line, atMs - epochMs)
+    },
     get size() {
       return countLive(Date.now())
     },
