@@ -51,6 +51,7 @@ export const suites: readonly Suite[] = [
   { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
+  { name: 'threads', files: ['test/threads/*.test.ts'], needs: [] },
   { name: 'stores', files: ['test/stores/*.test.ts'], needs: [postgres] },
   {
     name: 'limits',

@@ -19,7 +19,7 @@ import type { Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
-import { allocateSharedState, exposeFigures, figuresOf, type Gauges } from './workers/shared-state.ts'
+import { allocateSharedState, openFigures } from './workers/shared-state.ts'
 import { needsRestart } from './workers/standing-settings.ts'
 
 export interface GatewayOptions {
@@ -92,20 +92,15 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const crew = await started.open(first)
   const expiries = watchExpiries(() => settings)
   expiries()
-  const gauges: Gauges = {
+  const figures = openFigures(shared, {
     issuers: () => issuers.status(),
     ready: () => isReady,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     expiries,
     programDigest: () => digest,
-  }
-  const metricsExport = await openMetricsExport(
-    settings.telemetry,
-    shared.facts,
-    () => figuresOf(shared, gauges),
-    log.event,
-  )
+  })
+  const metricsExport = await openMetricsExport(settings.telemetry, shared.facts, figures.samples, log.event)
   const admin = await openAdmin().catch(async (error: unknown) => {
     await metricsExport?.stop()
     await crew.stop(0)
@@ -156,7 +151,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const metrics = async (accept: string) => {
       // Asks the workers as well, whose figures are those of this instant then.
       await unready()
-      return exposeFigures(shared, gauges, accept)
+      return figures.expose(accept)
     }
     const opened = await open(
       createAdminServer({ unready, metrics }, wanted.token),

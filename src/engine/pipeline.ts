@@ -194,6 +194,8 @@ function takeAll(
   nowMs: number,
 ): Decision<null> | Promise<Decision<null>> {
   if (limits.length === 0) return nothingToTake
+  if (cost === 0 && limits.every(({ plan }) => ports.counters.mayDeny?.(plan, nowMs) === false))
+    return nothingToTake
   const operationId = journal.operation?.id ?? null
   const draws = drawsFor(limits, { address, principal: journal.principal, operationId }, cost, (detail) =>
     journal.limitFallbacks.push(detail),

@@ -167,6 +167,11 @@ export interface Counters {
    * @returns one state per draw, in order
    */
   take(draws: readonly Draw[], nowMs: number): Taken | Promise<Taken>
+  /**
+   * Whether any bucket of a limit may lack a token: where not, to ask with a cost of 0 is to be allowed. Left out by who
+   * cannot tell without asking.
+   */
+  mayDeny?(limit: LimitPlan, nowMs: number): boolean
 }
 
 export interface Draw {

@@ -1,134 +1,135 @@
-import type { HeldBack } from '../engine/limit/back-off.ts'
+import { wordsPerLine } from './line-locks.ts'
 
-const groupSlots = 8
-const overflowSlots = 65_536
+const slotsPerLine = 5
+/** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
+const firstTag = 2 * slotsPerLine
+const doublesPerLine = wordsPerLine / 2
+const limitLines = 65_536
+
+/** Memory of a table, shared by all threads; structured clone passes it on. */
+export interface TableMemory {
+  /** Lines of either region. */
+  readonly lines: number
+  readonly buckets: SharedArrayBuffer
+  readonly warnings: SharedArrayBuffer
+}
+
+/** Buckets of short limits and of long ones, which are saved, stand apart. */
+export type Region = 0 | 1
+
+/** @param keys so many live keys leave two thirds of the slots of a region free */
+export function allocateTable(keys: number): TableMemory {
+  const lines = Math.max(2, Math.ceil((keys * 3) / slotsPerLine))
+  const all = 2 * lines + limitLines
+  return {
+    lines,
+    buckets: new SharedArrayBuffer(all * wordsPerLine * 4),
+    warnings: new SharedArrayBuffer(all * slotsPerLine * 8),
+  }
+}
 
 /**
- * Buckets by the digests of their keys, in flat memory of a fixed size that is touched only where it is used.
+ * Buckets by the digests of their keys, in flat memory of a fixed size of which only what is used becomes real.
  *
- * Each key has two groups of eight slots where it may stand, and goes to the emptier one. A slot whose bucket is full
- * again may be taken by anyone; one that holds somebody back is never given away. So nothing is swept, nothing grows, and
- * a look-up has a bound.
+ * A line has five slots. Each key has two lines where it may stand, and stands in the first unless that was as good as
+ * full when it came. A slot whose bucket is full again may be taken by anyone; one that holds somebody back is never given
+ * away. So nothing is swept, nothing grows, and a look-up has a bound. A slot knows its key by its line and 32 bits more.
+ *
+ * INVARIANT: whoever reads or writes a slot has locked its line; only `holds` looks without. A key gets a slot only while
+ * both of its lines are locked, so that it never stands in two.
  */
 export class BucketTable {
-  readonly #groups: number
-  /** Each group is two cache lines side by side: eight digests as 32-bit halves, and eight instants. */
-  readonly #digests: Int32Array
-  readonly #fullAtMs: Float64Array
-  readonly #toldAtMs: Float64Array
-  readonly #waitMs: Uint32Array
-  readonly #strikes: Uint8Array
+  readonly #lines: number
+  readonly #words: Int32Array
+  readonly #instants: Float64Array
 
-  /** @param keys so many live keys leave half of the slots free */
-  constructor(keys: number) {
-    const groups = 2 ** Math.ceil(Math.log2(Math.max(2, (2 * keys) / groupSlots)))
-    this.#groups = groups
-    const all = groups * groupSlots + overflowSlots
-    const memory = new ArrayBuffer(all * 16)
-    this.#digests = new Int32Array(memory)
-    this.#fullAtMs = new Float64Array(memory)
-    this.#toldAtMs = new Float64Array(all)
-    this.#waitMs = new Uint32Array(all)
-    this.#strikes = new Uint8Array(all)
+  constructor({ lines, buckets }: TableMemory) {
+    this.#lines = lines
+    this.#words = new Int32Array(buckets)
+    this.#instants = new Float64Array(buckets)
   }
 
-  /** Buckets that are not full. */
-  countLive(nowMs: number): number {
-    let count = 0
-    for (let slot = 0; slot < this.#strikes.length; slot++) if (this.fullAtMs(slot) > nowMs) count++
-    return count
+  /** @param digest 32 bits */
+  lineOf(region: Region, digest: number): number {
+    return region * this.#lines + Math.floor(((digest >>> 0) / 2 ** 32) * this.#lines)
   }
 
-  /**
-   * The slot of a key, new or known.
-   * @param low and `high`: the digest
-   * @param nowMs above 0 unless the clock stepped back
-   * @returns -1 when both of its groups are full of keys that are held back
-   */
-  find(low: number, high: number, nowMs: number): number {
-    // A digest of nothing but zeros is how a slot looks that nobody ever used.
-    const second = (low | high) === 0 ? 1 : high
-    const one = low & (this.#groups - 1)
-    const known = this.#search(one, low, second)
-    if (known >= 0) return known
-    const other = second & (this.#groups - 1)
-    const knownThere = this.#search(other, low, second)
-    if (knownThere >= 0) return knownThere
-    return this.#claim(
-      this.#countFree(one, nowMs) >= this.#countFree(other, nowMs) ? one : other,
-      low,
-      second,
-      nowMs,
-    )
+  /** Whether a key seems to stand in a line: a hint, without a lock. */
+  holds(line: number, tag: number): boolean {
+    return this.find(line, tag) >= 0
   }
 
-  /** Slots apart from all keys, for what does not find a place. */
-  overflowSlot(index: number): number {
-    return this.#groups * groupSlots + Math.min(index, overflowSlots - 1)
-  }
-
-  fullAtMs(slot: number): number {
-    return this.#fullAtMs[instantOf(slot)] as number
-  }
-
-  fill(slot: number, fullAtMs: number): void {
-    this.#fullAtMs[instantOf(slot)] = fullAtMs
-  }
-
-  heldBack(slot: number): HeldBack | null {
-    const waitMs = this.#waitMs[slot] as number
-    if (waitMs === 0) return null
-    return { toldAtMs: this.#toldAtMs[slot] as number, waitMs, strikes: this.#strikes[slot] as number }
-  }
-
-  holdBack(slot: number, { toldAtMs, waitMs, strikes }: HeldBack): void {
-    this.#toldAtMs[slot] = toldAtMs
-    this.#waitMs[slot] = Math.ceil(waitMs)
-    this.#strikes[slot] = strikes
-  }
-
-  #search(group: number, low: number, high: number): number {
-    const first = group * 32
-    for (let at = first; at < first + 16; at += 2)
-      if (this.#digests[at] === low && this.#digests[at + 1] === high)
-        return group * groupSlots + ((at - first) >> 1)
+  /** @returns the slot of a key in a line, or -1 */
+  find(line: number, tag: number): number {
+    const words = this.#words
+    const at = line * wordsPerLine + firstTag
+    for (let nth = 0; nth < slotsPerLine; nth++)
+      if (words[at + nth] === tag) return line * doublesPerLine + nth
     return -1
   }
 
-  #claim(group: number, low: number, high: number, nowMs: number): number {
-    for (let slot = group * groupSlots; slot < (group + 1) * groupSlots; slot++) {
-      if (!this.#isFree(slot, nowMs)) continue
-      const at = digestOf(slot)
-      this.#digests[at] = low
-      this.#digests[at + 1] = high
+  /**
+   * Gives a key that stands in neither of its lines a slot.
+   * @param tag not 0
+   * @param nowMs above 0 unless the clock stepped back
+   * @returns -1 when both are full of keys that are held back
+   */
+  claim(one: number, other: number, tag: number, nowMs: number): number {
+    const free = this.#countFree(one, nowMs)
+    const line = free > 1 || free >= this.#countFree(other, nowMs) ? one : other
+    for (let nth = 0; nth < slotsPerLine; nth++) {
+      if (!this.#isFree(line, nth, nowMs)) continue
+      const slot = line * doublesPerLine + nth
       // Full, and for this instant not free: another draw of the same take must not get the slot as well.
       this.fill(slot, nowMs)
-      this.#waitMs[slot] = 0
+      this.#words[line * wordsPerLine + firstTag + nth] = tag
       return slot
     }
     return -1
   }
 
-  #countFree(group: number, nowMs: number): number {
+  fullAtMs(slot: number): number {
+    return this.#instants[slot] as number
+  }
+
+  fill(slot: number, fullAtMs: number): void {
+    this.#instants[slot] = fullAtMs
+  }
+
+  /** The line where the search for a limit's own line begins, past all keys. @param digest 32 bits */
+  limitLineOf(digest: number): number {
+    return 2 * this.#lines + ((digest >>> 0) % limitLines)
+  }
+
+  /** The line after it, of those of limits. */
+  nextLimitLine(line: number): number {
+    return line + 1 < 2 * this.#lines + limitLines ? line + 1 : 2 * this.#lines
+  }
+
+  /** Buckets that are not full. */
+  countLive(nowMs: number): number {
+    let count = 0
+    for (let line = 0; line < this.#lines * 2; line++)
+      for (let nth = 0; nth < slotsPerLine; nth++)
+        if (this.fullAtMs(line * doublesPerLine + nth) > nowMs) count++
+    return count
+  }
+
+  #countFree(line: number, nowMs: number): number {
     let free = 0
-    for (let slot = group * groupSlots; slot < (group + 1) * groupSlots; slot++)
-      if (this.#isFree(slot, nowMs)) free++
+    for (let nth = 0; nth < slotsPerLine; nth++) if (this.#isFree(line, nth, nowMs)) free++
     return free
   }
 
-  #isFree(slot: number, nowMs: number): boolean {
-    const at = digestOf(slot)
-    const unused = ((this.#digests[at] as number) | (this.#digests[at + 1] as number)) === 0
-    return unused || this.fullAtMs(slot) < nowMs
+  #isFree(line: number, nth: number, nowMs: number): boolean {
+    return (
+      this.#words[line * wordsPerLine + firstTag + nth] === 0 ||
+      this.fullAtMs(line * doublesPerLine + nth) < nowMs
+    )
   }
 }
 
-/** Index of the first half of a slot's digest among 32-bit integers. */
-function digestOf(slot: number): number {
-  return (slot >> 3) * 32 + (slot & 7) * 2
-}
-
-/** Index of a slot's instant among doubles. */
-function instantOf(slot: number): number {
-  return (slot >> 3) * 16 + 8 + (slot & 7)
+/** Place of a slot among all slots. */
+export function indexOf(slot: number): number {
+  return Math.floor(slot / doublesPerLine) * slotsPerLine + (slot % doublesPerLine)
 }

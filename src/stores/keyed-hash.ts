@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto'
 
+const encoder = new TextEncoder()
+/** The text that is being digested; it grows with the longest one. */
+let octets = Buffer.alloc(4096)
+let words = new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
+
 /**
  * HalfSipHash-2-4 with 64 bits: nobody without the secret can craft keys that meet in one place of a table. Over the octets
- * of a text in ISO 8859-1; a text beyond it is hashed in UTF-16, apart from all others.
+ * of an ASCII text; any other is hashed in UTF-16, apart from all those.
  * @see Aumasson and Bernstein, SipHash: a fast short-input PRF
  */
 export class KeyedHash {
@@ -14,34 +19,37 @@ export class KeyedHash {
 
   /** @param secret 8 octets */
   constructor(secret: Uint8Array = randomBytes(8)) {
-    const words = new DataView(secret.buffer, secret.byteOffset, 8)
-    this.#k0 = words.getInt32(0, true)
-    this.#k1 = words.getInt32(4, true)
+    const halves = new DataView(secret.buffer, secret.byteOffset, 8)
+    this.#k0 = halves.getInt32(0, true)
+    this.#k1 = halves.getInt32(4, true)
+  }
+
+  /** A hash of its own, whose secret is the latest digest of this one. */
+  derived(): KeyedHash {
+    const secret = new DataView(new ArrayBuffer(8))
+    secret.setInt32(0, this.low, true)
+    secret.setInt32(4, this.high, true)
+    return new KeyedHash(new Uint8Array(secret.buffer))
   }
 
   /** Leaves the digest in `low` and `high`, so that nothing is allocated for it. */
   digest(text: string): void {
-    if (!this.#digest(text, 4, 8)) this.#digest(text, 2, 16)
+    const { length } = text
+    if (2 * length + 4 > octets.length) grow(2 * length + 4)
+    // One call for the whole text: to read its characters one by one takes longer than to hash them.
+    const { read, written } = encoder.encodeInto(text, octets)
+    if (written === length && read === length) return this.#absorb(length, 0)
+    this.#absorb(octets.write(text, 'utf16le'), 8)
   }
 
-  /** @returns false when a character does not fit into so many bits; nothing is digested then */
-  #digest(text: string, perWord: 2 | 4, bits: 8 | 16): boolean {
-    const { length } = text
-    const whole = length - (length % perWord)
+  #absorb(length: number, apart: number): void {
+    const whole = length >> 2
     let v0 = this.#k0
     let v1 = this.#k1 ^ 0xee
-    let v2 = this.#k0 ^ 0x6c796765 ^ (bits - 8)
+    let v2 = this.#k0 ^ 0x6c796765 ^ apart
     let v3 = this.#k1 ^ 0x74656462
-    let seen = 0
-    for (let at = 0; at < whole; at += perWord) {
-      let word = text.charCodeAt(at)
-      if (bits === 8) {
-        const second = text.charCodeAt(at + 1)
-        const third = text.charCodeAt(at + 2)
-        const fourth = text.charCodeAt(at + 3)
-        seen |= word | second | third | fourth
-        word |= (second << 8) | (third << 16) | (fourth << 24)
-      } else word |= text.charCodeAt(at + 1) << 16
+    for (let at = 0; at < whole; at++) {
+      const word = words[at] as number
       v3 ^= word
       for (let round = 0; round < 2; round++) {
         v0 = (v0 + v1) | 0
@@ -57,13 +65,8 @@ export class KeyedHash {
       }
       v0 ^= word
     }
-    let last = ((length * bits) / 8) << 24
-    for (let at = whole; at < length; at++) {
-      const code = text.charCodeAt(at)
-      seen |= code
-      last |= code << ((at - whole) * bits)
-    }
-    if (bits === 8 && seen > 0xff) return false
+    const rest = (words[whole] as number) & ((1 << (8 * (length & 3))) - 1)
+    const last = (length << 24) | rest
     v3 ^= last
     for (let round = 0; round < 10; round++) {
       if (round === 2) {
@@ -85,6 +88,10 @@ export class KeyedHash {
       v2 = (v2 << 16) | (v2 >>> 16)
     }
     this.high = v1 ^ v3
-    return true
   }
+}
+
+function grow(length: number): void {
+  octets = Buffer.alloc(2 ** Math.ceil(Math.log2(length)))
+  words = new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
 }

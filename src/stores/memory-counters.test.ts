@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { draw, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import { createMemoryCounters } from './memory-counters.ts'
+import { allocateCounters } from './counters-memory.ts'
+import { attachCounters, createMemoryCounters } from './memory-counters.ts'
 
 const plan = (name: string, rate: number, burst: number): LimitPlan => ({
   name,
@@ -80,7 +81,7 @@ test('a table full of callers that are held back forgets none of them; newcomers
     assert.deepEqual(got, [true, true, false])
   }
   assert.ok(placed >= 100, `${placed} of 128 places are used`)
-  assert.equal(counters.size, placed + 1)
+  assert.equal(counters.countLive(startMs), placed)
   for (let i = 0; i < 1000; i++) assert.equal(takeNow(counters, one(`k${i}`)).allowed, false, `k${i}`)
   assert.equal(
     takeNow(counters, one('newcomer', quick)).allowed,
@@ -98,7 +99,7 @@ test('at its bound nobody has to share', () => {
   const counters = createMemoryCounters(10_000)
   for (let i = 0; i < 10_000; i++) takeNow(counters, one(`k${i}`))
   assert.equal(counters.overflowed, 0)
-  assert.equal(counters.size, 10_000)
+  assert.equal(counters.countLive(startMs), 10_000)
 })
 
 test('who keeps coming too early is told to stay away longer, and alone', () => {
@@ -112,6 +113,18 @@ test('who keeps coming too early is told to stay away longer, and alone', () => 
   denied(startMs)
   assert.equal(Math.round(denied(startMs) / 1000), 3600)
   assert.deepEqual(hints('patient', startMs), [1000])
+})
+
+test('a limit that holds nobody back is known without a look at its buckets, by all threads', () => {
+  const memory = allocateCounters({ keys: 100, workers: 2 })
+  const [here, there] = [attachCounters(memory, 0), attachCounters(memory, 1)]
+  const may = (limit: LimitPlan, atMs = startMs) => there.mayDeny?.(limit, atMs)
+  takeNow(here, one('k'))
+  assert.deepEqual([may(slow), may(quick)], [false, false], 'one of two tokens is left')
+  takeNow(here, one('k'))
+  assert.deepEqual([may(slow), may(quick)], [true, false])
+  assert.equal(may(slow, startMs + 999), true)
+  assert.equal(may(slow, startMs + 3000), false)
 })
 
 function takeNow(

@@ -1,87 +1,216 @@
 import { holdBack } from '../engine/limit/back-off.ts'
-import { type Drawn, draw, peek } from '../engine/limit/draw.ts'
+import { type Drawn, draw, heldBackUntilMs, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
-import { BucketTable } from './bucket-table.ts'
+import type { LimitPlan } from '../program/program.ts'
+import { BucketTable, indexOf, type Region } from './bucket-table.ts'
+import { allocateCounters, attachDesk, type CountersMemory } from './counters-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
+import { LimitLines } from './limit-lines.ts'
+import { LineLocks, type LockAtomics } from './line-locks.ts'
+import { WarningTable } from './warning-table.ts'
 
 export interface MemoryCounters extends Counters {
-  /** Buckets that are not full. Looks at all of them. */
-  readonly size: number
-  /** Takes that had to share an overflow bucket because there was no room beside callers being held back. */
+  /** Takes of all threads that had to share an overflow bucket, because there was no room beside callers being held back. */
   readonly overflowed: number
+  /** Buckets that are not full now. Looks at all of them. */
+  readonly size: number
+  countLive(nowMs: number): number
+}
+
+/** A limit as this thread knows it. */
+interface Known {
+  /** With a secret of its own: the name of the limit is not hashed for each take. */
+  readonly hash: KeyedHash
+  readonly line: number
+}
+
+/** Where one draw of a take stands. Kept and written anew by each take: a take is the hot path. */
+interface Place {
+  known: Known
+  tag: number
+  one: number
+  other: number
+  /** Whether both lines were locked. */
+  both: boolean
+  slot: number
+  drawn: Drawn
+}
+
+const longSeconds = 86_400
+
+/** Counters of one thread alone. @param keys live buckets at a time, beyond which it becomes likely that some share */
+export function createMemoryCounters(keys?: number): MemoryCounters {
+  return attachCounters(allocateCounters({ workers: 1, ...(keys !== undefined && { keys }) }), 0)
 }
 
 /**
- * Token buckets in this process. Bounded: a bucket that is full again makes room; where all that could be given away hold
- * somebody back, newcomers share one bucket a limit instead of pushing anyone out.
+ * Token buckets in memory that threads share: exact under any interleaving, all or nothing over several draws.
  *
- * @param keys live buckets at a time, beyond which it becomes likely that some share
+ * Bounded: a bucket that is full again makes room; where all that could be given away hold somebody back, newcomers share
+ * one bucket a limit instead of pushing anyone out.
+ *
+ * @param worker number of this thread, of no other that lives
  */
-export function createMemoryCounters(keys = 1_000_000): MemoryCounters {
-  const table = new BucketTable(keys)
-  const hash = new KeyedHash()
-  const overflowIndexes = new Map<string, number>()
-  let overflowed = 0
+export function attachCounters(
+  memory: CountersMemory,
+  worker: number,
+  atomics?: LockAtomics,
+): MemoryCounters {
+  const words = new Int32Array(memory.table.buckets)
+  const table = new BucketTable(memory.table)
+  const warnings = new WarningTable(memory.table.warnings)
+  const desk = attachDesk(memory)
+  const locks = new LineLocks(words, desk.noteOf(worker), worker, atomics)
+  const limitLines = new LimitLines(table, words, locks)
+  const hash = new KeyedHash(memory.secret)
+  const limits = new Map<string, Known>()
+  const places: Place[] = []
   /** Instants are kept as milliseconds since the first take: of those since 1970 a double keeps no microseconds. */
   let epochMs: number | null = null
-  let latestMs = 0
 
   return {
-    take,
-    get size() {
-      return table.countLive(latestMs)
+    take(draws, atMs) {
+      epochMs ??= desk.epochMs(atMs)
+      const nowMs = atMs - epochMs
+      aim(draws)
+      try {
+        lockAll(draws.length, nowMs)
+        return settle(draws, nowMs)
+      } finally {
+        locks.unlock()
+      }
     },
+    mayDeny(limit, atMs) {
+      epochMs ??= desk.epochMs(atMs)
+      return limitLines.holdsBack(knownOf(limit).line, atMs - epochMs)
+    },
+    get size() {
+      return countLive(Date.now())
+    },
+    countLive,
     get overflowed() {
-      return overflowed
+      return desk.overflowed
     },
   }
 
-  function take(draws: readonly Draw[], atMs: number): Taken {
-    epochMs ??= atMs - 1
-    const nowMs = atMs - epochMs
-    latestMs = nowMs
-    const slots: number[] = []
-    const drawn: Drawn[] = []
-    let allowed = true
-    for (const asked of draws) {
-      const slot = slotOf(asked, nowMs)
-      const one = draw(table.fullAtMs(slot), asked.limit, asked.cost, nowMs)
-      if (!one.allowed) allowed = false
-      slots.push(slot)
-      drawn.push(one)
+  function countLive(atMs: number): number {
+    return table.countLive(atMs - desk.epochMs(atMs))
+  }
+
+  function aim(draws: readonly Draw[]): void {
+    for (let nth = 0; nth < draws.length; nth++) {
+      const { limit, key } = draws[nth] as Draw
+      const known = knownOf(limit)
+      const region: Region = limit.windowSeconds < longSeconds ? 0 : 1
+      known.hash.digest(key)
+      const { low, high } = known.hash
+      const place = placeAt(nth, known)
+      place.tag = high || 1
+      place.one = table.lineOf(region, low)
+      // Another line for each of the keys that share the first.
+      place.other = table.lineOf(region, Math.imul(low, 0x9e3779b1))
+      // A processor that waits for one line goes on to fetch those of the other draws; of one draw there are none.
+      place.both = draws.length > 1 && !table.holds(place.one, place.tag)
     }
-    const states = drawn.map((one, index) => {
-      const slot = slots[index] as number
+  }
+
+  /** Locks the lines of all draws, and finds or gives each its slot. */
+  function lockAll(count: number, nowMs: number): void {
+    let moved: boolean
+    do {
+      for (let nth = 0; nth < count; nth++) {
+        const { one, other, both } = places[nth] as Place
+        locks.want(one)
+        if (both) locks.want(other)
+      }
+      locks.lock()
+      moved = false
+      for (let nth = 0; nth < count; nth++) if (!find(places[nth] as Place, nowMs)) moved = true
+      if (moved) locks.unlock()
+    } while (moved)
+    let crowded = false
+    for (let nth = 0; nth < count; nth++) {
+      const place = places[nth] as Place
+      if (place.slot >= 0) continue
+      place.slot = place.known.line * 8
+      locks.want(place.known.line)
+      desk.countOverflow()
+      crowded = true
+    }
+    if (crowded) locks.lock()
+  }
+
+  /** @returns false when it is not where it seemed to be, so that both lines must be locked */
+  function find(place: Place, nowMs: number): boolean {
+    const { one, other, tag } = place
+    place.slot = table.find(one, tag)
+    if (place.slot >= 0) return true
+    if (!place.both) {
+      place.both = true
+      return false
+    }
+    place.slot = table.find(other, tag)
+    if (place.slot >= 0) return true
+    place.slot = table.claim(one, other, tag, nowMs)
+    if (place.slot >= 0) warnings.forget(indexOf(place.slot))
+    return true
+  }
+
+  function settle(draws: readonly Draw[], nowMs: number): Taken {
+    let allowed = true
+    for (let nth = 0; nth < draws.length; nth++) {
+      const place = places[nth] as Place
+      const { limit, cost } = draws[nth] as Draw
+      place.drawn = draw(table.fullAtMs(place.slot), limit, cost, nowMs)
+      if (!place.drawn.allowed) allowed = false
+    }
+    const states: BucketState[] = []
+    for (let nth = 0; nth < draws.length; nth++) {
+      const place = places[nth] as Place
+      const { limit, cost } = draws[nth] as Draw
       // All or nothing: where one limit denies, no other is charged.
-      if (allowed) table.fill(slot, one.fullAtMs)
-      if (!one.allowed) return deny(slot, one, nowMs)
-      return stateOf(allowed ? one : peek(table.fullAtMs(slot), (draws[index] as Draw).limit, nowMs), 0)
-    })
+      if (allowed && cost > 0) charge(place, limit, nowMs)
+      if (!place.drawn.allowed) states.push(deny(place, nowMs))
+      else states.push(stateOf(allowed ? place.drawn : peek(table.fullAtMs(place.slot), limit, nowMs), 0))
+    }
     return { allowed, states }
   }
 
-  function deny(slot: number, drawn: Drawn, nowMs: number): BucketState {
-    const held = holdBack(table.heldBack(slot), drawn.retryMs, nowMs)
-    table.holdBack(slot, held)
+  function charge({ slot, drawn: { fullAtMs }, known }: Place, limit: LimitPlan, nowMs: number): void {
+    const untilMs = heldBackUntilMs(fullAtMs, limit)
+    if (untilMs > nowMs) limitLines.noteHeldBack(known.line, untilMs)
+    table.fill(slot, fullAtMs)
+  }
+
+  function deny({ slot, drawn }: Place, nowMs: number): BucketState {
+    const index = indexOf(slot)
+    const held = holdBack(warnings.read(index, nowMs), drawn.retryMs, nowMs)
+    warnings.write(index, held)
     return stateOf(drawn, held.toldAtMs + held.waitMs - nowMs)
   }
 
-  function slotOf({ limit, key }: Draw, nowMs: number): number {
-    hash.digest(`${limit.name} ${key}`)
-    const slot = table.find(hash.low, hash.high, nowMs)
-    if (slot >= 0) return slot
-    overflowed++
-    return table.overflowSlot(overflowIndex(limit.name))
+  function knownOf({ name }: LimitPlan): Known {
+    const found = limits.get(name)
+    if (found) return found
+    hash.digest(name)
+    const known = { hash: hash.derived(), line: limitLines.lineOf(hash.low, hash.high) }
+    limits.set(name, known)
+    return known
   }
 
-  function overflowIndex(limitName: string): number {
-    const known = overflowIndexes.get(limitName)
-    if (known !== undefined) return known
-    const next = overflowIndexes.size
-    overflowIndexes.set(limitName, next)
-    return next
+  function placeAt(nth: number, known: Known): Place {
+    const place = places[nth]
+    if (!place) {
+      const fresh = { known, tag: 0, one: 0, other: 0, both: false, slot: 0, drawn: nothing }
+      places.push(fresh)
+      return fresh
+    }
+    place.known = known
+    return place
   }
 }
+
+const nothing: Drawn = { allowed: true, fullAtMs: 0, remaining: 0, resetMs: 0, retryMs: 0 }
 
 function stateOf({ remaining, resetMs, retryMs }: Drawn, backOffMs: number): BucketState {
   return { remaining, resetMs, retryMs, backOffMs }

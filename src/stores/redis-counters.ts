@@ -1,5 +1,6 @@
 import { draw, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
+import type { LimitPlan } from '../program/program.ts'
 import {
   bucketName,
   type RedisBuckets,
@@ -37,7 +38,11 @@ export function createStoreCounters({
   circuit,
   figures,
 }: StoreCountersOptions): Counters {
-  return { take }
+  return { take, mayDeny }
+
+  function mayDeny(limit: LimitPlan, nowMs: number): boolean {
+    return limit.sharing !== undefined || local.mayDeny?.(limit, nowMs) !== false
+  }
 
   function take(draws: readonly Draw[], nowMs: number): Taken | Promise<Taken> {
     if (draws.every(({ limit }) => limit.sharing === undefined)) return local.take(draws, nowMs)

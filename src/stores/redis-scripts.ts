@@ -1,4 +1,4 @@
-/** Strikes, grace and the longest wait are those of `holdBack`; a microsecond or half a token is the tolerance of `draw`. */
+/** Strikes, grace and the longest wait are those of `holdBack`. */
 const holdBack = `
 local function hold_back(bucket, retry)
   local since = (now_us - bucket.told) / 1000
@@ -38,6 +38,12 @@ local function keep()
   end
 end`
 
+/** That of `draw`. */
+const tolerance = `
+local function tolerance_of(token, capacity)
+  return math.min(math.max(0.001, capacity * 1e-9), token / 2)
+end`
+
 const serverTime = `redis.call('TIME')`
 
 /** @param clock Lua for a pair of seconds and microseconds */
@@ -55,7 +61,7 @@ local now_us = time[1] * 1000000 + time[2]`
  * @param clock only tests give one
  */
 export function takeScript(clock = serverTime): string {
-  return `${now(clock)}${buckets}${holdBack}
+  return `${now(clock)}${buckets}${holdBack}${tolerance}
 local limits, takes = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local answer, at, key = {}, 1, 0
 while at <= #takes do
@@ -64,14 +70,14 @@ while at <= #takes do
     local limit, cost = takes[at + 1 + 3 * i], takes[at + 2 + 3 * i]
     local token, capacity = limits[2 * limit + 1], limits[2 * limit + 2]
     local over = buckets[KEYS[key + 1 + i]].owed + token * math.max(1, cost) - capacity
-    if over > math.min(0.001, token / 2) then allowed = false end
+    if over > tolerance_of(token, capacity) then allowed = false end
   end
   answer[#answer + 1] = allowed and '\\1' or '\\0'
   for i = 0, draws - 1 do
     local limit, cost, most = takes[at + 1 + 3 * i], takes[at + 2 + 3 * i], takes[at + 3 + 3 * i]
     local token, capacity = limits[2 * limit + 1], limits[2 * limit + 2]
     local bucket = buckets[KEYS[key + 1 + i]]
-    local owed, tolerance, back_off = bucket.owed, math.min(0.001, token / 2), 0
+    local owed, tolerance, back_off = bucket.owed, tolerance_of(token, capacity), 0
     if allowed then
       if most > cost then cost = math.max(cost, math.min(most, math.floor((capacity - owed + tolerance) / token))) end
       bucket.owed = owed + token * cost

@@ -1,20 +1,33 @@
 import { randomBytes } from 'node:crypto'
 import type { Counters, ReplayMemory } from '../../engine/ports.ts'
 import type { Sample } from '../../sinks/metrics/collect.ts'
+import { releaseAfterDeath as releaseMetricsAfterDeath } from '../../sinks/metrics/collect.ts'
 import { allocateMetrics, type MetricsMemory } from '../../sinks/metrics/memory.ts'
 import type { Gauges as AllGauges } from '../../sinks/metrics/process-figures.ts'
 import type { Exposition } from '../../sinks/metrics/prometheus.ts'
 import { attachMetrics, type WorkerMetrics } from '../../sinks/metrics/record-metrics.ts'
 import { allFigures, exposeMetrics } from '../../sinks/metrics.ts'
 import type { ResourceFacts } from '../../sinks/otlp/encode.ts'
-import { createMemoryCounters, type MemoryCounters } from '../../stores/memory-counters.ts'
-import { createMemoryReplays } from '../../stores/memory-replays.ts'
+import {
+  allocateCounters,
+  type CountersMemory,
+  releaseAfterDeath as releaseBucketsAfterDeath,
+} from '../../stores/counters-memory.ts'
+import { attachCounters } from '../../stores/memory-counters.ts'
+import {
+  allocateReplays,
+  attachReplays,
+  type ReplaysMemory,
+  releaseReplaysAfterDeath,
+} from '../../stores/memory-replays.ts'
 import { allocateSharedCounters, type SharedCountersMemory } from '../shared-counters.ts'
 import { resourceFacts } from '../telemetry.ts'
 
 /** What the workers of one process have in common. Crosses threads by structured clone; memory in it is shared. */
 export interface SharedState {
   readonly workers: number
+  readonly buckets: CountersMemory
+  readonly replays: ReplaysMemory
   readonly metrics: MetricsMemory
   readonly counting: SharedCountersMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
@@ -31,6 +44,9 @@ const ticketKeyBytes = 48
 export function allocateSharedState(workers: number): SharedState {
   return {
     workers,
+    // The control plane looks at the buckets as well, under the number after those of the workers.
+    buckets: allocateCounters({ workers: workers + 1 }),
+    replays: allocateReplays({ workers }),
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
     nonceKey: randomBytes(nonceKeyBytes),
@@ -47,38 +63,37 @@ export interface AttachedState {
   readonly metrics: WorkerMetrics
 }
 
-const local = new WeakMap<SharedState, MemoryCounters>()
-
 export function attachSharedState(shared: SharedState, worker: number): AttachedState {
   return {
     worker,
-    counters: attachLocal(shared),
-    replays: createMemoryReplays(),
+    counters: attachCounters(shared.buckets, worker),
+    replays: attachReplays(shared.replays, worker),
     metrics: attachMetrics(shared.metrics, worker),
   }
 }
 
-function attachLocal(shared: SharedState): MemoryCounters {
-  let known = local.get(shared)
-  if (!known) {
-    known = createMemoryCounters()
-    local.set(shared, known)
-  }
-  return known
-}
-
 /** Gives back what a worker held when its thread died. */
-export function releaseAfterDeath(_shared: SharedState, _worker: number): void {}
+export function releaseAfterDeath(shared: SharedState, worker: number): void {
+  releaseBucketsAfterDeath(shared.buckets, worker)
+  releaseReplaysAfterDeath(shared.replays, worker)
+  releaseMetricsAfterDeath(shared.metrics, worker)
+}
 
 /** What only the control plane knows. */
 export type Gauges = Omit<AllGauges, 'buckets'>
 
-/** Figures of all workers and of the process. */
-export function figuresOf(shared: SharedState, gauges: Gauges): readonly Sample[] {
-  return allFigures(shared.metrics, { ...gauges, buckets: () => attachLocal(shared) })
+/** Tells the figures of all workers and of the process. */
+export interface Figures {
+  readonly samples: () => readonly Sample[]
+  /** @param accept the scraper's `Accept` */
+  readonly expose: (accept: string) => Exposition
 }
 
-/** @param accept the scraper's `Accept` */
-export function exposeFigures(shared: SharedState, gauges: Gauges, accept: string): Exposition {
-  return exposeMetrics(shared.metrics, { ...gauges, buckets: () => attachLocal(shared) }, accept)
+export function openFigures(shared: SharedState, own: Gauges): Figures {
+  const buckets = attachCounters(shared.buckets, shared.workers)
+  const gauges = { ...own, buckets: () => buckets }
+  return {
+    samples: () => allFigures(shared.metrics, gauges),
+    expose: (accept) => exposeMetrics(shared.metrics, gauges, accept),
+  }
 }

@@ -26,7 +26,7 @@ export function draw(fullAtMs: number | undefined, limit: LimitPlan, cost: numbe
   const capacityMs = tokenMs * limit.burst
   const start = fullAtMs === undefined || fullAtMs < nowMs ? nowMs : fullAtMs
   const overMs = start + tokenMs * Math.max(1, cost) - nowMs - capacityMs
-  if (overMs > toleranceMs(tokenMs))
+  if (overMs > toleranceMs(tokenMs, capacityMs))
     return {
       allowed: false,
       fullAtMs: start,
@@ -52,11 +52,19 @@ export function peek(fullAtMs: number | undefined, limit: LimitPlan, nowMs: numb
   return { allowed: true, fullAtMs: nowMs + resetMs, remaining: left, resetMs, retryMs: 0 }
 }
 
-function remaining(resetMs: number, tokenMs: number, capacityMs: number): number {
-  return Math.max(0, Math.floor((capacityMs - resetMs + toleranceMs(tokenMs)) / tokenMs))
+/** Until when a bucket has no whole token; a time in the past when it has. */
+export function heldBackUntilMs(fullAtMs: number, { windowSeconds, rate, burst }: LimitPlan): number {
+  return fullAtMs - ((windowSeconds * 1000) / rate) * (burst - 1)
 }
 
-/** A microsecond, or half a token: sums of fractions must not cost the last token. */
-function toleranceMs(tokenMs: number): number {
-  return Math.min(0.001, tokenMs / 2)
+function remaining(resetMs: number, tokenMs: number, capacityMs: number): number {
+  return Math.max(0, Math.floor((capacityMs - resetMs + toleranceMs(tokenMs, capacityMs)) / tokenMs))
+}
+
+/**
+ * What sums of fractions may cost, so that they never cost the last token: a microsecond, or a thousand-millionth of the
+ * capacity where that is long; at most half a token.
+ */
+function toleranceMs(tokenMs: number, capacityMs: number): number {
+  return Math.min(Math.max(0.001, capacityMs * 1e-9), tokenMs / 2)
 }

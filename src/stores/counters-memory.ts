@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import { allocateTable, type TableMemory } from './bucket-table.ts'
+import { noteWords, unlockAfterDeath } from './line-locks.ts'
+
+/** What the token buckets of all threads are made of; structured clone passes it on. */
+export interface CountersMemory {
+  readonly table: TableMemory
+  /** Of the keyed hash: eight octets. */
+  readonly secret: Uint8Array
+  /** The epoch, the count of overflows, and the notes of the threads about what they lock. */
+  readonly desk: SharedArrayBuffer
+}
+
+export interface CountersOptions {
+  /** Live buckets at a time of short limits, and of long ones; beyond it becomes likely that some share. */
+  readonly keys?: number
+  /** Threads that attach; they are numbered from 0. */
+  readonly workers?: number
+}
+
+const overflowedWord = 2
+const firstNote = 16
+
+/** Called once, on the main thread. */
+export function allocateCounters({ keys = 1_000_000, workers = 64 }: CountersOptions = {}): CountersMemory {
+  return {
+    table: allocateTable(keys),
+    secret: new Uint8Array(randomBytes(8)),
+    desk: new SharedArrayBuffer((firstNote + workers * noteWords) * 4),
+  }
+}
+
+/** Frees what a thread had locked when it died. Called once it is gone, before another gets its number. */
+export function releaseAfterDeath(memory: CountersMemory, worker: number): void {
+  unlockAfterDeath(new Int32Array(memory.table.buckets), attachDesk(memory).noteOf(worker), worker)
+}
+
+export function attachDesk({ desk }: CountersMemory) {
+  const words = new Int32Array(desk)
+  const epoch = new BigInt64Array(desk, 0, 1)
+  return {
+    /** The instant from which all threads count: about that of the first take. @param atMs epoch milliseconds, now */
+    epochMs(atMs: number): number {
+      Atomics.compareExchange(epoch, 0, 0n, BigInt(Math.ceil(atMs) - 1))
+      return Number(Atomics.load(epoch, 0))
+    },
+    get overflowed(): number {
+      return Atomics.load(words, overflowedWord) >>> 0
+    },
+    countOverflow(): void {
+      Atomics.add(words, overflowedWord, 1)
+    },
+    noteOf(worker: number): Int32Array {
+      return words.subarray(firstNote + worker * noteWords, firstNote + (worker + 1) * noteWords)
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import type { HeldBack } from '../engine/limit/back-off.ts'
+
+/** Above the 27 bits of a time: whether it counts steps of 32 ms instead of milliseconds, and four bits of strikes. */
+const timeBits = 27
+const coarseBit = 2 ** timeBits
+const coarseMs = 32
+const aheadMs = 60_000
+
+/**
+ * What callers who were turned away were told last, beside the slots of their buckets: eight octets each, touched only by
+ * those who are turned away. Times are rounded down, in favour of who was told; after 49 days what was told may look new.
+ */
+export class WarningTable {
+  readonly #words: Uint32Array
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Uint32Array(memory)
+  }
+
+  /** @param index of the slot, its line locked */
+  read(index: number, nowMs: number): HeldBack | null {
+    const word = this.#words[2 * index + 1] as number
+    if (word === 0) return null
+    const time = word % coarseBit
+    const waitMs = Math.floor(word / coarseBit) % 2 === 1 ? time * coarseMs : time
+    const now = Math.floor(nowMs)
+    // Another thread may have told it a moment later than this one's request came.
+    const agoMs = ((now - (this.#words[2 * index] as number) + aheadMs) >>> 0) - aheadMs
+    return {
+      toldAtMs: now - agoMs,
+      waitMs,
+      strikes: Math.floor(word / (2 * coarseBit)),
+    }
+  }
+
+  write(index: number, { toldAtMs, waitMs, strikes }: HeldBack): void {
+    const coarse = waitMs >= coarseBit
+    const time = Math.min(coarseBit - 1, Math.floor(coarse ? waitMs / coarseMs : waitMs))
+    this.#words[2 * index] = Math.floor(toldAtMs) >>> 0
+    this.#words[2 * index + 1] = (strikes * 2 + (coarse ? 1 : 0)) * coarseBit + time
+  }
+
+  /** Only what is set is written: untouched memory stays unreal. */
+  forget(index: number): void {
+    if (this.#words[2 * index + 1] !== 0) this.#words[2 * index + 1] = 0
+  }
+}
