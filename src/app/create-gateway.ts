@@ -116,7 +116,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const keys = ledger.view
     const passwords = createPasswords(current)
     const linked = link(program)
-    const upstreams = createUpstreams(program, current)
+    const upstreams = createUpstreams(program, current, ({ event, ...fields }) => log.event(event, fields))
     const tokens = createAccessTokens(program, current, issuers, announceReady)
     const sessions = createSessions(program, current, issuers, sessionStore, announceReady)
     return {
@@ -190,6 +190,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       issuers: () => issuers.status(),
       buckets: () => counters,
       inFlight: () => gateway.inFlight,
+      connections: () => gateway.connections,
+      upstreams: () => gateway.inForce.upstreams.status(),
       programDigest: () => gateway.inForce.linked.program.digest,
     }
     const view = { unready, metrics: () => metrics.expose(gauges) }
@@ -224,7 +226,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         digest: program.digest,
         operations: program.operations.length,
         ...(restartNeeded && {
-          detail: 'addresses of listeners or the state changed; they apply after a restart',
+          detail: 'addresses of listeners, bounds or the state changed; they apply after a restart',
         }),
       })
       return true
@@ -309,9 +311,10 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, bounds }: Settings) =>
     JSON.stringify([
       state,
+      bounds,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

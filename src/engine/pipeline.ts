@@ -2,6 +2,7 @@ import { formatIp, type IpAddress } from '../base/ip.ts'
 import type { RawRequest } from '../base/message.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
+import { shed } from './admit/shed.ts'
 import { authenticate } from './authenticate/authenticate.ts'
 import { shownCertificate } from './authenticate/shown-certificate.ts'
 import { showsCredential } from './authenticate/shows-credential.ts'
@@ -46,7 +47,7 @@ export async function pipeline(
   const nowMs = request.receivedAtMs
 
   // parse: one reading of the head
-  const parsed = parseHead(request, linked.credentialFields)
+  const parsed = parseHead(request, linked.credentialFields, linked.admission.plan.maxFields)
   if (!parsed.allow) return denial(parsed)
   const head = parsed.value
   journal.userAgent = head.fields.get('user-agent')
@@ -97,6 +98,10 @@ export async function pipeline(
   if (!addressAllowed(operation.addresses, client.address)) {
     return denial(deny('admit', 'address_denied', 'by the address lists of the operation'))
   }
+
+  // shed: what there is no time for is turned away before anything is computed for it, lowest priority first
+  const inTime = shed(ports.load.lateness(), plan.priority, journal.requestId)
+  if (!inTime.allow) return denial(inTime)
 
   // authenticate: who is calling
   const certificate = shownCertificate(request.peer, head.fields, client, ports.certificates)

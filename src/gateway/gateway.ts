@@ -1,5 +1,6 @@
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
+import type { ConnectionsStatus } from './door.ts'
 import { type Listener, listenHttps, listenPlaintext, listenRedirect, renewCertificate } from './listen.ts'
 import { originOf } from './open-server.ts'
 import { redirectTo } from './redirect.ts'
@@ -13,6 +14,7 @@ export interface Addresses {
 export interface Gateway {
   readonly addresses: Addresses
   readonly inFlight: number
+  readonly connections: ConnectionsStatus
   readonly inForce: InForce
   /** Swaps program and upstreams whole, and the certificate for new connections. */
   swap(next: InForce, settings: Settings): void
@@ -26,12 +28,12 @@ export async function openGateway(
   inForce: InForce,
   parts: DataPlaneParts,
 ): Promise<Gateway> {
-  const plane = new DataPlane(inForce, parts)
+  const plane = new DataPlane(inForce, parts, settings.bounds)
   const open: Listener[] = []
   let https: Listener | null = null
   let http: Listener | null = null
   try {
-    if (settings.listen.https) https = await listenHttps(settings.listen.https, plane)
+    if (settings.listen.https) https = await listenHttps(settings.listen.https, settings.bounds, plane)
     if (https) open.push(https)
     if (settings.listen.http) http = await listenHttp()
     if (http) open.push(http)
@@ -43,9 +45,10 @@ export async function openGateway(
   async function listenHttp(): Promise<Listener> {
     const { http: wanted } = settings.listen
     if (!wanted) throw new Error('no plain listener is configured')
-    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, plane)
+    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, settings.bounds, plane)
     return listenRedirect(
       wanted,
+      settings.bounds,
       plane,
       redirectTo(
         (host) => httpsOrigin(host),
@@ -67,6 +70,9 @@ export async function openGateway(
     addresses: { https: https && originOf('https', https), http: http && originOf('http', http) },
     get inFlight() {
       return plane.inFlight
+    },
+    get connections() {
+      return plane.door.status
     },
     get inForce() {
       return plane.inForce

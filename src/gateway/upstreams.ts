@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
 import type { Program } from '../program/program.ts'
 import type { Settings, UpstreamSettings } from '../program/settings.ts'
+import { type BreakerEvent, Upstream, type UpstreamStatus } from './upstream.ts'
 
-/** Connections to the upstreams of one program. */
+/** The upstreams of one program. */
 export interface Upstreams {
-  get(name: string): Pool
+  get(name: string): Upstream
+  status(): readonly UpstreamStatus[]
   /** Closes all connections, idle or not. */
   destroy(): void
 }
@@ -19,25 +21,33 @@ const bodyTimeoutMs = 300_000
  * Opens no connection yet; reads the certificates.
  * @throws Error when a certificate file cannot be read
  */
-export function createUpstreams(program: Program, settings: Settings): Upstreams {
-  const pools = new Map<string, Pool>()
+export function createUpstreams(
+  program: Program,
+  settings: Settings,
+  onBreaker: (event: BreakerEvent) => void,
+): Upstreams {
+  const upstreams = new Map<string, Upstream>()
   for (const [name, { origin }] of Object.entries(program.upstreams)) {
-    pools.set(name, createPool(origin, settings.upstreams[name]?.tls ?? null))
+    const own = settings.upstreams[name]
+    if (!own) throw new Error(`no settings for an upstream called ${name}`)
+    upstreams.set(name, new Upstream(name, createPool(origin, own), own, onBreaker))
   }
   return {
     get(name) {
-      const pool = pools.get(name)
-      if (!pool) throw new Error(`no connections to an upstream called ${name}`)
-      return pool
+      const upstream = upstreams.get(name)
+      if (!upstream) throw new Error(`no connections to an upstream called ${name}`)
+      return upstream
     },
+    status: () => Array.from(upstreams.values(), ({ status }) => status),
     destroy() {
-      for (const pool of pools.values()) pool.destroy().catch(() => {})
+      for (const { pool } of upstreams.values()) pool.destroy().catch(() => {})
     },
   }
 }
 
-function createPool(origin: string, tls: UpstreamSettings['tls']): Pool {
+function createPool(origin: string, { tls, connections }: UpstreamSettings): Pool {
   return new Pool(origin, {
+    connections,
     allowH2: false,
     pipelining: 1,
     keepAliveTimeout: keepAliveTimeoutMs,

@@ -9,6 +9,13 @@ export interface Gauges {
   }[]
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
   readonly inFlight: () => number
+  readonly connections: () => { readonly open: number; readonly unserved: ReadonlyMap<string, number> }
+  readonly upstreams: () => readonly {
+    readonly upstream: string
+    readonly breaker: keyof typeof breakerLevels
+    readonly running: number
+    readonly queued: number
+  }[]
   readonly programDigest: () => string
 }
 
@@ -141,6 +148,8 @@ export function createMetrics(): Metrics {
     lines.push(`portcullis_limit_overflow_total ${overflowed}`)
     describe(lines, 'http_server_active_requests', 'gauge', 'Requests in flight.')
     lines.push(`http_server_active_requests ${gauges.inFlight()}`)
+    exposeConnections(lines, gauges.connections())
+    exposeUpstreams(lines, gauges.upstreams())
     describe(lines, 'portcullis_program_info', 'gauge', 'The program in force.')
     lines.push(`portcullis_program_info{digest="${gauges.programDigest()}"} 1`)
     describe(lines, 'process_cpu_seconds_total', 'counter', 'CPU time, user and system.')
@@ -150,6 +159,36 @@ export function createMetrics(): Metrics {
     lines.push(`process_resident_memory_bytes ${process.memoryUsage.rss()}`)
     return `${lines.join('\n')}\n`
   }
+}
+
+/** As a number, so that a rule can alert on it. */
+const breakerLevels = { closed: 0, halfOpen: 1, open: 2 } as const
+
+function exposeConnections(lines: string[], { open, unserved }: ReturnType<Gauges['connections']>): void {
+  describe(lines, 'portcullis_connections', 'gauge', 'Open connections of clients.')
+  lines.push(`portcullis_connections ${open}`)
+  describe(
+    lines,
+    'portcullis_connections_unserved_total',
+    'counter',
+    'Connections that ended without a request, by the bound they broke.',
+  )
+  for (const [reason, times] of unserved)
+    lines.push(`portcullis_connections_unserved_total{reason="${reason}"} ${times}`)
+}
+
+function exposeUpstreams(lines: string[], upstreams: ReturnType<Gauges['upstreams']>): void {
+  const gauge = (name: string, help: string, value: (one: (typeof upstreams)[number]) => number) => {
+    describe(lines, name, 'gauge', help)
+    for (const one of upstreams) lines.push(`${name}{upstream="${escapeLabel(one.upstream)}"} ${value(one)}`)
+  }
+  gauge(
+    'portcullis_upstream_breaker',
+    'Breaker of an upstream: 0 closed, 1 half-open, 2 open.',
+    ({ breaker }) => breakerLevels[breaker],
+  )
+  gauge('portcullis_upstream_active_requests', 'Requests under way at an upstream.', ({ running }) => running)
+  gauge('portcullis_upstream_queued_requests', 'Requests waiting for an upstream.', ({ queued }) => queued)
 }
 
 function exposeHistogram(lines: string[], labels: string, counts: Float64Array, sum: number): void {
