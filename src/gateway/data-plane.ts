@@ -68,7 +68,7 @@ export class DataPlane {
 
   constructor(inForce: InForce, parts: DataPlaneParts, bounds: Bounds) {
     // The one that asks is in flight itself.
-    this.#load = new LoopLoad(() => (this.inFlight - 1) / bounds.requests)
+    this.#load = new LoopLoad(bounds.queueDelayMs, () => (this.inFlight - 1) / bounds.requests)
     this.#bounds = bounds
     this.#pace = { graceMs: bounds.bodyTimeoutMs, bytesPerSecond: bounds.bodyBytesPerSecond }
     this.door = new CountingDoor(bounds, this.#load, (address) => this.isTrustedPeer(address))

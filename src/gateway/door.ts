@@ -35,8 +35,8 @@ export class CountingDoor implements Door {
   /** Where a request of the highest rank would be turned away, a handshake is lost work. */
   overloaded(): boolean {
     this.#load.arrived()
-    const { waitedMs, standing } = this.#load.lateness()
-    return standing && waitedMs > mayWaitMs('critical', standing)
+    const { waitedMs, standing, queueDelayMs } = this.#load.lateness()
+    return standing && waitedMs > mayWaitMs('critical', standing, queueDelayMs)
   }
 
   unserved(why: Unserved): void {

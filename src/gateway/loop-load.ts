@@ -5,20 +5,27 @@ import type { Lateness, Load } from '../engine/ports.ts'
  * How late this thread is at reading requests.
  *
  * The loop reads, turn by turn, from every socket that has something. A request that is looked at now came before the turn
- * began, so it has waited since then at least; and a turn that finds no request shows that none was waiting. Turns are
- * told apart by immediates, which run once in each; they are asked for only while requests come, so that an idle loop
- * sleeps.
+ * began, so it has waited since then at least. Turns are told apart by immediates, which run once in each; they are asked
+ * for only while requests come, so that an idle loop sleeps.
+ *
+ * A queue stands when for `burstMs` no turn was short, and until for as long every turn was: a client that stalls for a
+ * moment does not begin it anew.
  */
 export class LoopLoad implements Load {
+  readonly #queueDelayMs: number
   readonly #fullness: () => number
   readonly #clock: () => number
   #turnMs = 0
-  #emptyMs = 0
   #arrived = 0
   #watching = false
+  #standing = false
+  /** When the latest turn ended that was short, or was not. */
+  #shortMs = 0
+  #longMs = 0
 
   /** @param fullness requests in flight as a share of the bound */
-  constructor(fullness: () => number, clock: () => number = () => performance.now()) {
+  constructor(queueDelayMs: number, fullness: () => number, clock: () => number = () => performance.now()) {
+    this.#queueDelayMs = queueDelayMs
     this.#fullness = fullness
     this.#clock = clock
   }
@@ -29,25 +36,31 @@ export class LoopLoad implements Load {
     if (this.#watching) return
     this.#watching = true
     this.#turnMs = this.#clock()
-    this.#emptyMs = this.#turnMs
-    setImmediate(this.#turn)
+    this.#shortMs = this.#turnMs
+    this.#standing = this.#standing && this.#turnMs - this.#longMs <= burstMs
+    setImmediate(this.#endTurn)
   }
 
   lateness(): Lateness {
     return {
-      waitedMs: this.#watching ? this.#clock() - this.#turnMs : 0,
-      standing: this.#watching && this.#turnMs - this.#emptyMs > burstMs,
+      waitedMs: this.#clock() - this.#turnMs,
+      standing: this.#standing,
+      queueDelayMs: this.#queueDelayMs,
       fullness: this.#fullness(),
     }
   }
 
-  readonly #turn = (): void => {
-    this.#turnMs = this.#clock()
+  readonly #endTurn = (): void => {
+    const nowMs = this.#clock()
+    if (nowMs - this.#turnMs > this.#queueDelayMs) this.#longMs = nowMs
+    else this.#shortMs = nowMs
+    this.#standing = this.#standing ? nowMs - this.#longMs <= burstMs : nowMs - this.#shortMs > burstMs
+    this.#turnMs = nowMs
     if (this.#arrived === 0) {
       this.#watching = false
       return
     }
     this.#arrived = 0
-    setImmediate(this.#turn)
+    setImmediate(this.#endTurn)
   }
 }

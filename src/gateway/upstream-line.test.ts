@@ -6,7 +6,7 @@ import { UpstreamLine } from './upstream-line.ts'
 function world(room: number, queue: number) {
   let nowMs = 0
   const told: string[] = []
-  const line = new UpstreamLine(room, queue, () => nowMs)
+  const line = new UpstreamLine(room, queue, 5, () => nowMs)
   return {
     line,
     told,

@@ -25,6 +25,7 @@ interface Place {
 export class UpstreamLine {
   readonly #room: number
   readonly #queue: number
+  readonly #queueDelayMs: number
   readonly #clock: () => number
   readonly #ranks: ReadonlyMap<Priority, Set<Place>> = new Map(priorities.map((rank) => [rank, new Set()]))
   #running = 0
@@ -33,7 +34,13 @@ export class UpstreamLine {
   #waitingSinceMs = 0
   #sweeper: NodeJS.Timeout | null = null
 
-  constructor(room: number, queue: number, clock: () => number = () => performance.now()) {
+  constructor(
+    room: number,
+    queue: number,
+    queueDelayMs: number,
+    clock: () => number = () => performance.now(),
+  ) {
+    this.#queueDelayMs = queueDelayMs
     this.#room = room
     this.#queue = queue
     this.#clock = clock
@@ -87,7 +94,7 @@ export class UpstreamLine {
     const nowMs = this.#clock()
     const standing = nowMs - this.#waitingSinceMs > burstMs
     for (const [rank, places] of this.#ranks) {
-      const limitMs = mayWaitMs(rank, standing)
+      const limitMs = mayWaitMs(rank, standing, this.#queueDelayMs)
       for (const place of places) {
         if (nowMs - place.sinceMs <= limitMs) break
         this.#remove(place)

@@ -50,12 +50,13 @@ export class Upstream {
     name: string,
     pool: Pool,
     { connections, queue, breaker }: Omit<UpstreamSettings, 'tls'>,
+    queueDelayMs: number,
     onBreaker: (event: BreakerEvent) => void,
   ) {
     this.#name = name
     this.pool = pool
     this.#rules = breaker
-    this.#line = new UpstreamLine(connections, queue)
+    this.#line = new UpstreamLine(connections, queue, queueDelayMs)
     this.#onBreaker = onBreaker
   }
 

@@ -30,7 +30,10 @@ export function createUpstreams(
   for (const [name, { origin }] of Object.entries(program.upstreams)) {
     const own = settings.upstreams[name]
     if (!own) throw new Error(`no settings for an upstream called ${name}`)
-    upstreams.set(name, new Upstream(name, createPool(origin, own), own, onBreaker))
+    upstreams.set(
+      name,
+      new Upstream(name, createPool(origin, own), own, settings.bounds.queueDelayMs, onBreaker),
+    )
   }
   return {
     get(name) {

@@ -64,6 +64,8 @@ export interface Bounds {
   readonly requestsPerConnection: number
   /** In flight at once. */
   readonly requests: number
+  /** What a request of normal priority may wait in a queue that stands. */
+  readonly queueDelayMs: number
   /** Octets of a head. */
   readonly headBytes: number
   /** For a TLS handshake. */

@@ -9,6 +9,7 @@ export const defaultBounds: Bounds = {
   connectionsPerAddress: 1000,
   requestsPerConnection: 10_000,
   requests: 4096,
+  queueDelayMs: 20,
   headBytes: 32 * 1024,
   handshakeTimeoutMs: 10_000,
   headTimeoutMs: 10_000,
@@ -42,6 +43,7 @@ export function readBounds(root: Section): Bounds & { readonly maxFields: number
     connectionsPerAddress: count('connectionsPerAddress') ?? defaultBounds.connectionsPerAddress,
     requestsPerConnection: count('requestsPerConnection') ?? defaultBounds.requestsPerConnection,
     requests: count('requests') ?? defaultBounds.requests,
+    queueDelayMs: time('queueDelay') ?? defaultBounds.queueDelayMs,
     headBytes:
       section?.parsed('headerSize', parseHeadSize, 'a size from 1KiB to 1MiB') ?? defaultBounds.headBytes,
     maxFields: section?.integer('headerCount', 8, 10_000) ?? 128,

@@ -48,6 +48,7 @@ export const keys = {
     'connectionsPerAddress',
     'requestsPerConnection',
     'requests',
+    'queueDelay',
     'headerSize',
     'headerCount',
     'handshakeTimeout',
