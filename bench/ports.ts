@@ -25,6 +25,7 @@ export function portsOf(
     keys: ledger,
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
+    load: { lateness: () => ({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }) },
     counters: createMemoryCounters(),
     sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }

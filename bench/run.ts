@@ -7,6 +7,7 @@ import { measureIdentity } from './identity.ts'
 import { measureLimits } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
+import { measureOverload } from './overload.ts'
 import { measureRecords } from './records.ts'
 import { measureRedis } from './redis.ts'
 import { measureRotation } from './rotation.ts'
@@ -58,7 +59,7 @@ if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()
-if (wants('flood') || wants('rotation')) await measureAttacked()
+if (wants('flood') || wants('rotation') || wants('overload')) await measureAttacked()
 if (wants('http') || wants('denials')) await measureHttp()
 const text = JSON.stringify(report, null, 2)
 if (values.json === undefined) console.log(`\n${text}`)
@@ -68,6 +69,7 @@ async function measureAttacked(): Promise<void> {
   const world = await startWorld()
   try {
     if (wants('flood')) report.flood = await measureFlood(world, rounds)
+    if (wants('overload')) report.overload = await measureOverload(world, rounds)
     if (wants('rotation')) report.rotation = await measureRotation(world)
   } finally {
     await world.stop()

@@ -183,7 +183,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         digest,
         operations: next.program.operations.length,
         ...(restartNeeded && {
-          detail: 'addresses of listeners, the state or telemetry changed; they apply after a restart',
+          detail:
+            'addresses of listeners, bounds, the state or telemetry changed; they apply after a restart',
         }),
       })
       return true

@@ -20,6 +20,7 @@ export function explainOperation(operation: OperationPlan, program: Program): st
     ['rules', operation.rules.map(({ expression, source }) => `${expression}  (${place(source)})`)],
     ['addresses', addressLines(operation, program)],
     ['limits', limitLines(operation, program)],
+    ['priority', operation.priority === 'normal' ? [] : [operation.priority]],
     ['parameters', [...operation.parameters.map(describeParameter), ...unknownLines(operation)]],
     ['body', bodyLines(operation)],
     ['forwarded', forwardLines(operation, program)],

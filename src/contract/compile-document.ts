@@ -281,6 +281,7 @@ class DocumentCompiler {
           first(({ timeoutMs }) => timeoutMs) ??
           configuration.upstreams[this.#entry.upstream]?.timeoutMs ??
           30_000,
+        priority: first((level) => level.priority) ?? configuration.priority,
         maxBodyBytes: first(({ maxBodyBytes }) => maxBodyBytes) ?? defaults.maxBodyBytes,
         addresses: joinAddresses([this.#entry.addresses, ...levels.map(({ addresses }) => addresses)]),
         cors: first(({ cors }) => cors) ?? this.#entry.cors ?? configuration.cors,

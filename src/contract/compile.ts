@@ -87,6 +87,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
     ),
     admission: {
+      maxFields: configuration.maxFields,
       trustedProxies: configuration.trustedProxies,
       addresses: configuration.addresses,
       hosts: configuration.hosts,

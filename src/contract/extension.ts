@@ -1,6 +1,14 @@
 import { parseDuration, parseSize } from '../base/duration.ts'
 import { pointerTo } from '../base/pointer.ts'
-import type { AddressLists, CorsPlan, LimitPlan, SourcePosition, StepUpPlan } from '../program/program.ts'
+import {
+  type AddressLists,
+  type CorsPlan,
+  type LimitPlan,
+  type Priority,
+  priorities,
+  type SourcePosition,
+  type StepUpPlan,
+} from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
@@ -16,6 +24,7 @@ export interface Extension {
   readonly cost: number | undefined
   readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]
   readonly timeoutMs: number | undefined
+  readonly priority: Priority | undefined
   readonly maxBodyBytes: number | undefined
   readonly validate: WrittenValidation
   readonly addresses: AddressLists | undefined
@@ -30,6 +39,7 @@ export const extensionKeys = [
   'authorize',
   'validate',
   'timeout',
+  'priority',
   'maxBody',
   'addresses',
   'cors',
@@ -50,6 +60,7 @@ const nothing: Extension = {
   cost: undefined,
   rules: [],
   timeoutMs: undefined,
+  priority: undefined,
   maxBodyBytes: undefined,
   validate: noValidation,
   addresses: undefined,
@@ -81,6 +92,7 @@ export function readExtension(
     cost: section.integer('cost', 1, 1_000_000),
     rules: readRules(section),
     timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
+    priority: section.choice('priority', priorities),
     maxBodyBytes,
     validate: validate?.written ?? noValidation,
     addresses: readAddresses(section),

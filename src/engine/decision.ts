@@ -54,6 +54,7 @@ export interface ClientParts {
   }
   readonly verifier_unavailable: Retry
   readonly limiter_unavailable: Retry
+  readonly overloaded: Retry
   readonly media_type_unsupported: {
     /** Codings that would have been accepted, when the content coding was what is wrong (RFC 9110 15.5.16). */
     readonly acceptEncoding?: readonly string[]

@@ -2,6 +2,7 @@ import { formatIp, type IpAddress } from '../base/ip.ts'
 import type { RawRequest } from '../base/message.ts'
 import { addressAllowed } from './admit/admission.ts'
 import { admit } from './admit/admit.ts'
+import { shed } from './admit/shed.ts'
 import { authenticate } from './authenticate/authenticate.ts'
 import { shownCertificate } from './authenticate/shown-certificate.ts'
 import { showsCredential } from './authenticate/shows-credential.ts'
@@ -49,7 +50,7 @@ export async function pipeline(
 
   // parse: one reading of the head
   journal.stageClock?.enter('parse')
-  const parsed = parseHead(request, linked.credentialFields)
+  const parsed = parseHead(request, linked.credentialFields, linked.admission.plan.maxFields)
   if (!parsed.allow) return denial(parsed)
   const head = parsed.value
   journal.userAgent = head.fields.get('user-agent')
@@ -105,6 +106,10 @@ export async function pipeline(
   }
   const malformed = judgeCookies(cookies, operation.cookies)
   if (malformed) return denial(malformed)
+
+  // shed: what there is no time for is turned away before anything is computed for it, lowest priority first
+  const inTime = shed(ports.load.lateness(), plan.priority, journal.requestId)
+  if (!inTime.allow) return denial(inTime)
 
   // authenticate: who is calling
   journal.stageClock?.enter('authenticate')

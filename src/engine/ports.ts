@@ -19,6 +19,7 @@ export interface Ports {
   readonly keys: ApiKeys
   readonly passwords: Passwords
   readonly revocations: Revocations
+  readonly load: Load
   readonly counters: Counters
   readonly sessions: Sessions
 }
@@ -158,6 +159,22 @@ export type PasswordState = 'right' | 'wrong' | 'busy'
 export interface Revocations {
   /** `unknown`: what is at hand is too old to be believed. */
   stateOf(issuer: string, claims: JsonObject, nowMs: number): 'good' | 'revoked' | 'unknown'
+}
+
+/** How far behind its work the thread is that asks. It is at hand, so it answers at once. */
+export interface Load {
+  lateness(): Lateness
+}
+
+export interface Lateness {
+  /** So long at least the request has waited to be read, on a monotonic clock. */
+  readonly waitedMs: number
+  /** For longer than a burst lasts there has always been a request waiting. */
+  readonly standing: boolean
+  /** What a request of normal priority may wait in a queue that stands. */
+  readonly queueDelayMs: number
+  /** Requests in flight, as a share of the bound. */
+  readonly fullness: number
 }
 
 /** Token buckets. */

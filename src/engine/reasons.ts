@@ -111,6 +111,12 @@ export const reasons = {
     title: 'Misdirected request',
     meaning: 'The Host is not one this gateway answers for.',
   },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    meaning:
+      'There is more to do than can be done in time, or the upstream fails and is left alone for a while; the request was not forwarded.',
+  },
   verifier_unavailable: {
     status: 503,
     title: 'Temporarily unavailable',

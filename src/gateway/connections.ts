@@ -1,9 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import { type Member, Roster } from '../base/roster.ts'
 
-const maxConnections = 20_000
-const maxPerPeer = 1000
-
 /** Open connections of one listener. */
 export interface Connections {
   readonly size: number
@@ -11,31 +8,76 @@ export interface Connections {
   closeUnused(busyEnds: ReadonlySet<string>): void
 }
 
+/** Why a connection ended without a request. */
+export type Unserved = 'connections' | 'connectionsPerAddress' | 'overloaded' | 'handshake' | 'silent'
+
+/** Counts open connections. One that is shared by threads may stand behind it. */
+export interface ConnectionCounts {
+  /** Counts one in, or names the bound that it would break and leaves it out. */
+  enter(address: string, exempt: boolean): 'connections' | 'connectionsPerAddress' | null
+  leave(address: string): void
+  readonly open: number
+}
+
+/** Bounds of one thread: in all, and for each socket peer that is not exempt. */
+export function countConnections(bounds: {
+  readonly connections: number
+  readonly connectionsPerAddress: number
+}): ConnectionCounts {
+  const held = new Map<string, number>()
+  let open = 0
+  return {
+    enter(address, exempt) {
+      const count = (held.get(address) ?? 0) + 1
+      if (open >= bounds.connections) return 'connections'
+      if (!exempt && count > bounds.connectionsPerAddress) return 'connectionsPerAddress'
+      held.set(address, count)
+      open++
+      return null
+    },
+    leave(address) {
+      open--
+      const left = (held.get(address) ?? 1) - 1
+      if (left === 0) held.delete(address)
+      else held.set(address, left)
+    },
+    get open() {
+      return open
+    },
+  }
+}
+
 /** The other end of a connection: the same for a TLS socket and the TCP socket under it. */
 export function endOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
 }
 
-/**
- * Bounds open connections, in all and for each socket peer; what is over is closed before a byte of it is read.
- * @param exempt whether a peer (a load balancer) may hold as many as it likes
- */
-export function boundConnections(server: Server, exempt: (address: string) => boolean): Connections {
-  const held = new Map<string, number>()
+/** Who may connect to the listeners. */
+export interface Door {
+  readonly counts: ConnectionCounts
+  /** Whether a peer (a load balancer) may hold as many as it likes. */
+  exempt(address: string): boolean
+  /** Not even a handshake can be afforded now. */
+  overloaded(): boolean
+  unserved(why: Unserved): void
+}
+
+/** What is over a bound is closed before a byte of it is read. */
+export function boundConnections(server: Server, door: Door): Connections {
   const open = new Roster<Member & { readonly socket: Socket }>()
-  server.maxConnections = maxConnections
   server.prependListener('connection', (socket) => {
     const address = socket.remoteAddress
-    const count = (held.get(address ?? '') ?? 0) + 1
-    if (address === undefined || (count > maxPerPeer && !exempt(address))) return void socket.destroy()
-    held.set(address, count)
+    if (address === undefined) return void socket.destroy()
+    const refused = door.overloaded() ? 'overloaded' : door.counts.enter(address, door.exempt(address))
+    if (refused !== null) {
+      door.unserved(refused)
+      return void socket.destroy()
+    }
     const connection = { socket, place: -1 }
     open.add(connection)
     socket.once('close', () => {
       open.delete(connection)
-      const left = (held.get(address) ?? 1) - 1
-      if (left === 0) held.delete(address)
-      else held.set(address, left)
+      door.counts.leave(address)
     })
   })
   return {

@@ -5,22 +5,28 @@ import { parseIp } from '../base/ip.ts'
 import type { Peer } from '../base/message.ts'
 import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
+import { overloaded } from '../engine/admit/shed.ts'
 import { deny } from '../engine/decision.ts'
 import type { LinkedProgram } from '../engine/link.ts'
 import { type Journal, openJournal } from '../engine/outcome.ts'
 import { pipeline } from '../engine/pipeline.ts'
 import type { Ports } from '../engine/ports.ts'
 import type { Ending } from '../engine/record/ending.ts'
+import type { Bounds } from '../program/settings.ts'
+import type { BodyPace } from '../wire/body-pace.ts'
 import { peerOf, readRequest } from '../wire/read-request.ts'
-import { endOf } from './connections.ts'
+import { type ConnectionCounts, countConnections, endOf } from './connections.ts'
+import { CountingDoor, whyUnserved } from './door.ts'
 import { Exchange } from './exchange.ts'
+import { LoopLoad } from './loop-load.ts'
 import { denialForClientError, refuse } from './refusal.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** Everything that is swapped at once on reload. A request keeps what was in force when it came. */
 export interface InForce {
   readonly linked: LinkedProgram
-  readonly ports: Ports
+  /** How late the thread is, the data plane knows itself. */
+  readonly ports: Omit<Ports, 'load'>
   readonly upstreams: Upstreams
   /** Lets go of what it holds, once nothing is under way in it any more. */
   release(): Promise<void>
@@ -30,24 +36,27 @@ export interface DataPlaneParts {
   readonly record: (end: Ending) => void
   /** Where traces are wanted: decides whether this one is, and brings a clock. */
   readonly followTrace?: ((journal: Journal, peer: Peer) => void) | null
+  /** Shared by the threads of a process; each counts for itself where it is left out. */
+  readonly connections?: ConnectionCounts
   /** A defect of ours; the request it met was answered 500. */
   readonly onDefect: (error: unknown, requestId: string) => void
   /** A connection could not be taken. */
   readonly onMissedConnection: (error: Error) => void
 }
 
-/** The latest exchange of a connection, while it lasts. */
+/** What is known of a connection. */
 interface Latest {
+  /** The latest exchange, while it lasts. */
   exchange: Exchange | null
+  requests: number
 }
 
 interface Generation {
   readonly inForce: InForce
+  readonly ports: Ports
   inFlight: number
   retired: boolean
 }
-
-const bodyTimeoutMs = 60_000
 
 /** Takes requests from listeners, has them judged, and sends the permitted ones on. */
 export class DataPlane {
@@ -55,11 +64,21 @@ export class DataPlane {
   /** Under way on any connection. */
   readonly #exchanges = new Roster<Exchange>()
   readonly #latest = new WeakMap<Duplex, Latest>()
+  readonly #load: LoopLoad
+  readonly #bounds: Bounds
+  readonly #pace: BodyPace
+  readonly door: CountingDoor
   #generation: Generation
   #closing = false
 
-  constructor(inForce: InForce, parts: DataPlaneParts) {
-    this.#generation = { inForce, inFlight: 0, retired: false }
+  constructor(inForce: InForce, parts: DataPlaneParts, bounds: Bounds) {
+    // The one that asks is in flight itself.
+    this.#load = new LoopLoad(bounds.queueDelayMs, () => (this.inFlight - 1) / bounds.requests)
+    this.#bounds = bounds
+    this.#pace = { graceMs: bounds.bodyTimeoutMs, bytesPerSecond: bounds.bodyBytesPerSecond }
+    const counts = parts.connections ?? countConnections(bounds)
+    this.door = new CountingDoor(counts, this.#load, (address) => this.isTrustedPeer(address))
+    this.#generation = this.#generationOf(inForce)
     this.#parts = parts
   }
 
@@ -74,7 +93,7 @@ export class DataPlane {
   /** Requests under way keep what was in force when they came; it is released after the last of them. */
   swap(next: InForce): void {
     const before = this.#generation
-    this.#generation = { inForce: next, inFlight: 0, retired: false }
+    this.#generation = this.#generationOf(next)
     before.retired = true
     closeWhenIdle(before)
   }
@@ -99,12 +118,20 @@ export class DataPlane {
     const generation = this.#generation
     const { inForce } = generation
     const { socket } = message
-    const { request, body } = readRequest(message, response, { expectsContinue, bodyTimeoutMs })
+    this.#load.arrived()
+    const latest = this.#latestOf(socket)
+    // RFC 9112 9.6: what follows the last request of a connection is not processed.
+    if (++latest.requests > this.#bounds.requestsPerConnection) return
+    const isLast = latest.requests === this.#bounds.requestsPerConnection
+    const { request, body } = readRequest(message, response, { expectsContinue, pace: this.#pace })
     const journal = openJournal(request)
     this.#parts.followTrace?.(journal, request.peer)
-    const style = { encrypted: request.peer.encrypted, closing: () => this.#closing }
+    const style = {
+      encrypted: request.peer.encrypted,
+      closing: () => isLast || this.#closing,
+      answerTimeoutMs: this.#bounds.answerTimeoutMs,
+    }
     generation.inFlight++
-    const latest = this.#latestOf(socket)
     const exchange = new Exchange(message, response, body, journal, style, (end) => {
       this.#exchanges.delete(exchange)
       generation.inFlight--
@@ -114,7 +141,9 @@ export class DataPlane {
     })
     this.#exchanges.add(exchange)
     latest.exchange = exchange
-    pipeline(inForce.linked, inForce.ports, request, journal)
+    if (this.inFlight > this.#bounds.requests)
+      return exchange.deny(overloaded('admit', 'as many requests as may be are in flight', journal.requestId))
+    pipeline(inForce.linked, generation.ports, request, journal)
       .then((outcome) => {
         if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
         else if (outcome.kind === 'denial') exchange.deny(outcome.denial)
@@ -130,20 +159,27 @@ export class DataPlane {
   /** The HTTP library could not read what came. */
   refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#latest.get(socket)?.exchange ?? null
-    if (exchange && !exchange.received) return exchange.breakOff()
-    const denial = denialForClientError(error)
+    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+    if (exchange && !exchange.received) return exchange.breakOff(late ? 'timeout' : 'aborted')
+    const unserved = whyUnserved(error, socket as Socket)
+    if (unserved !== null) this.door.unserved(unserved)
+    const denial = unserved === null ? denialForClientError(error) : null
     if (!denial) return void socket.destroy()
     // An earlier request of this connection is still being answered: its answer is not written into.
-    exchange?.breakOff()
+    exchange?.breakOff('aborted')
     this.#parts.record(refuse(exchange ? null : socket, peerOf(socket as Socket), '_OTHER', denial))
   }
 
   #latestOf(socket: Duplex): Latest {
     const known = this.#latest.get(socket)
     if (known) return known
-    const latest = { exchange: null }
+    const latest = { exchange: null, requests: 0 }
     this.#latest.set(socket, latest)
     return latest
+  }
+
+  #generationOf(inForce: InForce): Generation {
+    return { inForce, ports: { ...inForce.ports, load: this.#load }, inFlight: 0, retired: false }
   }
 
   missedConnection(error: Error): void {

@@ -17,6 +17,7 @@ import type { Upstreams } from './upstreams.ts'
 export interface ExchangeStyle extends AnswerStyle {
   /** The gateway is stopping: every answer is the last on its connection. */
   readonly closing: () => boolean
+  readonly answerTimeoutMs: number
 }
 
 const maxOneWriteBytes = 16 * 1024
@@ -98,9 +99,9 @@ export class Exchange implements Receiver, Member {
   }
 
   /** What followed on the connection was no HTTP: a body still on its way ends here, and so does the connection (H4). */
-  breakOff(): void {
+  breakOff(why: 'timeout' | 'aborted'): void {
     this.#last = true
-    this.#body.breakOff()
+    this.#body.breakOff(why)
   }
 
   head(status: number, headers: UpstreamHead): void {
@@ -126,12 +127,17 @@ export class Exchange implements Receiver, Member {
   }
 
   whenDrained(resume: () => void): void {
-    this.#response.once('drain', resume)
+    this.#expectTaking()
+    this.#response.once('drain', () => {
+      this.#message.socket.setTimeout(0)
+      resume()
+    })
   }
 
   end(): void {
     this.#endedMs = performance.now()
     if (!this.#response.writableEnded) this.#response.end()
+    if (this.#message.socket.writableLength > 0) this.#expectTaking()
   }
 
   fail(denial: Denial): void {
@@ -149,6 +155,11 @@ export class Exchange implements Receiver, Member {
       this.#response.write(body)
       drainOnce(this.#message, () => this.#response.end())
     }
+  }
+
+  /** ATTACK: E3, who does not read an answer holds its octets and its connection; Node.js destroys it where nothing moves. */
+  #expectTaking(): void {
+    this.#message.socket.setTimeout(this.#style.answerTimeoutMs)
   }
 
   #isLast(): boolean {

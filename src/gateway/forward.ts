@@ -1,10 +1,13 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { type Denial, deny } from '../engine/decision.ts'
+import type { CallResult } from '../engine/forward/breaker.ts'
 import type { Journal } from '../engine/outcome.ts'
 import { type Forwarding, Permit } from '../engine/permit.ts'
+import type { Priority } from '../program/program.ts'
 import { BodyCut, BodyRefused, type MessageBody } from '../wire/read-request.ts'
 import { AnswerCheck } from './answer-check.ts'
+import type { Call, Turn } from './upstream.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export type UpstreamHead = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2]
@@ -35,19 +38,25 @@ export function forward(
   receiver: Receiver,
 ): () => void {
   const forwarding = Permit.read(permit)
-  const passage = new Passage(forwarding, upstreams.get(forwarding.upstream), body, receiver)
-  passage.begin()
-  return () => passage.cancel()
+  const upstream = upstreams.get(forwarding.upstream)
+  const passage = new Passage(forwarding, upstream.pool, body, receiver)
+  const withdraw = upstream.enter(passage)
+  return () => {
+    withdraw()
+    passage.cancel()
+  }
 }
 
-class Passage implements Dispatcher.DispatchHandler {
+class Passage implements Dispatcher.DispatchHandler, Call {
   readonly #forwarding: Forwarding
   readonly #pool: Dispatcher
   readonly #body: MessageBody
   readonly #receiver: Receiver
   #controller: Dispatcher.DispatchController | null = null
+  #turn: Turn | null = null
   #answered = false
   #cancelled = false
+  #settled = false
   #mayRetry: boolean
 
   constructor(forwarding: Forwarding, pool: Dispatcher, body: MessageBody, receiver: Receiver) {
@@ -60,7 +69,24 @@ class Passage implements Dispatcher.DispatchHandler {
     this.#mayRetry = safe && forwarding.body.kind === 'none'
   }
 
-  begin(): void {
+  get priority(): Priority {
+    return this.#forwarding.operation.priority
+  }
+
+  get requestId(): string {
+    return this.#receiver.journal.requestId
+  }
+
+  send(turn: Turn): void {
+    this.#turn = turn
+    this.#begin()
+  }
+
+  refuse(denial: Denial): void {
+    this.#receiver.fail(denial)
+  }
+
+  #begin(): void {
     const { method, target, headers, timeoutMs, body } = this.#forwarding
     this.#pool.dispatch(
       {
@@ -87,6 +113,7 @@ class Passage implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHead): void {
     if (status < 200) return
     this.#answered = true
+    this.#settle('answered')
     this.#receiver.head(status, headers)
   }
 
@@ -97,17 +124,27 @@ class Passage implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#turn?.done()
     this.#receiver.end()
   }
 
   onResponseError(_: unknown, error: Error): void {
-    if (this.#cancelled) return
-    if (this.#mayRetry && !this.#answered && isStaleConnection(error)) {
+    if (!this.#cancelled && this.#mayRetry && !this.#answered && isStaleConnection(error)) {
       this.#mayRetry = false
-      this.begin()
+      this.#begin()
       return
     }
-    this.#receiver.fail(denialFor(error))
+    const denial = denialFor(error)
+    this.#settle(this.#cancelled ? 'abandoned' : resultOf(denial))
+    this.#turn?.done()
+    if (!this.#cancelled) this.#receiver.fail(denial)
+  }
+
+  /** Once: what comes after the head of the answer says nothing about whether the upstream answers. */
+  #settle(result: CallResult): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#turn?.settle(result)
   }
 
   #openBody(): Uint8Array | Readable | null {
@@ -134,9 +171,14 @@ function isStaleConnection(error: Error): boolean {
 function denialFor(error: Error): Denial {
   if (error instanceof BodyRefused) return error.denial
   if (error instanceof BodyCut) {
-    return error.kind === 'too_large'
-      ? deny('forward', 'body_too_large', 'the streamed body went over its limit')
-      : deny('forward', 'malformed_request', 'the streamed body broke off')
+    switch (error.kind) {
+      case 'too_large':
+        return deny('forward', 'body_too_large', 'the streamed body went over its limit')
+      case 'timeout':
+        return deny('forward', 'request_timeout', 'the streamed body came too slowly')
+      case 'aborted':
+        return deny('forward', 'malformed_request', 'the streamed body broke off')
+    }
   }
   const { code = '' } = error as NodeJS.ErrnoException
   const detail = code === '' ? error.message : `${code}: ${error.message}`
@@ -148,6 +190,12 @@ function denialFor(error: Error): Denial {
     return deny('forward', 'response_invalid', detail)
   if (code === 'UND_ERR_INVALID_ARG') return deny('forward', 'internal', detail)
   return deny('forward', 'upstream_unreachable', detail)
+}
+
+/** What a broken call says about the upstream: one that answers nonsense is there, and one that a client broke off says nothing. */
+function resultOf({ reason }: Denial): CallResult {
+  if (reason === 'upstream_unreachable' || reason === 'upstream_timeout') return 'failed'
+  return reason === 'response_invalid' ? 'answered' : 'abandoned'
 }
 
 const timeouts: ReadonlySet<string> = new Set([

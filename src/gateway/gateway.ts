@@ -1,5 +1,6 @@
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
+import type { ConnectionsStatus } from './door.ts'
 import {
   checkCertificate,
   type Listener,
@@ -21,8 +22,7 @@ export interface Addresses {
 export interface Gateway {
   readonly addresses: Addresses
   readonly inFlight: number
-  /** Open connections of clients, on all listeners. */
-  readonly connections: number
+  readonly connections: ConnectionsStatus
   readonly inForce: InForce
   /** @throws Error when the certificate of these settings cannot be served */
   check(settings: Settings): void
@@ -39,12 +39,13 @@ export async function openGateway(
   parts: DataPlaneParts,
   sockets: SharedSockets,
 ): Promise<Gateway> {
-  const plane = new DataPlane(inForce, parts)
+  const plane = new DataPlane(inForce, parts, settings.bounds)
   const open: Listener[] = []
   let https: Listener | null = null
   let http: Listener | null = null
   try {
-    if (settings.listen.https) https = await listenHttps(settings.listen.https, plane, sockets)
+    if (settings.listen.https)
+      https = await listenHttps(settings.listen.https, settings.bounds, plane, sockets)
     if (https) open.push(https)
     if (settings.listen.http) http = await listenHttp()
     if (http) open.push(http)
@@ -56,9 +57,10 @@ export async function openGateway(
   async function listenHttp(): Promise<Listener> {
     const { http: wanted } = settings.listen
     if (!wanted) throw new Error('no plain listener is configured')
-    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, plane, sockets)
+    if (wanted.mode === 'plaintext') return listenPlaintext(wanted, settings.bounds, plane, sockets)
     return listenRedirect(
       wanted,
+      settings.bounds,
       plane,
       sockets,
       redirectTo(
@@ -83,7 +85,7 @@ export async function openGateway(
       return plane.inFlight
     },
     get connections() {
-      return open.reduce((sum, { connections }) => sum + connections.size, 0)
+      return plane.door.status
     },
     get inForce() {
       return plane.inForce

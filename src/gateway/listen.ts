@@ -3,22 +3,27 @@ import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import type { HttpListen, HttpsListen } from '../program/settings.ts'
+import type { Bounds, HttpListen, HttpsListen } from '../program/settings.ts'
 import { boundConnections, type Connections } from './connections.ts'
 import type { DataPlane } from './data-plane.ts'
 import { type OpenServer, open } from './open-server.ts'
 
-/** Small bounds for slow and large heads (attack E3); the engine has tighter ones for what it understands. */
-const options: ServerOptions = {
-  insecureHTTPParser: false,
-  // The engine answers a missing Host itself, with a record.
-  requireHostHeader: false,
-  maxHeaderSize: 32 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 300_000,
-  keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 2000,
-  noDelay: true,
+/** Looks for slow heads at least so often. */
+const maxCheckMs = 2000
+
+/** Bounds of slow and large heads (attack E3); the engine has tighter ones for what it understands. */
+function optionsFor(bounds: Bounds): ServerOptions {
+  return {
+    insecureHTTPParser: false,
+    // The engine answers a missing Host itself, with a record.
+    requireHostHeader: false,
+    maxHeaderSize: bounds.headBytes,
+    headersTimeout: bounds.headTimeoutMs,
+    requestTimeout: bounds.requestTimeoutMs,
+    keepAliveTimeout: bounds.idleTimeoutMs,
+    connectionsCheckingInterval: Math.min(maxCheckMs, Math.ceil(bounds.headTimeoutMs / 2)),
+    noDelay: true,
+  }
 }
 
 /** What the workers of one process have in common at their sockets. */
@@ -35,11 +40,13 @@ export interface Listener extends OpenServer {
 
 export async function listenHttps(
   settings: HttpsListen,
+  bounds: Bounds,
   plane: DataPlane,
   { reusePort, ticketKeys }: SharedSockets,
 ): Promise<Listener> {
   const server = createTlsServer({
-    ...options,
+    ...optionsFor(bounds),
+    handshakeTimeout: bounds.handshakeTimeoutMs,
     ...secureOptions(settings),
     ticketKeys: Buffer.from(ticketKeys),
     requestCert: settings.clientCa !== null,
@@ -56,10 +63,11 @@ export async function listenHttps(
 
 export async function listenPlaintext(
   settings: HttpListen,
+  bounds: Bounds,
   plane: DataPlane,
   { reusePort }: SharedSockets,
 ): Promise<Listener> {
-  const server = createServer(options)
+  const server = createServer(optionsFor(bounds))
   const connections = attach(server, plane)
   return {
     ...(await open(server, { ...settings, reusePort }, 'listen.http', (error) =>
@@ -72,11 +80,12 @@ export async function listenPlaintext(
 /** A listener that serves nothing but where to go instead. */
 export async function listenRedirect(
   settings: HttpListen,
+  bounds: Bounds,
   plane: DataPlane,
   { reusePort }: SharedSockets,
   redirect: RequestListener,
 ): Promise<Listener> {
-  const server = createServer(options)
+  const server = createServer(optionsFor(bounds))
   const connections = attach(server, plane, redirect)
   return {
     ...(await open(server, { ...settings, reusePort }, 'listen.http', (error) =>
@@ -120,5 +129,5 @@ function attach(server: Server | TlsServer, plane: DataPlane, redirect?: Request
   server.on('checkExpectation', redirect ?? ((message, response) => plane.serve(message, response)))
   server.on('clientError', (error, socket) => plane.refuseUnreadable(error, socket))
   server.on('connect', (message, socket) => plane.refuseConnect(message, socket))
-  return boundConnections(server, (address) => plane.isTrustedPeer(address))
+  return boundConnections(server, plane.door)
 }

@@ -28,7 +28,10 @@ export function redirectTo(
 ): RequestListener {
   return (message, response) => {
     const startedMs = performance.now()
-    const { request } = readRequest(message, response, { expectsContinue: false, bodyTimeoutMs: 0 })
+    const { request } = readRequest(message, response, {
+      expectsContinue: false,
+      pace: { graceMs: 0, bytesPerSecond: 1 },
+    })
     const journal = openJournal(request)
     const inKeys = credentialFields(schemes())
     const parsed = parseHead(request, inKeys)

@@ -2,24 +2,15 @@ import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
 import type { Program } from '../program/program.ts'
 import type { Settings, UpstreamSettings } from '../program/settings.ts'
+import { type BreakerEvent, Upstream, type UpstreamFigures } from './upstream.ts'
 
-/** Connections to the upstreams of one program. */
+/** The upstreams of one program. */
 export interface Upstreams {
-  get(name: string): Pool
-  /** What the pools hold at the moment. */
-  figures(): readonly PoolFigures[]
+  get(name: string): Upstream
+  /** What each of them holds at the moment. */
+  figures(): readonly UpstreamFigures[]
   /** Closes all connections, idle or not. */
   destroy(): void
-}
-
-export interface PoolFigures {
-  readonly name: string
-  /** Open connections, and those of them on which nothing runs. */
-  readonly connected: number
-  readonly free: number
-  /** Requests on a connection, and those that wait for one. */
-  readonly running: number
-  readonly pending: number
 }
 
 const connectTimeoutMs = 5000
@@ -31,31 +22,36 @@ const bodyTimeoutMs = 300_000
  * Opens no connection yet; reads the certificates.
  * @throws Error when a certificate file cannot be read
  */
-export function createUpstreams(program: Program, settings: Settings): Upstreams {
-  const pools = new Map<string, Pool>()
+export function createUpstreams(
+  program: Program,
+  settings: Settings,
+  onBreaker: (event: BreakerEvent) => void,
+): Upstreams {
+  const upstreams = new Map<string, Upstream>()
   for (const [name, { origin }] of Object.entries(program.upstreams)) {
-    pools.set(name, createPool(origin, settings.upstreams[name]?.tls ?? null))
+    const own = settings.upstreams[name]
+    if (!own) throw new Error(`no settings for an upstream called ${name}`)
+    upstreams.set(
+      name,
+      new Upstream(name, createPool(origin, own), own, settings.bounds.queueDelayMs, onBreaker),
+    )
   }
   return {
     get(name) {
-      const pool = pools.get(name)
-      if (!pool) throw new Error(`no connections to an upstream called ${name}`)
-      return pool
+      const upstream = upstreams.get(name)
+      if (!upstream) throw new Error(`no connections to an upstream called ${name}`)
+      return upstream
     },
-    figures() {
-      return Array.from(pools, ([name, { stats }]) => {
-        const { connected, free, running, pending } = stats
-        return { name, connected, free, running, pending }
-      })
-    },
+    figures: () => Array.from(upstreams.values(), ({ figures }) => figures),
     destroy() {
-      for (const pool of pools.values()) pool.destroy().catch(() => {})
+      for (const { pool } of upstreams.values()) pool.destroy().catch(() => {})
     },
   }
 }
 
-function createPool(origin: string, tls: UpstreamSettings['tls']): Pool {
+function createPool(origin: string, { tls, connections }: UpstreamSettings): Pool {
   return new Pool(origin, {
+    connections,
     allowH2: false,
     pipelining: 1,
     keepAliveTimeout: keepAliveTimeoutMs,

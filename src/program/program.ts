@@ -43,6 +43,10 @@ export interface SourcePosition {
   readonly column: number
 }
 
+/** From the first to be turned away when there is more to do than can be done, to the last. */
+export const priorities = ['low', 'normal', 'high', 'critical'] as const
+export type Priority = (typeof priorities)[number]
+
 export interface OperationPlan {
   /** `operationId`, else `METHOD /template`. Unique; the label of logs and metrics. */
   readonly id: string
@@ -79,6 +83,8 @@ export interface OperationPlan {
   readonly maxResponseBytes: number
   /** Milliseconds for the upstream to answer with a response head. */
   readonly timeoutMs: number
+  /** Who goes first when there is more to do than can be done. */
+  readonly priority: Priority
   /** Bounds a body as it comes, and again after its content coding is undone. */
   readonly maxBodyBytes: number
   readonly addresses: AddressLists
@@ -305,6 +311,8 @@ export interface CorsPlan {
 
 /** What is decided about a request before it is routed. */
 export interface AdmissionPlan {
+  /** Most fields in the head of a request. */
+  readonly maxFields: number
   /** CIDRs of proxies whose `X-Forwarded-For`, `X-Request-Id` and `traceparent` are believed. */
   readonly trustedProxies: readonly string[]
   readonly addresses: AddressLists

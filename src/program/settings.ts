@@ -12,6 +12,7 @@ export interface Settings {
   readonly state: StateSettings
   /** Absolute folder, mode 0700, for everything stateful without a server. */
   readonly stateDir: string
+  readonly bounds: Bounds
   /** Wait between unready and closing the listeners. */
   readonly drainDelayMs: number
   /** Longest wait for requests in flight at a stop. */
@@ -55,7 +56,41 @@ export interface AdminListen {
   readonly token: string | null
 }
 
+/** What one worker takes from clients at once, and how long it waits for them (attack E3). */
+export interface Bounds {
+  /** Open at once. */
+  readonly connections: number
+  /** Of them, from one socket peer that is no trusted proxy. */
+  readonly connectionsPerAddress: number
+  /** The answer to the last of them closes its connection. */
+  readonly requestsPerConnection: number
+  /** In flight at once. */
+  readonly requests: number
+  /** What a request of normal priority may wait in a queue that stands. */
+  readonly queueDelayMs: number
+  /** Octets of a head. */
+  readonly headBytes: number
+  /** For a TLS handshake. */
+  readonly handshakeTimeoutMs: number
+  /** From the first octet of a head, or from the opening of the connection, to the last. */
+  readonly headTimeoutMs: number
+  /** For a body, beside the time it takes at `bodyBytesPerSecond`. */
+  readonly bodyTimeoutMs: number
+  readonly bodyBytesPerSecond: number
+  /** For a whole request, however steadily it comes. */
+  readonly requestTimeoutMs: number
+  /** For a client that takes nothing of an answer that waits for it. */
+  readonly answerTimeoutMs: number
+  /** Between an answer and the next request of the connection. */
+  readonly idleTimeoutMs: number
+}
+
 export interface UpstreamSettings {
+  /** Requests that a worker has under way there at once, each on a connection of its own. */
+  readonly connections: number
+  /** Requests of a worker that wait for one of them. */
+  readonly queue: number
+  readonly breaker: BreakerSettings
   readonly tls: {
     readonly ca: string | null
     readonly cert: string | null
@@ -73,6 +108,19 @@ export interface TelemetrySettings {
   readonly intervalMs: number
   /** Null: no traces. */
   readonly traces: { readonly sample: number } | null
+}
+
+/** When an upstream that fails is left alone, and how it is tried again. */
+export interface BreakerSettings {
+  /** So many calls of a window must have failed. */
+  readonly failures: number
+  /** And such a share of all its calls, above 0, at most 1. */
+  readonly ratio: number
+  readonly windowMs: number
+  /** How long nothing is sent. */
+  readonly openMs: number
+  /** Requests that try it at once afterwards. */
+  readonly probes: number
 }
 
 /** Where API keys and revocations of tokens are kept. */

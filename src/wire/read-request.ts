@@ -5,6 +5,7 @@ import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '../base/message.ts'
 import type { Denial } from '../engine/decision.ts'
 import type { BodyInspector } from '../engine/permit.ts'
+import { type BodyPace, PaceWatch } from './body-pace.ts'
 import { newRequestId, newTrace } from './random-ids.ts'
 import { createBufferCount } from './young-buffers.ts'
 
@@ -13,7 +14,7 @@ const countBuffers = createBufferCount()
 export interface Arrival {
   /** The client waits for 100 before it sends its body (RFC 9110 10.1.1). */
   readonly expectsContinue: boolean
-  readonly bodyTimeoutMs: number
+  readonly pace: BodyPace
 }
 
 /** What came in: the request for the engine, and its body for whoever forwards it unread. */
@@ -84,7 +85,7 @@ export class MessageBody implements BodySource {
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #arrival: Arrival
-  #broken = false
+  #broken: 'timeout' | 'aborted' | null = null
   #onBroken: (() => void) | null = null
 
   constructor(message: IncomingMessage, response: ServerResponse, arrival: Arrival) {
@@ -99,8 +100,8 @@ export class MessageBody implements BodySource {
   }
 
   /** Tells whoever reads that nothing more will come. */
-  breakOff(): void {
-    this.#broken = true
+  breakOff(why: 'timeout' | 'aborted'): void {
+    this.#broken = why
     this.#onBroken?.()
   }
 
@@ -117,14 +118,17 @@ export class MessageBody implements BodySource {
 
   #receive(maxBytes: number): Promise<BodyRead> {
     const message = this.#message
-    if (this.#broken || message.destroyed) return Promise.resolve({ kind: 'aborted' })
+    if (this.#broken !== null || message.destroyed)
+      return Promise.resolve({ kind: this.#broken ?? 'aborted' })
     return new Promise((resolve) => {
       const chunks: Buffer[] = []
       const small: Buffer[] = []
       let size = 0
-      const timer = setTimeout(() => finish({ kind: 'timeout' }), this.#arrival.bodyTimeoutMs)
+      const watch = new PaceWatch(this.#arrival.pace, () => finish({ kind: 'timeout' }))
+      watch.run()
       function onData(chunk: Buffer): void {
         size += chunk.length
+        watch.received(chunk.length)
         if (size > maxBytes) finish({ kind: 'too_large' })
         else if (small.push(chunk) === maxSmallChunks) chunks.push(Buffer.concat(small.splice(0)))
       }
@@ -136,12 +140,10 @@ export class MessageBody implements BodySource {
         })
       }
       // INVARIANT: framing that turns out bad, and a client that goes away, end here and not upstream (attack H4).
-      function onBroken(): void {
-        finish({ kind: 'aborted' })
-      }
+      const onBroken = (): void => finish({ kind: this.#broken ?? 'aborted' })
       this.#onBroken = onBroken
       function finish(read: BodyRead): void {
-        clearTimeout(timer)
+        watch.rest()
         message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
         if (read.kind !== 'bytes') message.pause()
         resolve(read)
@@ -152,7 +154,7 @@ export class MessageBody implements BodySource {
 
   /**
    * The body as it comes, with back-pressure. The stream fails with `BodyCut` when there is more of it than
-   * `maxBytes`, when the client goes away, and when its framing turns out bad, with `BodyRefused`
+   * `maxBytes`, when it comes too slowly, when the client goes away, and when its framing turns out bad, with `BodyRefused`
    * when the inspector refuses it; it never destroys the client's socket.
    */
   stream(maxBytes: number, inspector: BodyInspector | null): Readable {
@@ -161,9 +163,15 @@ export class MessageBody implements BodySource {
     let size = 0
     // INVARIANT: the last octets wait for the verdict on the whole, so that nothing refused arrives complete.
     let held: Buffer | null = null
+    let ended = false
+    const watch = new PaceWatch(this.#arrival.pace, () => stream.destroy(new BodyCut('timeout')))
     const stream = new Readable({
-      read: () => message.resume(),
+      read() {
+        if (!ended) watch.run()
+        message.resume()
+      },
       destroy(error, done) {
+        watch.rest()
         message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
         message.pause()
         done(error)
@@ -171,6 +179,7 @@ export class MessageBody implements BodySource {
     })
     function onData(chunk: Buffer): void {
       size += chunk.length
+      watch.received(chunk.length)
       countBuffers(chunk.length)
       if (size > maxBytes) stream.destroy(new BodyCut('too_large'))
       else if (inspector === null) pass(chunk)
@@ -180,22 +189,26 @@ export class MessageBody implements BodySource {
       }
     }
     function onEnd(): void {
+      watch.rest()
+      ended = true
       if (inspector !== null && refusedBy(inspector.end())) return
       if (held !== null) stream.push(held)
       stream.push(null)
     }
     function pass(chunk: Buffer): void {
-      if (!stream.push(chunk)) message.pause()
+      if (stream.push(chunk)) return
+      watch.rest()
+      message.pause()
     }
     function refusedBy(denial: Denial | null): boolean {
       if (denial !== null) stream.destroy(new BodyRefused(denial))
       return denial !== null
     }
-    function onBroken(): void {
-      if (!message.complete) stream.destroy(new BodyCut('aborted'))
+    const onBroken = (): void => {
+      if (!message.complete) stream.destroy(new BodyCut(this.#broken ?? 'aborted'))
     }
     this.#onBroken = onBroken
-    if (this.#broken || message.destroyed) onBroken()
+    if (this.#broken !== null || message.destroyed) onBroken()
     else message.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
     return stream
   }
@@ -207,9 +220,9 @@ export class MessageBody implements BodySource {
 
 /** Why a streamed body ended before its end. */
 export class BodyCut extends Error {
-  readonly kind: 'too_large' | 'aborted'
+  readonly kind: 'too_large' | 'timeout' | 'aborted'
 
-  constructor(kind: 'too_large' | 'aborted') {
+  constructor(kind: BodyCut['kind']) {
     super(`the body was cut: ${kind}`)
     this.kind = kind
   }

@@ -33,6 +33,8 @@ const headings = {
   admin: '### admin',
   upstream: '## upstream',
   upstreamTls: '### upstreamTls',
+  breaker: '### breaker',
+  bounds: '## bounds',
   failedAuthentications: '## failedAuthentications',
   limit: '## limit',
   validate: '## validate',

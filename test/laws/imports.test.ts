@@ -110,6 +110,7 @@ test('the pipeline calls the stages in their order', () => {
     'admit(',
     'normalizeTarget(',
     'route(linked.routes, request',
+    'shed(',
     'authenticate(',
     'takeAll(operation',
     'authorize(',

@@ -22,6 +22,7 @@ import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
 import { openSessionStore } from './session-store.ts'
+import { shareConnections } from './shared-connections.ts'
 
 /** Verifiers of one program: what it waits for before it is ready. */
 interface Verifiers {
@@ -58,7 +59,13 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   const gateway = await openGateway(
     policy.settings,
     first,
-    { record, onDefect, onMissedConnection, followTrace: traces?.follow ?? null },
+    {
+      record,
+      onDefect,
+      onMissedConnection,
+      followTrace: traces?.follow ?? null,
+      connections: shareConnections(control.connections, policy.settings.bounds),
+    },
     { reusePort: shared.workers > 1, ticketKeys: shared.ticketKeys },
   ).catch(async (error: unknown) => {
     await first.release()
@@ -68,7 +75,8 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 
   const figures = watchThread(metrics, worker, {
     inFlight: () => gateway.inFlight,
-    connections: () => gateway.connections,
+    connections: () => gateway.connections.open,
+    unserved: () => gateway.connections.unserved,
     upstreams: () => gateway.inForce.upstreams.figures(),
   })
 
@@ -133,7 +141,9 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     const keys = ledger.view
     const passwords = createPasswords(settings)
     const linked = link(program)
-    const upstreams = createUpstreams(program, settings)
+    const upstreams = createUpstreams(program, settings, ({ event, ...fields }) =>
+      control.tell(event, fields),
+    )
     const tokens = createAccessTokens(program, settings, control.keySets, control.changed)
     const sessions = createSessions(program, settings, control.keySets, sessionStore, control.changed)
     return {

@@ -20,6 +20,13 @@ import {
   type ReplaysMemory,
   releaseReplaysAfterDeath,
 } from '../../stores/memory-replays.ts'
+import {
+  allocateHolds,
+  attachHolds,
+  type Holds,
+  type HoldsMemory,
+  releaseHoldsAfterDeath,
+} from '../../stores/shared-holds.ts'
 import { allocateSharedCounters, type SharedCountersMemory } from '../shared-counters.ts'
 import { resourceFacts } from '../telemetry.ts'
 
@@ -28,6 +35,8 @@ export interface SharedState {
   readonly workers: number
   readonly buckets: CountersMemory
   readonly replays: ReplaysMemory
+  /** Connections of clients, by socket peer. */
+  readonly connections: HoldsMemory
   readonly metrics: MetricsMemory
   readonly counting: SharedCountersMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
@@ -39,6 +48,8 @@ export interface SharedState {
 }
 
 const nonceKeyBytes = 32
+/** Four for each connection that may be open by default, each from an address of its own. */
+const connectionSlots = 80_000
 const ticketKeyBytes = 48
 
 export function allocateSharedState(workers: number): SharedState {
@@ -47,6 +58,7 @@ export function allocateSharedState(workers: number): SharedState {
     // The control plane looks at the buckets as well, under the number after those of the workers.
     buckets: allocateCounters({ workers: workers + 1 }),
     replays: allocateReplays({ workers }),
+    connections: allocateHolds(connectionSlots, workers),
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
     nonceKey: randomBytes(nonceKeyBytes),
@@ -60,6 +72,7 @@ export interface AttachedState {
   readonly worker: number
   readonly counters: Counters
   readonly replays: ReplayMemory
+  readonly connections: Holds
   readonly metrics: WorkerMetrics
 }
 
@@ -68,6 +81,7 @@ export function attachSharedState(shared: SharedState, worker: number): Attached
     worker,
     counters: attachCounters(shared.buckets, worker),
     replays: attachReplays(shared.replays, worker),
+    connections: attachHolds(shared.connections, worker),
     metrics: attachMetrics(shared.metrics, worker),
   }
 }
@@ -76,6 +90,7 @@ export function attachSharedState(shared: SharedState, worker: number): Attached
 export function releaseAfterDeath(shared: SharedState, worker: number): void {
   releaseBucketsAfterDeath(shared.buckets, worker)
   releaseReplaysAfterDeath(shared.replays, worker)
+  releaseHoldsAfterDeath(shared.connections, worker)
   releaseMetricsAfterDeath(shared.metrics, worker)
 }
 

@@ -30,7 +30,7 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
 
 /**
  * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
- * for, the state and telemetry stay as they were.
+ * for, bounds, the state and telemetry stay as they were.
  */
 export function keepStanding(first: Settings, next: Settings): Settings {
   const { https, http } = first.listen
@@ -38,6 +38,7 @@ export function keepStanding(first: Settings, next: Settings): Settings {
     ...next,
     state: first.state,
     telemetry: first.telemetry,
+    bounds: first.bounds,
     listen: {
       admin: first.listen.admin,
       https: https && keep(https, next.listen.https),
@@ -53,10 +54,11 @@ function keep<T extends HttpsListen | HttpListen>(stands: T, next: T | null): T 
 
 /** Whether some of these settings only apply after a restart. */
 export function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state, telemetry }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, telemetry, bounds }: Settings) =>
     JSON.stringify([
       state,
       telemetry,
+      bounds,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

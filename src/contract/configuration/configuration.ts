@@ -2,6 +2,7 @@ import type {
   AddressLists,
   CorsPlan,
   LimitPlan,
+  Priority,
   SourcePosition,
   UpstreamPlan,
 } from '../../program/program.ts'
@@ -19,6 +20,10 @@ export interface Configuration {
   readonly identity: { readonly [scheme: string]: IdentityEntry }
   readonly limits: readonly LimitPlan[]
   readonly failedAuthentications: LimitPlan
+  /** Most fields in a head. */
+  readonly maxFields: number
+  /** Of operations that say nothing. */
+  readonly priority: Priority
   /** Default for operations that decide nothing; null when not written. */
   readonly security: readonly SecurityDefault[] | null
   readonly securityPosition: SourcePosition | null

@@ -4,10 +4,12 @@ import { parseDuration } from '../../base/duration.ts'
 import type { Json } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
 import { nearest } from '../../base/nearest.ts'
+import { priorities } from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 import type { Report } from '../report.ts'
 import { Section } from '../section.ts'
 import { readSource } from '../source.ts'
+import { readBounds } from './bounds.ts'
 import type { Configuration, ContractEntry, SecurityDefault } from './configuration.ts'
 import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
@@ -36,11 +38,13 @@ export function readConfiguration(
   root.expect(keys.root)
   const upstreams = readUpstreams(root)
   const listen = readListen(root, env)
+  const { maxFields, ...bounds } = readBounds(root)
   const settings = {
     listen,
     state: readState(root, env),
     ...readPlace(root, env),
     telemetry: readTelemetry(root, env),
+    bounds,
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
     stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
@@ -55,6 +59,8 @@ export function readConfiguration(
     identity: readIdentity(root, env),
     limits: readLimits(root, 'door') ?? defaultLimits,
     failedAuthentications: readFailedAuthentications(root),
+    maxFields,
+    priority: root.choice('priority', priorities) ?? 'normal',
     security: readSecurity(root),
     securityPosition: root.has('security') ? root.position('security') : null,
     validate: readConfiguredValidation(root),

@@ -4,6 +4,7 @@ import { identityScope } from '../../expression/scopes.ts'
 import type { UpstreamPlan } from '../../program/program.ts'
 import type { UpstreamSettings } from '../../program/settings.ts'
 import type { Section } from '../section.ts'
+import { readBreaker } from './bounds.ts'
 import { readKeyPair, readNamedFile } from './files.ts'
 import { keys } from './keys.ts'
 
@@ -13,6 +14,9 @@ export interface Upstream {
 }
 
 const defaultTimeoutMs = 30_000
+/** Of one worker. A stream that stays open, such as server-sent events, holds one of them. */
+const defaultConnections = 1024
+const defaultQueue = 1024
 
 export function readUpstreams(root: Section): ReadonlyMap<string, Upstream> {
   root.require('upstreams', '{ default: { url: "http://127.0.0.1:3000" } }')
@@ -32,7 +36,12 @@ function readUpstream(section: Section): Upstream | undefined {
   const host = section.text('host')
   if (host !== undefined && !/^[A-Za-z0-9.-]+(?::\d{1,5})?$/.test(host))
     section.wrong('host', 'a host, with a port when it has one')
-  const settings = { tls: readTls(section, url) }
+  const settings = {
+    tls: readTls(section, url),
+    connections: section.integer('connections', 1, 1_000_000) ?? defaultConnections,
+    queue: section.integer('queue', 0, 1_000_000) ?? defaultQueue,
+    breaker: readBreaker(section),
+  }
   const identityHeaders = readIdentityHeaders(section)
   if (!url) return undefined
   const plan = {

@@ -1,5 +1,6 @@
 import { allow, type Decision, denyWith } from '../decision.ts'
 import type { Draw, Taken } from '../ports.ts'
+import { spreadOf } from '../spread.ts'
 import { retryAfterSeconds } from './back-off.ts'
 import type { Countable, LinkedLimit } from './limit-key.ts'
 
@@ -33,9 +34,4 @@ export function judgeTaken(draws: readonly Draw[], taken: Taken, requestId: stri
     retryAfterSeconds: Math.max(...waits),
     violatedPolicies: spent,
   })
-}
-
-/** From 0 up to 1, by an id that is random: the engine has no dice of its own. */
-function spreadOf(requestId: string): number {
-  return (Number.parseInt(requestId.slice(0, 8), 16) || 0) / 2 ** 32
 }

@@ -45,7 +45,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 /** Fields beside the singletons that tell who calls, and from where. */
 const aboutTheCaller = /^(?:forwarded|x-forwarded-.*|x-real-ip|client-cert.*|sec-fetch-.*)$/
 
-const maxFields = 128
+const defaultMaxFields = 128
 const none: ReadonlySet<string> = new Set()
 // RFC 9110 5.5: visible ASCII, space and tab. obs-text is read differently by different parsers (attack H3).
 const illegalValue = /[^\t\x20-\x7e]/
@@ -58,11 +58,13 @@ const illegalValue = /[^\t\x20-\x7e]/
  * Names with an underscore are dropped: `X_User_Id` is `X-User-Id` to a CGI-like backend (attack B2). Those in which keys
  * come (`api_key`) can be read by exactly that name, and are not among what could be forwarded.
  * @param credentials lower-case names of fields that carry keys
+ * @param maxFields most that a head may have
  * @see RFC 9110 5, RFC 9112 5
  */
 export function parseFields(
   headers: RawHeaders,
   credentials: ReadonlySet<string> = none,
+  maxFields: number = defaultMaxFields,
 ): Decision<FieldTable> {
   if (headers.length > 2 * maxFields)
     return deny('parse', 'header_too_large', `over ${maxFields} header fields`)

@@ -8,9 +8,14 @@ const maxTargetLength = 8192
 /**
  * Reads the head of a request and refuses every head that two parsers could read differently.
  * @param credentials lower-case names of fields that carry keys
+ * @param maxFields most fields that the head may have
  * @see RFC 9112 2 to 6
  */
-export function parseHead(request: RawRequest, credentials?: ReadonlySet<string>): Decision<Head> {
+export function parseHead(
+  request: RawRequest,
+  credentials?: ReadonlySet<string>,
+  maxFields?: number,
+): Decision<Head> {
   const { method, target } = request
   if (target.length > maxTargetLength)
     return deny('parse', 'uri_too_long', `target over ${maxTargetLength} octets`)
@@ -18,7 +23,7 @@ export function parseHead(request: RawRequest, credentials?: ReadonlySet<string>
   if (target.charCodeAt(0) !== 0x2f)
     return deny('parse', 'malformed_request', 'the target is not in origin-form')
 
-  const fields = parseFields(request.headers, credentials)
+  const fields = parseFields(request.headers, credentials, maxFields)
   if (!fields.allow) return fields
   const framing = parseFraming(fields.value, request.httpVersion)
   if (!framing.allow) return framing

@@ -211,6 +211,21 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.spans.dropped', unit: '{span}' },
   },
+  connectionsUnserved: {
+    name: 'portcullis_connections_unserved_total',
+    type: 'counter',
+    help: 'Connections that ended without a request, by the bound they broke.',
+    labels: ['reason'],
+    otlp: { name: 'portcullis.connections.unserved', unit: '{connection}' },
+  },
+  upstreamBreaker: {
+    name: 'portcullis_upstream_breaker',
+    type: 'gauge',
+    help: 'Breaker of an upstream: 0 closed, 1 half-open, 2 open; of the worker that is worst off.',
+    labels: ['upstream'],
+    otlp: { name: 'portcullis.upstream.breaker', unit: '1' },
+    merge: 'max',
+  },
   limitStoreUp: {
     name: 'portcullis_limit_store_up',
     type: 'gauge',

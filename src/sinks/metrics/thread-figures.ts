@@ -12,6 +12,8 @@ import type { WorkerMetrics } from './record-metrics.ts'
 export interface ThreadSources {
   readonly inFlight: () => number
   readonly connections: () => number
+  /** Connections that ended without a request so far, by reason. */
+  readonly unserved: () => ReadonlyMap<string, number>
   readonly upstreams: () => readonly UpstreamFigures[]
 }
 
@@ -22,7 +24,11 @@ export interface UpstreamFigures {
   readonly free: number
   readonly running: number
   readonly pending: number
+  readonly breaker: keyof typeof breakerLevels
 }
+
+/** As a number, so that a rule can alert on it. */
+const breakerLevels = { closed: 0, halfOpen: 1, open: 2 } as const
 
 export interface ThreadFigures {
   /** Notes what is now; otherwise that is done every second. */
@@ -41,6 +47,7 @@ export function watchThread(metrics: WorkerMetrics, worker: number, sources: Thr
   delay.enable()
   const collections = watchCollections(metrics)
   const upstreams = new Set<string>()
+  const unserved = new Map<string, number>()
   let utilization: EventLoopUtilization = performance.eventLoopUtilization()
   let samples = 0
   const timer = setInterval(tick, sampleEveryMs)
@@ -59,6 +66,10 @@ export function watchThread(metrics: WorkerMetrics, worker: number, sources: Thr
   function sample(): void {
     metrics.set('activeRequests', [], sources.inFlight())
     metrics.set('connections', [], sources.connections())
+    for (const [reason, times] of sources.unserved()) {
+      metrics.add('connectionsUnserved', [reason], times - (unserved.get(reason) ?? 0))
+      unserved.set(reason, times)
+    }
     sampleUpstreams(sources.upstreams())
     if (delay.count > 0) {
       metrics.set('eventLoopDelayP50', label, lateness(delay.percentile(50)))
@@ -73,12 +84,13 @@ export function watchThread(metrics: WorkerMetrics, worker: number, sources: Thr
   function sampleUpstreams(pools: readonly UpstreamFigures[]): void {
     const named = new Set(pools.map(({ name }) => name))
     const gone = [...upstreams].filter((name) => !named.has(name))
-    for (const { name, connected, free, running, pending } of [...pools, ...gone.map(nothing)]) {
+    for (const { name, connected, free, running, pending, breaker } of [...pools, ...gone.map(nothing)]) {
       upstreams.add(name)
       metrics.set('upstreamConnections', [name, 'active'], connected - free)
       metrics.set('upstreamConnections', [name, 'idle'], free)
       metrics.set('upstreamRequests', [name, 'running'], running)
       metrics.set('upstreamRequests', [name, 'pending'], pending)
+      metrics.set('upstreamBreaker', [name], breakerLevels[breaker])
     }
   }
 
@@ -91,7 +103,7 @@ export function watchThread(metrics: WorkerMetrics, worker: number, sources: Thr
 
 /** A reload took the upstream away. */
 function nothing(name: string): UpstreamFigures {
-  return { name, connected: 0, free: 0, running: 0, pending: 0 }
+  return { name, connected: 0, free: 0, running: 0, pending: 0, breaker: 'closed' }
 }
 
 /** The monitor counts the interval of its own timer in; what is told is only what was over it. */

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Priority, priorities } from '../../program/program.ts'
+import type { Lateness } from '../ports.ts'
+import { overloaded, shed } from './shed.ts'
+
+const passing = (load: Lateness): readonly Priority[] =>
+  priorities.filter((priority) => shed(load, priority, '80000000').allow)
+
+test('nobody is turned away while the thread keeps up, and a burst may wait a tenth of a second', () => {
+  assert.deepEqual(passing({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }), priorities)
+  assert.deepEqual(passing({ waitedMs: 99, standing: false, queueDelayMs: 5, fullness: 0 }), priorities)
+  assert.deepEqual(passing({ waitedMs: 101, standing: false, queueDelayMs: 5, fullness: 0 }), ['critical'])
+})
+
+test('in a standing queue the lowest priority gives way first', () => {
+  const late = (waitedMs: number) => passing({ waitedMs, standing: true, queueDelayMs: 5, fullness: 0 })
+  assert.deepEqual(late(1), ['normal', 'high', 'critical'])
+  assert.deepEqual(late(6), ['high', 'critical'])
+  assert.deepEqual(late(51), ['critical'])
+  assert.deepEqual(late(501), [])
+})
+
+test('the last room is kept for those who matter most', () => {
+  const full = (fullness: number) => passing({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness })
+  assert.deepEqual(full(0.5), ['normal', 'high', 'critical'])
+  assert.deepEqual(full(0.8), ['high', 'critical'])
+  assert.deepEqual(full(0.9), ['critical'])
+  assert.deepEqual(full(1), [])
+})
+
+test('who is turned away is told when to come again, and not all at once (RFC 9110 10.2.3)', () => {
+  const told = (id: string, retryMs?: number) => overloaded('admit', '', id, retryMs).client.retryAfterSeconds
+  assert.deepEqual([told('00000000'), told('80000000'), told('ffffffff'), told('proxy')], [1, 3, 5, 1])
+  assert.equal(told('00000000', 4200), 5)
+  assert.equal(told('00000000', 0), 1)
+})

@@ -1,0 +1,85 @@
+/** When an upstream that fails is left alone, and how it is tried again. */
+export interface BreakerRules {
+  /** So many calls of a window must have failed. */
+  readonly failures: number
+  /** And such a share of all its calls. */
+  readonly ratio: number
+  readonly windowMs: number
+  /** How long nothing is sent. */
+  readonly openMs: number
+  /** Requests that try it at once afterwards. */
+  readonly probes: number
+}
+
+/** What is known of an upstream's health. Times are of one monotonic clock. */
+export type Breaker =
+  | { readonly kind: 'closed'; readonly sinceMs: number; readonly calls: number; readonly failures: number }
+  | { readonly kind: 'open'; readonly untilMs: number }
+  | { readonly kind: 'halfOpen'; readonly probing: number }
+
+export type Entry =
+  | { readonly pass: 'call' | 'probe'; readonly next: Breaker }
+  | { readonly pass: 'refused'; readonly next: Breaker; readonly retryMs: number }
+
+/** How a call came out. `abandoned`: through no fault of the upstream, e.g. the client went away. */
+export type CallResult = 'answered' | 'failed' | 'abandoned'
+
+export const closedBreaker = (nowMs: number): Breaker => ({
+  kind: 'closed',
+  sinceMs: nowMs,
+  calls: 0,
+  failures: 0,
+})
+
+/**
+ * Whether a request may go to the upstream now. Pure: the caller keeps what comes next.
+ * @see M. Nygard, Release It!, "Circuit Breaker"
+ */
+export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Entry {
+  if (breaker.kind === 'closed') return { pass: 'call', next: breaker }
+  if (breaker.kind === 'open') {
+    const retryMs = breaker.untilMs - nowMs
+    if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
+    return { pass: 'probe', next: { kind: 'halfOpen', probing: 1 } }
+  }
+  if (breaker.probing >= rules.probes) return { pass: 'refused', next: breaker, retryMs: rules.openMs }
+  return { pass: 'probe', next: { kind: 'halfOpen', probing: breaker.probing + 1 } }
+}
+
+/**
+ * Takes note of how a call came out. Pure.
+ * INVARIANT: a breaker that is not closed listens to its probes alone: calls from before it opened say nothing new.
+ */
+export function settle(
+  breaker: Breaker,
+  rules: BreakerRules,
+  pass: 'call' | 'probe',
+  result: CallResult,
+  nowMs: number,
+): Breaker {
+  switch (breaker.kind) {
+    case 'closed':
+      return result === 'abandoned' ? breaker : counted(breaker, rules, result === 'failed', nowMs)
+    case 'open':
+      return breaker
+    case 'halfOpen':
+      if (pass === 'call') return breaker
+      if (result === 'answered') return closedBreaker(nowMs)
+      if (result === 'failed') return { kind: 'open', untilMs: nowMs + rules.openMs }
+      return { kind: 'halfOpen', probing: Math.max(0, breaker.probing - 1) }
+  }
+}
+
+function counted(
+  breaker: Extract<Breaker, { kind: 'closed' }>,
+  rules: BreakerRules,
+  failed: boolean,
+  nowMs: number,
+): Breaker {
+  const over = nowMs - breaker.sinceMs >= rules.windowMs
+  const calls = (over ? 0 : breaker.calls) + 1
+  const failures = (over ? 0 : breaker.failures) + (failed ? 1 : 0)
+  if (failed && failures >= rules.failures && failures >= calls * rules.ratio)
+    return { kind: 'open', untilMs: nowMs + rules.openMs }
+  return { kind: 'closed', sinceMs: over ? nowMs : breaker.sinceMs, calls, failures }
+}
