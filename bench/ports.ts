@@ -26,6 +26,7 @@ export function portsOf(
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
     counters: createMemoryCounters(),
+    trail: { intend: async () => ({ kind: 'written' }) },
     sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
 }

@@ -9,8 +9,8 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server'].filter((name) =>
-  missing.includes(name),
+const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server', 'sqlite3'].filter(
+  (name) => missing.includes(name),
 )
 const debianPackages = debian.map((name) => (name === 'nginx' ? 'nginx-light' : name))
 const packages = fileURLToPath(new URL('packages', import.meta.url))

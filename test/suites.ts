@@ -36,6 +36,7 @@ const github: Need = {
 const oracle: Need = { name: 'Ajv', present: () => existsSync(join(packages, 'ajv')) }
 const official: Need = { name: 'the official schemas of OpenAPI', present: isInstalled }
 const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
+const mounting: Need = { name: 'the right to mount a tmpfs', present: () => process.getuid?.() === 0 }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 
 export const suites: readonly Suite[] = [
@@ -48,6 +49,11 @@ export const suites: readonly Suite[] = [
   { name: 'attacks', files: ['test/attacks/*.test.ts'], needs: [] },
   { name: 'e2e', files: ['test/e2e/*.test.ts'], needs: [program('curl'), program('openssl')] },
   { name: 'stores', files: ['test/stores/*.test.ts'], needs: [postgres] },
+  {
+    name: 'trail',
+    files: ['test/trail/*.test.ts'],
+    needs: [postgres, program('psql'), program('sqlite3'), mounting],
+  },
   {
     name: 'sessions',
     files: ['test/sessions/*.test.ts'],

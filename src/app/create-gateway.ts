@@ -25,6 +25,7 @@ import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
+import { openGateTrail } from './trail/gate-trail.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
 export interface GatewayOptions {
@@ -84,8 +85,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
 
   const sessionStore = await openSessionStore(settings.state, announceReady)
+  const trail = openGateTrail(settings, (event, fields) => log.event(event, fields))
   const first = await enforce(compiled.program, settings).catch(async (error: unknown) => {
     await sessionStore.stop()
+    await trail.stop()
     throw error
   })
   let waiting = first
@@ -93,12 +96,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     async (error: unknown) => {
       await first.release()
       await sessionStore.stop()
+      await trail.stop()
       throw startErrorFrom(error)
     },
   )
   const admin = await openAdmin().catch(async (error: unknown) => {
     await gateway.stop(0)
     await sessionStore.stop()
+    await trail.stop()
     throw startErrorFrom(error)
   })
   const addresses = { ...gateway.addresses, admin: admin?.url ?? null }
@@ -132,6 +137,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         passwords,
         counters,
         sessions,
+        trail,
       },
       tokens,
       sessions,
@@ -148,6 +154,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   function record(ending: Ending): void {
     log.write(ending)
     metrics.write(ending)
+    trail.write(ending)
     if (!ending.journal.forwardingIgnored || warnedOfForwarding) return
     warnedOfForwarding = true
     log.event('forwarding_ignored', {
@@ -224,7 +231,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         digest: program.digest,
         operations: program.operations.length,
         ...(restartNeeded && {
-          detail: 'addresses of listeners or the state changed; they apply after a restart',
+          detail: 'addresses of listeners, the state or the trail changed; they apply after a restart',
         }),
       })
       return true
@@ -248,6 +255,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await sessionStore.stop()
+    await trail.stop()
     log.event('stopped')
     log.flush()
   }
@@ -309,9 +317,10 @@ function watchAll(files: FileWatch, { watched, listen: { https, http }, upstream
 }
 
 function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, trail }: Settings) =>
     JSON.stringify([
       state,
+      trail,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

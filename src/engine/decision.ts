@@ -1,3 +1,4 @@
+import type { SourcePosition } from '../program/program.ts'
 import type { Reason } from './reasons.ts'
 
 /**
@@ -24,6 +25,7 @@ export type Stage =
   | 'rules'
   | 'forward'
   | 'response'
+  | 'record'
 
 export type Denial = { readonly [R in Reason]: DenialOf<R> }[Reason]
 
@@ -33,6 +35,8 @@ export interface DenialOf<R extends Reason> {
   readonly stage: Stage
   /** For the operator only; never a token, key, password or body, and never sent to the client. */
   readonly detail: string
+  /** Where the rule stands that did not hold; absent where it was none. For the operator only. */
+  readonly rule?: SourcePosition
   /** For the client. */
   readonly client: ClientPart<R>
 }
@@ -53,6 +57,7 @@ export interface ClientParts {
     readonly violatedPolicies: readonly string[]
   }
   readonly verifier_unavailable: Retry
+  readonly trail_unavailable: Retry
   readonly media_type_unsupported: {
     /** Codings that would have been accepted, when the content coding was what is wrong (RFC 9110 15.5.16). */
     readonly acceptEncoding?: readonly string[]

@@ -45,6 +45,14 @@ export interface Journal {
   answerStripped: number
   /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
   forwardingIgnored: boolean
+  /** Digest of the program that judged it; '' until then. */
+  programDigest: string
+  /** Raw text of each segment of the operation's template; null when it was not routed. */
+  captured: readonly string[] | null
+  /** Its intent was to be written on the audit trail, and it passed. */
+  intended: boolean
+  /** Why its intent is not on the trail, although it passed; for the operator only. */
+  trailFault: string | null
 }
 
 export interface Quota {
@@ -74,5 +82,9 @@ export function openJournal({
     answerUnseen: null,
     answerStripped: 0,
     forwardingIgnored: false,
+    programDigest: '',
+    captured: null,
+    intended: false,
+    trailFault: null,
   }
 }

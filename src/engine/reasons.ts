@@ -116,6 +116,11 @@ export const reasons = {
     title: 'Temporarily unavailable',
     meaning: 'The keys needed to judge the credential could not be had; it was neither accepted nor refused.',
   },
+  trail_unavailable: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    meaning: 'The audit trail could not be written; the request was not forwarded.',
+  },
   upstream_unreachable: {
     status: 502,
     title: 'Bad gateway',

@@ -18,6 +18,8 @@ export interface Settings {
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
   readonly ledger: LedgerSettings
+  /** Null: there is no audit trail. */
+  readonly trail: TrailSettings | null
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
@@ -67,6 +69,20 @@ export interface LedgerSettings {
   readonly database: string | null
   /** How long what was read is believed while it cannot be read. */
   readonly staleAfterMs: number
+}
+
+/** Where and how the audit trail is kept. */
+export interface TrailSettings {
+  /** `postgres://…`, a secret; null: a file under `stateDir`. */
+  readonly database: string | null
+  /** What an entry that is written outlives: the loss of power, or the death of this process. */
+  readonly durability: 'power' | 'process'
+  /** PEM of the Ed25519 key that signs checkpoints, a secret; null: one that is kept under `stateDir`. */
+  readonly key: string | null
+  /** Age at which entries go; null: never. */
+  readonly keepMs: number | null
+  /** Longest time between two checkpoints while entries come. */
+  readonly checkpointMs: number
 }
 
 /** This process, or a server that several gateways share. The address may hold a password. */

@@ -39,6 +39,7 @@ const headings = {
   addresses: '## addresses',
   cors: '## cors',
   keys: '## keys',
+  trail: '## trail',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {

@@ -16,6 +16,7 @@ export const keys = {
     'publicUrl',
     'cors',
     'keys',
+    'trail',
     'state',
     'stateDir',
     'drainDelay',
@@ -35,4 +36,5 @@ export const keys = {
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],
   keys: ['database', 'staleAfter'],
+  trail: ['database', 'durability', 'key', 'keep', 'checkpointEvery', 'records', 'onFault'],
 } as const satisfies { readonly [section: string]: readonly string[] }
