@@ -7,6 +7,8 @@ export interface AdminView {
   readonly unready: () => readonly string[]
   /** Prometheus text format 0.0.4. */
   readonly metrics: () => string
+  /** Why a request was denied; null when nothing is known of it. */
+  readonly denial: (requestId: string) => Promise<object | null>
 }
 
 interface Answer {
@@ -17,16 +19,30 @@ interface Answer {
 
 /**
  * Health and metrics, on a listener of their own, so that no path of the data plane is an exception (attack B6).
- * @param token demanded as bearer token on `/metrics` and `/readyz` when set; `/livez` tells nothing and needs none
+ * @param token demanded as bearer token on all but `/livez` when set, which tells nothing
  */
 export function createAdminServer(view: AdminView, token: string | null) {
-  const server = createServer((request, response) => send(response, answer(request, view, token)))
+  const server = createServer((request, response) => void respond(request, response, view, token))
   server.headersTimeout = 5000
   server.requestTimeout = 10_000
   return server
 }
 
-function answer(request: IncomingMessage, view: AdminView, token: string | null): Answer {
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  view: AdminView,
+  token: string | null,
+): Promise<void> {
+  try {
+    const answered = answer(request, view, token)
+    send(response, answered instanceof Promise ? await answered : answered)
+  } catch {
+    send(response, text(500, 'a defect; the log may say more\n'))
+  }
+}
+
+function answer(request: IncomingMessage, view: AdminView, token: string | null): Answer | Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET and HEAD\n')
   if (request.url === '/livez') return text(200, 'alive\n')
   if (token !== null && !carries(request, token)) return text(401, 'a bearer token is needed\n')
@@ -36,7 +52,15 @@ function answer(request: IncomingMessage, view: AdminView, token: string | null)
   }
   if (request.url === '/metrics')
     return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: view.metrics() }
-  return text(404, 'here are /livez, /readyz and /metrics\n')
+  const [, requestId] = /^\/denials\/([\w.:-]{1,128})$/.exec(request.url ?? '') ?? []
+  if (requestId !== undefined) return denial(view, requestId)
+  return text(404, 'here are /livez, /readyz, /metrics and /denials/REQUEST_ID\n')
+}
+
+async function denial(view: AdminView, requestId: string): Promise<Answer> {
+  const found = await view.denial(requestId)
+  if (found === null) return text(404, 'no denial of this request is known\n')
+  return { status: 200, type: 'application/json', body: `${JSON.stringify(found)}\n` }
 }
 
 function text(status: number, body: string): Answer {

@@ -25,6 +25,7 @@ import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
 import { openSessionStore } from './session-store.ts'
 import { StartError } from './start-error.ts'
+import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
 import { openGateTrail } from './trail/gate-trail.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 
@@ -163,6 +164,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     })
   }
 
+  function denial(requestId: string): Promise<object | null> {
+    const operations = placesOf(gateway.inForce.linked.program)
+    const { stateDir, trail: kept } = settings
+    return explainDenialAside({ stateDir, trail: kept, requestId, operations })
+  }
+
   function onDefect(error: unknown, requestId: string): void {
     log.event('defect', {
       request_id: requestId,
@@ -199,7 +206,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       inFlight: () => gateway.inFlight,
       programDigest: () => gateway.inForce.linked.program.digest,
     }
-    const view = { unready, metrics: () => metrics.expose(gauges) }
+    const view = { unready, metrics: () => metrics.expose(gauges), denial }
     const opened = await open(
       createAdminServer(view, wanted.token),
       wanted,

@@ -18,7 +18,7 @@ export class FaultLocator {
   readonly #documents = new Documents(new Report())
 
   /** @param contentType of the request; '' without */
-  locate({ source }: OperationPlan, fault: FaultPlace, contentType: string): SourcePosition {
+  locate({ source }: Pick<OperationPlan, 'source'>, fault: FaultPlace, contentType: string): SourcePosition {
     const found = this.#operationAt(source)
     if (!found) return source
     const { operation, item } = found

@@ -1,3 +1,4 @@
+import type { ValueKind } from '../base/value-kind.ts'
 import type { SourcePosition } from '../program/program.ts'
 import type { Reason } from './reasons.ts'
 
@@ -85,6 +86,8 @@ export interface Fault {
   /** JSON Pointer (RFC 6901) into the body, or `/name` of the parameter. */
   readonly pointer: string
   readonly message: string
+  /** What kind of thing stood there, where that is known; for the operator only. */
+  readonly seen?: ValueKind
 }
 
 export const allow = <T>(value: T): Allow<T> => ({ allow: true, value })

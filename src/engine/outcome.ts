@@ -1,5 +1,5 @@
 import type { RawHeaders, RawRequest } from '../base/message.ts'
-import type { LimitPlan, OperationPlan } from '../program/program.ts'
+import type { LimitPlan, OperationPlan, Program } from '../program/program.ts'
 import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
 import type { BucketState } from './ports.ts'
@@ -45,8 +45,8 @@ export interface Journal {
   answerStripped: number
   /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
   forwardingIgnored: boolean
-  /** Digest of the program that judged it; '' until then. */
-  programDigest: string
+  /** The program that judges it; null until then. */
+  program: Program | null
   /** Raw text of each segment of the operation's template; null when it was not routed. */
   captured: readonly string[] | null
   /** Its intent was to be written on the audit trail, and it passed. */
@@ -82,7 +82,7 @@ export function openJournal({
     answerUnseen: null,
     answerStripped: 0,
     forwardingIgnored: false,
-    programDigest: '',
+    program: null,
     captured: null,
     intended: false,
     trailFault: null,

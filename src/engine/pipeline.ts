@@ -46,7 +46,7 @@ export async function pipeline(
   journal: Journal,
 ): Promise<Outcome> {
   const nowMs = request.receivedAtMs
-  journal.programDigest = linked.program.digest
+  journal.program = linked.program
 
   // parse: one reading of the head
   const parsed = parseHead(request, linked.credentialFields)

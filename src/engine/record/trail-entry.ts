@@ -104,7 +104,7 @@ function circumstancesOf(journal: Journal): Circumstances {
     keyId: principal?.keyId ?? null,
     schemes: principal?.schemes ?? none,
     address: journal.clientAddress,
-    programDigest: journal.programDigest,
+    programDigest: journal.program?.digest ?? '',
   }
 }
 const none: readonly never[] = []
