@@ -33,7 +33,7 @@ export const subjects: readonly Subject[] = [
     checks: 'everything on: token, scopes, limits, closed-world validation, log, metrics',
     denies: true,
     missing: () => null,
-    start: startPortcullis,
+    start: (world) => startPortcullis(world),
   },
   {
     name: 'nginx',
@@ -83,9 +83,10 @@ function packaged(name: string): string | null {
   return existsSync(join(here, 'node_modules', name)) ? null : `${name} is not installed: npm run bench:setup`
 }
 
-async function startPortcullis(world: World): Promise<Started> {
+/** @param more of the configuration, YAML, top level */
+export async function startPortcullis(world: World, more = ''): Promise<Started> {
   const port = await freePort()
-  const file = join(world.folder, 'portcullis.yaml')
+  const file = join(world.folder, `portcullis-${port}.yaml`)
   writeFileSync(
     file,
     `contract: ${JSON.stringify(contract)}
@@ -98,6 +99,7 @@ failedAuthentications: { rate: 1000000/s }
 limits:
   - { name: per-address, by: address, rate: 1000000/s, burst: 1000000 }
   - { name: per-subject, by: subject, rate: 1000000/s, burst: 1000000 }
+${more}
 `,
   )
   return pinned([process.execPath, join(project, 'src/cli/main.ts'), 'run', '-c', file], {}, port, world)
