@@ -26,7 +26,10 @@ export interface PruneRecord {
   readonly signature: string
 }
 
+/** A chain as far as it goes, and what its writer said of that at its last checkpoint. */
 export interface ChainState extends Head {
+  /** Sequence of the last checkpoint. */
+  readonly told: number
   readonly pruned: PruneRecord | null
 }
 
@@ -47,9 +50,12 @@ export type HoldField = (typeof holdFields)[number]
  * reject when the store cannot be had; whether an `append` that was rejected took place, `chains` tells.
  */
 export interface TrailStore {
-  /** Adds entries to the end of a chain, all or none, as durably as configured when it resolves. */
-  append(chain: string, rows: readonly TrailRow[]): Promise<void>
-  /** What the store says of its chains; each that was ever begun. */
+  /**
+   * Adds entries to the end of a chain, all or none, as durably as configured when it resolves.
+   * @param told the last of them is a checkpoint, and the store is to say so of the chain
+   */
+  append(chain: string, rows: readonly TrailRow[], told: boolean): Promise<void>
+  /** Each chain that was ever begun. */
   chains(): Promise<readonly ChainState[]>
   /** Chains of which there is any entry, whatever the store says of them. */
   chainsWithEntries(): Promise<readonly string[]>

@@ -18,9 +18,13 @@ export const trailTables = (tail: string): readonly string[] => [
     id TEXT PRIMARY KEY, field TEXT NOT NULL, value TEXT NOT NULL, note TEXT NOT NULL, created_ms BIGINT NOT NULL)`,
 ]
 
-const putHead = `INSERT INTO portcullis_trail_chains (chain, sequence, hash) VALUES (?1, ?2, ?3)
+const putTold = `INSERT INTO portcullis_trail_chains (chain, sequence, hash) VALUES (?1, ?2, ?3)
   ON CONFLICT (chain) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`
 const nextChain = 'SELECT MIN(chain) AS chain FROM portcullis_trail WHERE chain > ?1'
+const readChains = `SELECT told.*, entry.sequence AS last_sequence, entry.hash AS last_hash
+  FROM portcullis_trail_chains told LEFT JOIN portcullis_trail entry ON entry.chain = told.chain AND entry.sequence =
+    (SELECT MAX(sequence) FROM portcullis_trail every WHERE every.chain = told.chain)
+  ORDER BY told.chain`
 const readRows = `SELECT sequence, time_ms, hash, entry FROM portcullis_trail
   WHERE chain = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3`
 const putPruned = `UPDATE portcullis_trail_chains SET pruned_sequence = ?2, pruned_hash = ?3, pruned_ms = ?4,
@@ -35,16 +39,16 @@ const putPruned = `UPDATE portcullis_trail_chains SET pruned_sequence = ?2, prun
  */
 export function createSqlTrail(database: TrailDatabase): TrailStore {
   return {
-    append: (chain, rows) =>
+    append: (chain, rows, told) =>
       database.transaction('write', function* (): SqlWork<void> {
         const last = rows.at(-1)
         if (!last) return
         yield* database.appendRows(chain, rows) as Generator<SqlStatement, void, readonly SqlRow[]>
-        yield [putHead, [chain, last.sequence, last.hash]]
+        if (told) yield [putTold, [chain, last.sequence, last.hash]]
       }),
     chains: () =>
       database.transaction('read', function* () {
-        return (yield ['SELECT * FROM portcullis_trail_chains ORDER BY chain']).map(chainOf)
+        return (yield [readChains]).map(chainOf)
       }),
     chainsWithEntries: () =>
       database.transaction('read', function* () {
@@ -99,7 +103,16 @@ function chainOf(row: SqlRow): ChainState {
           keyId: String(row.pruned_key),
           signature: String(row.pruned_signature),
         }
-  return { chain: String(row.chain), sequence: Number(row.sequence), hash: String(row.hash), pruned }
+  const last = pruned ?? { sequence: 0, hash: '' }
+  const { last_sequence: sequence, last_hash: hash } = row
+  return {
+    chain: String(row.chain),
+    ...(sequence === null
+      ? { sequence: last.sequence, hash: last.hash }
+      : { sequence: Number(sequence), hash: String(hash) }),
+    told: Number(row.sequence),
+    pruned,
+  }
 }
 
 function holdOf(row: SqlRow): Hold {

@@ -299,12 +299,16 @@ for (const kind of kinds) {
     test('an entry is there once, whatever is tried again', async () => {
       const store = await kind.open('once')
       const row = { sequence: 1, timeMs: 1, hash: 'h', text: '{}' }
-      await store.append('c', [row])
+      await store.append('c', [row], true)
       await assert.rejects(
-        store.append('c', [
-          { ...row, text: '{"x":1}' },
-          { ...row, sequence: 2 },
-        ]),
+        store.append(
+          'c',
+          [
+            { ...row, text: '{"x":1}' },
+            { ...row, sequence: 2 },
+          ],
+          false,
+        ),
       )
       assert.deepEqual(await store.read('c', 0, 10), [row])
       await store.close()
@@ -315,8 +319,8 @@ for (const kind of kinds) {
       let lose = false
       const lossy: TrailStore = {
         ...store,
-        async append(chain, rows) {
-          await store.append(chain, rows)
+        async append(chain, rows, told) {
+          await store.append(chain, rows, told)
           if (lose) throw new Error('connection lost')
         },
         async read(chain, last, limit) {

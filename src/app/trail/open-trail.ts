@@ -33,7 +33,7 @@ export function openedWhenUsed(open: () => Promise<TrailStore>): TrailStore {
     return opening
   }
   return {
-    append: async (chain, rows) => (await store()).append(chain, rows),
+    append: async (chain, rows, told) => (await store()).append(chain, rows, told),
     chains: async () => (await store()).chains(),
     chainsWithEntries: async () => (await store()).chainsWithEntries(),
     read: async (chain, after, limit) => (await store()).read(chain, after, limit),

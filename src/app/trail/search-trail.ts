@@ -1,4 +1,5 @@
 import type { TrailRow, TrailStore } from '../../engine/trail-store.ts'
+import { apart } from '../../sinks/trail/outcomes.ts'
 import { lastBefore } from './prune-trail.ts'
 
 export interface TrailFilter {
@@ -55,8 +56,11 @@ export async function* searchTrail(store: TrailStore, filter: TrailFilter): Asyn
     let next = readers[0] as ChainReader
     for (const reader of readers) if (reader.timeMs < next.timeMs) next = reader
     if (filter.untilMs !== null && next.timeMs >= filter.untilMs) return
-    const found = entryOf(next.chain, next.take(), intents)
-    if (fits(found, filter)) yield found
+    const row = next.take()
+    for (const text of apart(row.text)) {
+      const found = entryOf(next.chain, { ...row, text }, intents)
+      if (fits(found, filter)) yield found
+    }
     if (!(await next.fill())) readers.splice(readers.indexOf(next), 1)
   }
 }

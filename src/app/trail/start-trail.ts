@@ -31,7 +31,7 @@ export function startTrail(place: TrailPlace, tell: (news: TrailNews) => void): 
   const script = import.meta.url.endsWith('.ts') ? './trail-thread.ts' : './trail-thread.js'
   const worker = new Worker(new URL(script, import.meta.url), {
     workerData: { place, chain },
-    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 4 },
+    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
   })
   const order = (what: TrailOrder, transfer: MessagePort[] = []) => worker.postMessage(what, transfer)
   const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { TrailMessage } from '../../sinks/trail/trail-client.ts'
+import { batchOf, type TrailMessage } from '../../sinks/trail/trail-client.ts'
 import { type TrailEvent, TrailWriter } from '../../sinks/trail/trail-writer.ts'
 import { keepCheckpoint, keyOfTrail, openedWhenUsed, openTrail, type TrailPlace } from './open-trail.ts'
 import { pruneTrail } from './prune-trail.ts'
@@ -35,8 +35,8 @@ parentPort?.on('message', (order: TrailOrder) => {
 
 function serve(port: MessagePort): void {
   ports.add(port)
-  port.on('message', (batch: TrailMessage) => {
-    void opened.then(() => writer.write(batch)).then((written) => port.postMessage(written))
+  port.on('message', (message: TrailMessage) => {
+    void opened.then(() => writer.write(batchOf(message))).then((written) => port.postMessage(written))
   })
 }
 

@@ -101,19 +101,16 @@ class Verifier {
       this.#options.progress(this.#entries)
       more &&= rows.length > 0
     }
-    if (!this.#problems.has(chain)) await this.#end(walk)
+    if (!this.#problems.has(chain)) this.#end(walk)
     const { entries, last, signedUpTo, closed } = walk
     return { chain, entries, pruned: pruned?.sequence ?? 0, last, signedUpTo, closed }
   }
 
-  /** The store's own word of where the chain ends; read again for a chain that grew meanwhile. */
-  async #end({ chain, last }: Walk): Promise<void> {
-    const told = this.#states.get(chain)?.sequence ?? 0
-    if (told > last) return this.#problem(chain, last + 1, `entries ${last + 1} to ${told} are gone`)
-    if (last === 0) return this.#problem(chain, 1, 'the chain has no entry')
-    if (told === last) return
-    const now = (await this.#store.chains()).find((state) => state.chain === chain)?.sequence ?? 0
-    if (now < last) this.#problem(chain, now + 1, 'stands behind the end of the chain, where nobody wrote it')
+  /** The store's own word of how far the chain went at its last checkpoint. */
+  #end({ chain, last }: Walk): void {
+    const told = this.#states.get(chain)?.told ?? 0
+    if (told > last) this.#problem(chain, last + 1, `entries ${last + 1} to ${told} are gone`)
+    else if (last === 0) this.#problem(chain, 1, 'the chain has no entry')
   }
 
   async #checkpoint(walk: Walk, row: TrailRow): Promise<Omit<TrailProblem, 'chain'> | null> {
@@ -227,13 +224,14 @@ class Walk {
         problem: until === expected ? 'is gone' : `entries ${expected} to ${until} are gone`,
       }
     }
+    if (this.closed)
+      return { sequence: row.sequence, problem: 'stands behind the end of the chain, where nobody wrote it' }
     const hash = hashOf(this.#hash, row)
     if (hash !== row.hash) return { sequence: row.sequence, problem: 'is not what was written' }
     this.previous = this.#hash
     this.#hash = hash
     this.last = row.sequence
     this.entries++
-    this.closed = false
     return null
   }
 }

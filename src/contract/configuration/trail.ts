@@ -42,6 +42,13 @@ export function readTrail(root: Section, env: NodeJS.ProcessEnv): TrailSettings 
     section && section.get('database') !== 'sqlite' ? readSecret(section, 'database', env) : undefined
   if (database !== undefined && !/^postgres(?:ql)?:\/\//.test(database))
     section?.wrong('database', 'sqlite, or a URL postgres://… from ${NAME} or file:PATH')
+  if (section && !section.has('key'))
+    section.report.warn(
+      'trail-key-kept',
+      section.position(),
+      'the key that signs the audit trail is kept under stateDir: whoever has that disk can sign a trail of their own',
+      'write key: ${TRAIL_KEY}, and keep checkpoints elsewhere',
+    )
   const keepMs = section?.parsed('keep', parseDuration, 'a duration such as 400d')
   if (keepMs !== undefined && keepMs < dayMs) section?.wrong('keep', 'at least 1d')
   const checkpointMs =

@@ -33,18 +33,25 @@ export function quoted(value: string): string {
 }
 
 function circumstancesText(facts: Circumstances, hashKey: Uint8Array): string {
-  let text = `,"request_id":${quoted(facts.requestId)},"trace_id":"${facts.traceId}"`
-  if (facts.operation !== null) text += `,"operation":${quoted(facts.operation)}`
-  text += `,"method":${quoted(facts.method)}`
+  const { requestId, traceId, operation, method, subject, issuer, client, keyId, address, programDigest } =
+    facts
+  const all = requestId + operation + method + subject + issuer + client + keyId + address
+  // Looked at together, because nearly never is there anything to escape.
+  const spell = all.length <= maxText && !needsCare.test(all) ? bare : quoted
+  let text = `,"request_id":${spell(requestId)},"trace_id":"${traceId}"`
+  if (operation !== null) text += `,"operation":${spell(operation)}`
+  text += `,"method":${spell(method)}`
   if (facts.object.length > 0)
     text += `,"object":{${facts.object.map((part) => `${quoted(part.name)}:${valueText(part, hashKey)}`).join(',')}}`
-  if (facts.subject !== null) text += `,"subject":${quoted(facts.subject)}`
-  if (facts.issuer !== null) text += `,"issuer":${quoted(facts.issuer)}`
-  if (facts.client !== null) text += `,"client":${quoted(facts.client)}`
-  if (facts.keyId !== null) text += `,"key_id":${quoted(facts.keyId)}`
+  if (subject !== null) text += `,"subject":${spell(subject)}`
+  if (issuer !== null) text += `,"issuer":${spell(issuer)}`
+  if (client !== null) text += `,"client":${spell(client)}`
+  if (keyId !== null) text += `,"key_id":${spell(keyId)}`
   if (facts.schemes.length > 0) text += `,"schemes":${quoted(facts.schemes.join(' '))}`
-  return `${text},"address":${quoted(facts.address)},"program":"${facts.programDigest.slice(0, digestLetters)}"`
+  return `${text},"address":${spell(address)},"program":"${programDigest.slice(0, digestLetters)}"`
 }
+
+const bare = (value: string): string => `"${value}"`
 
 function valueText({ value, hashed }: ObjectPart, hashKey: Uint8Array): string {
   if (!hashed) return quoted(value)

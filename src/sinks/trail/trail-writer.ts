@@ -1,6 +1,7 @@
 import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { apart, gathered } from './outcomes.ts'
 import type { SigningKey } from './signing-key.ts'
 
 /** What a thread sends at once. */
@@ -133,7 +134,9 @@ export class TrailWriter {
       if (this.#doubted) await this.#settle()
       if (this.#head.sequence === 0) await this.#checkpoint('opening')
       const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
-      const texts = this.#kept.concat(taken.flatMap(({ batch }) => [...batch.intents, ...batch.notes]))
+      const intents = taken.flatMap(({ batch }) => batch.intents)
+      const notes = taken.flatMap(({ batch }) => batch.notes)
+      const texts = [...intents, ...gathered(this.#kept.concat(notes))]
       // After a fault it also shows that writing is possible again.
       if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
       if (texts.length > 0) await this.#append(texts)
@@ -166,9 +169,9 @@ export class TrailWriter {
     }
   }
 
-  async #append(texts: readonly string[], nowMs = this.#options.nowMs()): Promise<void> {
-    const { store, chain } = this.#options
-    const timeMs = Math.max(this.#timeMs, nowMs)
+  async #append(texts: readonly string[], checkpointMs: number | null = null): Promise<void> {
+    const { store, chain, nowMs } = this.#options
+    const timeMs = checkpointMs ?? Math.max(this.#timeMs, nowMs())
     const rows: TrailRow[] = []
     let { sequence, hash } = this.#head
     for (const text of texts) {
@@ -177,7 +180,7 @@ export class TrailWriter {
       rows.push({ sequence, timeMs, hash, text })
     }
     try {
-      await store.append(chain, rows)
+      await store.append(chain, rows, checkpointMs !== null)
       this.#head = { chain, sequence, hash }
     } catch (error) {
       this.#doubted = true
@@ -202,7 +205,7 @@ export class TrailWriter {
           throw new Error(`entry ${sequence} of the chain ${chain} is not what was written`)
         this.#head = { chain, sequence, hash }
         this.#timeMs = timeMs
-        written.add(text)
+        for (const one of apart(text)) written.add(one)
       }
       if (rows.length < maxEntries) break
     }
