@@ -32,7 +32,7 @@ export interface TrailClient extends Trail, RecordSink {
 
 const written: Intended = { kind: 'written' }
 /** Longer than that no request waits for the trail. */
-const patienceMs = 5000
+const patienceMs = 3000
 const maxNotes = 10_000
 const noteAfterMs = 50
 /** So long entries are gathered while many come: a commit costs the same for one as for a hundred. */
@@ -149,7 +149,7 @@ export function attachTrail(port: MessagePort, hashKey: Uint8Array): TrailClient
     note(...sieve.over(Date.now(), true))
     return new Promise((resolve) => {
       onIdle.push(resolve)
-      setTimeout(resolve, patienceMs).unref()
+      setTimeout(resolve, 2 * patienceMs).unref()
       if (!underWay && planned === null) send()
     })
   }
