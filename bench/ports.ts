@@ -27,6 +27,7 @@ export function portsOf(
     passwords: createPasswords({ secrets: {} }),
     load: { lateness: () => ({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }) },
     counters: createMemoryCounters(),
+    trail: { intend: async () => ({ kind: 'written' }) },
     sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }
 }

@@ -13,6 +13,7 @@ import { measureRedis } from './redis.ts'
 import { measureRotation } from './rotation.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, subjects } from './subjects.ts'
+import { measureTrail } from './trail.ts'
 import { measureUploads } from './upload.ts'
 import { measureValidation } from './validate.ts'
 import { startWorld, type World } from './world.ts'
@@ -59,7 +60,7 @@ if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()
-if (wants('flood') || wants('rotation') || wants('overload')) await measureAttacked()
+if (wants('flood') || wants('rotation') || wants('overload') || wants('trail')) await measureAttacked()
 if (wants('http') || wants('denials')) await measureHttp()
 const text = JSON.stringify(report, null, 2)
 if (values.json === undefined) console.log(`\n${text}`)
@@ -70,6 +71,7 @@ async function measureAttacked(): Promise<void> {
   try {
     if (wants('flood')) report.flood = await measureFlood(world, rounds)
     if (wants('overload')) report.overload = await measureOverload(world, rounds)
+    if (wants('trail')) report.trail = await measureTrail(world, rounds, seconds)
     if (wants('rotation')) report.rotation = await measureRotation(world)
   } finally {
     await world.stop()

@@ -86,10 +86,10 @@ function packaged(name: string): string | null {
 /** A measurement of speed turns nobody away, however long the queue of its load generator is. */
 const patient = 'bounds: { queueDelay: 5s }'
 
-/** @param more of the configuration */
+/** @param more of the configuration, YAML, top level */
 export async function startPortcullis(world: World, more = patient): Promise<Started> {
   const port = await freePort()
-  const file = join(world.folder, 'portcullis.yaml')
+  const file = join(world.folder, `portcullis-${port}.yaml`)
   writeFileSync(
     file,
     `contract: ${JSON.stringify(contract)}

@@ -9,9 +9,16 @@ const missing = [
     suites.flatMap(({ needs }) => needs.filter(({ present }) => !present()).map(({ name }) => name)),
   ),
 ]
-const debian = ['nginx', 'curl', 'openssl', 'postgresql', 'chromium', 'redis-server', 'promtool'].filter(
-  (name) => missing.includes(name),
-)
+const debian = [
+  'nginx',
+  'curl',
+  'openssl',
+  'postgresql',
+  'chromium',
+  'redis-server',
+  'promtool',
+  'sqlite3',
+].filter((name) => missing.includes(name))
 const packagesOf: { readonly [name: string]: string } = { nginx: 'nginx-light', promtool: 'prometheus' }
 const debianPackages = debian.map((name) => packagesOf[name] ?? name)
 const packages = fileURLToPath(new URL('packages', import.meta.url))

@@ -40,6 +40,7 @@ const otlp: Need = {
 }
 const official: Need = { name: 'the official schemas of OpenAPI', present: isInstalled }
 const postgres: Need = { name: 'postgresql', present: () => postgresPrograms() !== null }
+const mounting: Need = { name: 'the right to mount a tmpfs', present: () => process.getuid?.() === 0 }
 const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 
 export const suites: readonly Suite[] = [
@@ -57,6 +58,11 @@ export const suites: readonly Suite[] = [
     name: 'limits',
     files: ['test/limits/*.test.ts'],
     needs: [program('redis-server'), program('redis-cli'), program('openssl')],
+  },
+  {
+    name: 'trail',
+    files: ['test/trail/*.test.ts'],
+    needs: [postgres, program('psql'), program('sqlite3'), mounting],
   },
   {
     name: 'sessions',

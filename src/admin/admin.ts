@@ -7,6 +7,8 @@ export interface AdminView {
   readonly unready: () => Promise<readonly string[]>
   /** Prometheus text format 0.0.4, or OpenMetrics where `Accept` names it. */
   readonly metrics: (accept: string) => Promise<{ readonly type: string; readonly body: string }>
+  /** Why a request was denied; null when nothing is known of it. */
+  readonly denial: (requestId: string) => Promise<object | null>
 }
 
 interface Answer {
@@ -17,13 +19,13 @@ interface Answer {
 
 /**
  * Health and metrics, on a listener of their own, so that no path of the data plane is an exception (attack B6).
- * @param token demanded as bearer token on `/metrics` and `/readyz` when set; `/livez` tells nothing and needs none
+ * @param token demanded as bearer token on all but `/livez`, which tells nothing, when set
  */
 export function createAdminServer(view: AdminView, token: string | null) {
   const server = createServer((request, response) => {
     answer(request, view, token).then(
       (found) => send(response, found),
-      () => send(response, text(500, 'a defect\n')),
+      () => send(response, text(500, 'a defect; the log may say more\n')),
     )
   })
   server.headersTimeout = 5000
@@ -41,7 +43,15 @@ async function answer(request: IncomingMessage, view: AdminView, token: string |
   }
   if (request.url === '/metrics')
     return { status: 200, ...(await view.metrics(request.headers.accept ?? '')) }
-  return text(404, 'here are /livez, /readyz and /metrics\n')
+  const [, requestId] = /^\/denials\/([\w.:-]{1,128})$/.exec(request.url ?? '') ?? []
+  if (requestId !== undefined) return denial(view, requestId)
+  return text(404, 'here are /livez, /readyz, /metrics and /denials/REQUEST_ID\n')
+}
+
+async function denial(view: AdminView, requestId: string): Promise<Answer> {
+  const found = await view.denial(requestId)
+  if (found === null) return text(404, 'no denial of this request is known\n')
+  return { status: 200, type: 'application/json', body: `${JSON.stringify(found)}\n` }
 }
 
 function text(status: number, body: string): Answer {

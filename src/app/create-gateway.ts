@@ -14,8 +14,11 @@ import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { openMetricsExport } from './telemetry.ts'
+import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
+import { startTrail, type TrailThread } from './trail/start-trail.ts'
+import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
-import type { Policy, Prepared } from './workers/control.ts'
+import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
@@ -67,6 +70,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let announced = false
   let isReady = false
   let warnedOfForwarding = false
+  let trail: TrailThread | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
   const ready = new Promise<void>((resolve) => {
@@ -82,14 +86,19 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     keySets: issuers,
     sessions: createMemorySessions(),
     openLedger: shareLedgers(openLedger),
+    connectTrail: () => trail && { port: trail.connect(), hashKey: trail.hashKey },
   })
   const first = await compiled().catch(async (error: unknown) => {
     await started.end()
     throw error
   })
   let { settings } = first
-  let { digest } = first.program
-  const crew = await started.open(first)
+  let { digest, operations } = describe(first)
+  const crew = await openFirst().catch(async (error: unknown) => {
+    await started.end()
+    await trail?.stop()
+    throw error
+  })
   const expiries = watchExpiries(() => settings)
   expiries()
   const figures = openFigures(shared, {
@@ -104,6 +113,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const admin = await openAdmin().catch(async (error: unknown) => {
     await metricsExport?.stop()
     await crew.stop(0)
+    await trail?.stop()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
   const addresses = { ...crew.addresses, admin: admin?.url ?? null }
@@ -114,6 +124,21 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   watchAll(files, settings)
 
   return { addresses, ready, reload, stop }
+
+  async function openFirst(): Promise<Crew> {
+    if (settings.trail)
+      trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
+    return started.open(first)
+  }
+
+  function tellOfTrail({ event, ...fields }: TrailNews): void {
+    log.event(event, fields)
+  }
+
+  function denial(requestId: string): Promise<object | null> {
+    const { stateDir, trail: kept } = settings
+    return explainDenialAside({ stateDir, trail: kept, requestId, operations })
+  }
 
   async function compiled(): Promise<Policy> {
     return policyOf(await compileAside(options.configurationFile, env))
@@ -154,7 +179,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       return figures.expose(accept)
     }
     const opened = await open(
-      createAdminServer({ unready, metrics }, wanted.token),
+      createAdminServer({ unready, metrics, denial }, wanted.token),
       wanted,
       'listen.admin',
       missedConnections(log.event),
@@ -177,7 +202,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       await prepared.commit()
       const restartNeeded = needsRestart(settings, next.settings)
       settings = next.settings
-      digest = next.program.digest
+      ;({ digest, operations } = describe(next))
       watchAll(files, settings)
       log.event('reload', {
         digest,
@@ -207,10 +232,16 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await crew.stop(settings.stopTimeoutMs)
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await trail?.stop()
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()
   }
+}
+
+/** What the control plane keeps of a program. */
+function describe({ program }: Policy) {
+  return { digest: program.digest, operations: placesOf(program) }
 }
 
 function policyOf({ program, settings, diagnostics }: Compiled): Policy {

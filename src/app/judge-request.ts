@@ -66,6 +66,7 @@ function withoutCaller(program: Program): ReturnType<typeof link> {
       rules: [],
       addresses: nobody,
       validateRequests: 'enforce' as const,
+      trail: { ...plan.trail, records: 'nothing' as const },
     })),
   })
   const operations = open.operations.map((operation, index) => {
@@ -139,4 +140,5 @@ const ports: Ports = {
   load: { lateness: () => ({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }) },
   counters: { take: never },
   sessions: { find: never, begin: never, finish: never, end: never, vouch: never, endAll: never },
+  trail: { intend: never },
 }

@@ -11,6 +11,7 @@ import { keys } from './keys.ts'
 import { run } from './run.ts'
 import { print, tell } from './terminal.ts'
 import { tokens } from './tokens.ts'
+import { trail } from './trail.ts'
 
 const commands: { readonly [name: string]: Command } = {
   init,
@@ -19,6 +20,7 @@ const commands: { readonly [name: string]: Command } = {
   run,
   keys,
   tokens,
+  trail,
   demo,
 }
 

@@ -9,6 +9,7 @@ import { readBody } from './body.ts'
 import { checkReferences } from './check-references.ts'
 import { checkRoot } from './check-root.ts'
 import type { Configuration, ContractEntry } from './configuration/configuration.ts'
+import { settleTrail } from './configuration/trail.ts'
 import { settleValidation } from './configuration/validation.ts'
 import type { Documents } from './documents.ts'
 import { defaults, type Extension, readExtension } from './extension.ts'
@@ -250,6 +251,8 @@ class DocumentCompiler {
     ]
     const cost = first((level) => level.cost) ?? 1
     limits.checkCost(applying, cost, operation)
+    const written = levels.map((level) => level.trail)
+    const trail = settleTrail(upper, written, configuration.trail, segments, operation)
     if (!security) return []
     this.#checkDemands(operation, own, security)
     return [
@@ -285,6 +288,7 @@ class DocumentCompiler {
         maxBodyBytes: first(({ maxBodyBytes }) => maxBodyBytes) ?? defaults.maxBodyBytes,
         addresses: joinAddresses([this.#entry.addresses, ...levels.map(({ addresses }) => addresses)]),
         cors: first(({ cors }) => cors) ?? this.#entry.cors ?? configuration.cors,
+        trail,
         source: operation.position(undefined, 'key'),
       },
     ]

@@ -14,6 +14,7 @@ import type { Configuration } from './configuration/configuration.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
 import { readLimits } from './configuration/limits.ts'
 import { readAddresses, readCors } from './configuration/policy.ts'
+import { looserTrail, readWrittenTrail, type WrittenTrail } from './configuration/trail.ts'
 import { loosened, readValidation, type WrittenValidation } from './configuration/validation.ts'
 import type { Section } from './section.ts'
 
@@ -31,6 +32,7 @@ export interface Extension {
   readonly cors: CorsPlan | undefined
   readonly senderConstraint: readonly SenderConstraint[]
   readonly stepUp: StepUpPlan | undefined
+  readonly trail: WrittenTrail | undefined
 }
 
 export const extensionKeys = [
@@ -45,6 +47,7 @@ export const extensionKeys = [
   'cors',
   'senderConstraint',
   'stepUp',
+  'trail',
 ]
 const defaultMaxBodyBytes = 1024 ** 2
 export const defaults = { maxBodyBytes: defaultMaxBodyBytes }
@@ -67,6 +70,7 @@ const nothing: Extension = {
   cors: undefined,
   senderConstraint: [],
   stepUp: undefined,
+  trail: undefined,
 }
 
 /**
@@ -87,6 +91,9 @@ export function readExtension(
   if (maxBodyBytes !== undefined && maxBodyBytes > defaultMaxBodyBytes) {
     weakening(section, 'maxBody', 'bodies above 1MiB pass', allowWeakening)
   }
+  const trail = readWrittenTrail(section)
+  const looser = trail && looserTrail(trail)
+  if (looser) weakening(section, 'trail', looser, allowWeakening)
   return {
     limits: readLimits(section) ?? [],
     cost: section.integer('cost', 1, 1_000_000),
@@ -99,6 +106,7 @@ export function readExtension(
     cors: readCors(section),
     senderConstraint: readSenderConstraint(section),
     stepUp: readStepUp(section),
+    trail,
   }
 }
 

@@ -24,7 +24,11 @@ export class FaultLocator {
   readonly #documents = new Documents(new Report())
 
   /** @param contentType of the request; '' without */
-  locate(plan: OperationPlan, fault: FaultPlace, contentType: string): SourcePosition {
+  locate(
+    plan: Pick<OperationPlan, 'source' | 'method'>,
+    fault: FaultPlace,
+    contentType: string,
+  ): SourcePosition {
     const found = this.#operation(plan)
     if (!found) return plan.source
     const steps = pointerSteps(fault.pointer)
@@ -40,7 +44,10 @@ export class FaultLocator {
   }
 
   /** The operation and what stands around it, wherever references led to. */
-  #operation({ source, method }: OperationPlan): readonly [Located, Located] | undefined {
+  #operation({
+    source,
+    method,
+  }: Pick<OperationPlan, 'source' | 'method'>): readonly [Located, Located] | undefined {
     const file = this.#documents.open(source.file, source)
     const at = file && findKey(file, file.value, '', method.toLowerCase(), source)
     if (!file || !at) return undefined

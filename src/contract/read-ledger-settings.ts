@@ -4,10 +4,10 @@ import { readLedgerPlace } from './configuration/read-configuration.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { Report } from './report.ts'
 
-/** Where the ledger of a configuration is. */
+/** Where ledger and trail of a configuration are. */
 export interface LedgerPlace {
   /** Null when the part of the configuration that names it has a problem. */
-  readonly settings: Pick<Settings, 'ledger' | 'stateDir'> | null
+  readonly settings: Pick<Settings, 'ledger' | 'stateDir' | 'trail'> | null
   readonly diagnostics: readonly Diagnostic[]
 }
 

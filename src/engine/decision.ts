@@ -1,3 +1,5 @@
+import type { ValueKind } from '../base/value-kind.ts'
+import type { SourcePosition } from '../program/program.ts'
 import type { Reason } from './reasons.ts'
 
 /**
@@ -24,6 +26,7 @@ export type Stage =
   | 'rules'
   | 'forward'
   | 'response'
+  | 'record'
 
 export type Denial = { readonly [R in Reason]: DenialOf<R> }[Reason]
 
@@ -33,6 +36,8 @@ export interface DenialOf<R extends Reason> {
   readonly stage: Stage
   /** For the operator only; never a token, key, password or body, and never sent to the client. */
   readonly detail: string
+  /** Where the rule stands that did not hold; absent where it was none. For the operator only. */
+  readonly rule?: SourcePosition
   /** For the client. */
   readonly client: ClientPart<R>
 }
@@ -55,6 +60,7 @@ export interface ClientParts {
   readonly verifier_unavailable: Retry
   readonly limiter_unavailable: Retry
   readonly overloaded: Retry
+  readonly trail_unavailable: Retry
   readonly media_type_unsupported: {
     /** Codings that would have been accepted, when the content coding was what is wrong (RFC 9110 15.5.16). */
     readonly acceptEncoding?: readonly string[]
@@ -82,6 +88,8 @@ export interface Fault {
   /** JSON Pointer (RFC 6901) into the body, or `/name` of the parameter. */
   readonly pointer: string
   readonly message: string
+  /** What kind of thing stood there, where that is known; for the operator only. */
+  readonly seen?: ValueKind
 }
 
 export const allow = <T>(value: T): Allow<T> => ({ allow: true, value })

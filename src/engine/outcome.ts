@@ -1,5 +1,5 @@
 import type { RawHeaders, RawRequest } from '../base/message.ts'
-import type { LimitPlan, OperationPlan } from '../program/program.ts'
+import type { LimitPlan, OperationPlan, Program } from '../program/program.ts'
 import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
 import type { BucketState } from './ports.ts'
@@ -56,6 +56,14 @@ export interface Journal {
   answerStripped: number
   /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
   forwardingIgnored: boolean
+  /** The program that judges it; null until then. */
+  program: Program | null
+  /** Raw text of each segment of the operation's template; null when it was not routed. */
+  captured: readonly string[] | null
+  /** Its intent was to be written on the audit trail, and it passed. */
+  intended: boolean
+  /** Why its intent is not on the trail, although it passed; for the operator only. */
+  trailFault: string | null
 }
 
 export interface Quota {
@@ -90,5 +98,9 @@ export function openJournal({
     answerUnseen: null,
     answerStripped: 0,
     forwardingIgnored: false,
+    program: null,
+    captured: null,
+    intended: false,
+    trailFault: null,
   }
 }

@@ -25,6 +25,8 @@ import { requestIdOf } from './parse/request-id.ts'
 import { readTraceContext } from './parse/trace-context.ts'
 import { type BodyInspector, type ForwardedBody, Permit } from './permit.ts'
 import type { Ports } from './ports.ts'
+import { judgeIntent } from './record/judge-intent.ts'
+import { intentOf } from './record/trail-entry.ts'
 import { crossOrigin, preflightMethod } from './route/cross-origin.ts'
 import { preflightFields } from './route/preflight.ts'
 import { route } from './route/route.ts'
@@ -47,6 +49,7 @@ export async function pipeline(
   journal: Journal,
 ): Promise<Outcome> {
   const nowMs = request.receivedAtMs
+  journal.program = linked.program
 
   // parse: one reading of the head
   journal.stageClock?.enter('parse')
@@ -100,6 +103,7 @@ export async function pipeline(
   const { operation, captured } = routed.value
   const { plan } = operation
   journal.operation = plan
+  journal.captured = captured
   journal.crossOrigin = crossOrigin(plan.cors, head.fields)
   if (!addressAllowed(operation.addresses, client.address)) {
     return denial(deny('admit', 'address_denied', 'by the address lists of the operation'))
@@ -186,6 +190,12 @@ export async function pipeline(
     responses: operation.responses,
     journal,
   })
+
+  // record: what is on the audit trail is there before it happens
+  if (plan.trail.records === 'all') {
+    const intended = judgeIntent(plan.trail, await ports.trail.intend(intentOf(journal)), journal)
+    if (!intended.allow) return denial(intended)
+  }
   return { kind: 'permit', permit: Permit.mint(forwarding) }
 }
 

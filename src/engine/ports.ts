@@ -6,6 +6,7 @@ import type { LimitPlan } from '../program/program.ts'
 import type { AccessTokenPlan } from '../program/schemes.ts'
 import type { Accepted } from './authenticate/scheme.ts'
 import type { KeyRecord } from './ledger.ts'
+import type { IntentEntry } from './record/trail-entry.ts'
 
 /**
  * What the engine needs from outside. Every method answers at once when it knows, returns a promise only for
@@ -22,6 +23,7 @@ export interface Ports {
   readonly load: Load
   readonly counters: Counters
   readonly sessions: Sessions
+  readonly trail: Trail
 }
 
 /** Learns who vouches for an access token, and what it says. Judges no claim but `iss`. */
@@ -238,6 +240,14 @@ export interface Sessions {
   /** Ends all sessions that an issuer's logout token means, once for each `jti` (OpenID Connect Back-Channel Logout 2.6). */
   endAll(scheme: string, logout: LogoutOrder, nowMs: number): Promise<'ended' | 'again' | Outage>
 }
+
+/** The audit trail, as far as a request waits for it. */
+export interface Trail {
+  /** Resolves once the entry is as durable as configured, or cannot be made so. */
+  intend(entry: IntentEntry): Promise<Intended>
+}
+
+export type Intended = { readonly kind: 'written' } | Outage
 
 /** What is needed is not to be had. */
 export interface Outage {

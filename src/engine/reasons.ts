@@ -128,6 +128,11 @@ export const reasons = {
     meaning:
       'The store of a limit does not answer, and the limit says that nobody passes without it (`onStoreFault: deny`).',
   },
+  trail_unavailable: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    meaning: 'The audit trail could not be written; the request was not forwarded.',
+  },
   upstream_unreachable: {
     status: 502,
     title: 'Bad gateway',

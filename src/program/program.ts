@@ -89,7 +89,18 @@ export interface OperationPlan {
   readonly maxBodyBytes: number
   readonly addresses: AddressLists
   readonly cors: CorsPlan | null
+  readonly trail: TrailPlan
   readonly source: SourcePosition
+}
+
+/** What of an operation stands on the audit trail. */
+export interface TrailPlan {
+  /** `all`: what passes, before it is forwarded and after it was answered, and what is denied. */
+  readonly records: 'all' | 'denials' | 'nothing'
+  /** What becomes of a request that cannot be recorded. */
+  readonly onFault: 'deny' | 'continue'
+  /** Path parameters whose values are recorded as keyed hashes. */
+  readonly hash: readonly string[]
 }
 
 /** One path segment: literal text, or parts around parameters such as `{owner}.json`. Literals are canonical. */

@@ -21,6 +21,8 @@ export interface Settings {
   readonly ledger: LedgerSettings
   /** Null: metrics are scraped, and nothing is sent. */
   readonly telemetry: TelemetrySettings | null
+  /** Null: there is no audit trail. */
+  readonly trail: TrailSettings | null
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
   /** Every file whose change should cause a reload. Absolute. */
@@ -160,3 +162,17 @@ export type RedisServers =
       readonly user: string | null
       readonly password: string | null
     }
+
+/** Where and how the audit trail is kept. */
+export interface TrailSettings {
+  /** `postgres://…`, a secret; null: a file under `stateDir`. */
+  readonly database: string | null
+  /** What an entry that is written outlives: the loss of power, or the death of this process. */
+  readonly durability: 'power' | 'process'
+  /** PEM of the Ed25519 key that signs checkpoints, a secret; null: one that is kept under `stateDir`. */
+  readonly key: string | null
+  /** Age at which entries go; null: never. */
+  readonly keepMs: number | null
+  /** Longest time between two checkpoints while entries come. */
+  readonly checkpointMs: number
+}

@@ -40,6 +40,7 @@ test('explain --request judges parameters, routes and sound requests, credential
     in: 'query',
     pointer: '/limit',
     message: 'must be ≥ 1',
+    seen: 'integer',
     declared: 'openapi.yaml:15:11',
   })
   const unknown = await judge('GET /nothing HTTP/1.1\n\n')

@@ -46,6 +46,7 @@ const headings = {
   traces: '### traces',
   state: '## state',
   stateTls: '### state.tls',
+  trail: '## trail',
 } as const satisfies { readonly [S in keyof typeof keys]: string }
 
 test('docs/configuration.md names every key the reader knows, and no other', () => {

@@ -208,9 +208,9 @@ const badCalls: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [['chekc'], /chekc is no command; did you mean check\?/],
   [['check', '--jsn'], /Unknown option '--jsn'[\s\S]*usage: portcullis check/],
   [['check', 'more'], /too many operands/],
-  [['explain'], /takes an operation, or --request FILE/],
+  [['explain'], /takes an operation, --request FILE or --id REQUEST_ID/],
   [['init'], /an operand is missing/],
-  [['run', '--workers', '4'], /this version runs one worker/],
+  [['run', '--workers', '0'], /--workers: write how many threads are to serve, from 1 to 256/],
   [['init', '/no/such/file.yaml'], /does not exist; name an OpenAPI document/],
 ]
 for (const [args, says] of badCalls) {

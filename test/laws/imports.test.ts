@@ -118,6 +118,7 @@ test('the pipeline calls the stages in their order', () => {
     'judgeBody(',
     'judgeRules(',
     'composeForwarding(',
+    'judgeIntent(',
     'Permit.mint(',
   ]
   const places = calls.map((call) => body.indexOf(call))

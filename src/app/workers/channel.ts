@@ -1,6 +1,8 @@
+import type { Transferable } from 'node:worker_threads'
+
 /** What two threads talk through; `parentPort`, a `Worker` and a `MessagePort` are of this form. */
 export interface Wire {
-  postMessage(message: unknown): void
+  postMessage(message: unknown, moved?: readonly Transferable[]): void
   on(event: 'message', listener: (message: unknown) => void): unknown
 }
 
@@ -12,6 +14,12 @@ export type Service = { readonly [name: string]: (...args: any[]) => unknown }
 export interface Far<S extends Service> {
   /** Rejects with what the method threw, and when the other side ended. */
   call<K extends keyof S & string>(name: K, ...args: Parameters<S[K]>): Promise<Awaited<ReturnType<S[K]>>>
+  /** The same; what is moved is the other side's from then on. */
+  hand<K extends keyof S & string>(
+    moved: readonly Transferable[],
+    name: K,
+    ...args: Parameters<S[K]>
+  ): Promise<Awaited<ReturnType<S[K]>>>
   /** Calls without an answer. */
   tell<K extends keyof S & string>(name: K, ...args: Parameters<S[K]>): void
 }
@@ -38,14 +46,14 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
   let closed: string | null = null
   wire.on('message', (message) => take(message as Message))
 
-  return { call, tell, close }
+  return { call: (name, ...args) => hand([], name, ...args), hand, tell, close }
 
-  function call(name: string, ...args: unknown[]): Promise<never> {
+  function hand(moved: readonly Transferable[], name: string, ...args: unknown[]): Promise<never> {
     if (closed !== null) return Promise.reject(new Error(closed))
     return new Promise((resolve, reject) => {
       const id = ++lastId
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      wire.postMessage({ kind: 'call', id, name, args } satisfies Message)
+      wire.postMessage({ kind: 'call', id, name, args } satisfies Message, moved)
     })
   }
 

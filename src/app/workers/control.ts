@@ -4,6 +4,7 @@ import type { KeyRegistry } from '../../identity/issuer-registry.ts'
 import type { Program } from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 import type { EventFields } from '../../sinks/log.ts'
+import type { TrailLink } from '../trail/gate-trail.ts'
 import type { OpenLedger } from './ledger-views.ts'
 import type { AttachedState, SharedState } from './shared-state.ts'
 
@@ -27,6 +28,8 @@ export interface Control extends AttachedState {
   /** Sessions that this process keeps. */
   readonly sessions: SessionStore
   readonly openLedger: OpenLedger
+  /** Null where there is no audit trail. */
+  readonly trail: TrailLink | null
 }
 
 export interface CrewStatus {

@@ -9,7 +9,12 @@ export function startCrew(control: ThreadControl): StartedCrew {
   const { shared } = control
   if (shared.workers > 1) return startThreads(control)
   return {
-    open: (policy) => openDataWorker(policy, { ...control, ...attachSharedState(shared, 0) }),
+    open: (policy) =>
+      openDataWorker(policy, {
+        ...control,
+        ...attachSharedState(shared, 0),
+        trail: control.connectTrail(),
+      }),
     async end() {},
   }
 }

@@ -18,6 +18,7 @@ import type { ConnectedCounters } from '../../stores/connect-counters.ts'
 import { attachSharedCounters } from '../shared-counters.ts'
 import { StartError } from '../start-error.ts'
 import { openTraces } from '../telemetry.ts'
+import { openGateTrail } from '../trail/gate-trail.ts'
 import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
 import { LedgerViews } from './ledger-views.ts'
 import { missedConnections } from './missed-connections.ts'
@@ -39,6 +40,7 @@ interface Verifiers {
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
   const log = createLog(control.log)
   const { shared, worker, replays, metrics } = control
+  const trail = openGateTrail(control.trail, policy.settings.stateDir)
   const proofs = createProofReader(shared.nonceKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
     control.tell(event, fields)
@@ -117,6 +119,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 
   async function stop(timeoutMs: number): Promise<void> {
     await gateway.stop(timeoutMs)
+    await trail.stop()
     await closeStores()
     await traces?.stop()
     figures.stop()
@@ -159,6 +162,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
         passwords,
         counters: counting.counters,
         sessions,
+        trail,
       },
       tokens,
       sessions,
@@ -176,6 +180,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     log.write(ending)
     metrics.write(ending)
     traces?.write(ending)
+    trail.write(ending)
     if (ending.journal.forwardingIgnored) control.forwardingIgnored(ending.journal.clientAddress)
   }
 

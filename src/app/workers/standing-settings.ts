@@ -30,7 +30,7 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
 
 /**
  * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
- * for, bounds, the state and telemetry stay as they were.
+ * for, bounds, the state, the trail and telemetry stay as they were.
  */
 export function keepStanding(first: Settings, next: Settings): Settings {
   const { https, http } = first.listen
@@ -39,6 +39,7 @@ export function keepStanding(first: Settings, next: Settings): Settings {
     state: first.state,
     telemetry: first.telemetry,
     bounds: first.bounds,
+    trail: first.trail,
     listen: {
       admin: first.listen.admin,
       https: https && keep(https, next.listen.https),
@@ -54,11 +55,12 @@ function keep<T extends HttpsListen | HttpListen>(stands: T, next: T | null): T 
 
 /** Whether some of these settings only apply after a restart. */
 export function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state, telemetry, bounds }: Settings) =>
+  const addresses = ({ listen: { https, http, admin }, state, telemetry, bounds, trail }: Settings) =>
     JSON.stringify([
       state,
       telemetry,
       bounds,
+      trail,
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

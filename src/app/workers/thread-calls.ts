@@ -1,6 +1,7 @@
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { HeldKeys } from '../../identity/issuer-keys.ts'
 import type { EventFields } from '../../sinks/log.ts'
+import type { TrailLink } from '../trail/gate-trail.ts'
 import type { CrewStatus, Policy } from './control.ts'
 import type { KeyCalls } from './remote-keys.ts'
 import type { LedgerCalls } from './remote-ledger.ts'
@@ -18,7 +19,7 @@ export type Refusable<T> = { readonly value: T } | { readonly refusal: string }
 
 /** What the control plane calls for in a thread. */
 export type WorkerCalls = {
-  readonly open: (policy: Policy) => Promise<Refusable<Addresses>>
+  readonly open: (policy: Policy, trail: TrailLink | null) => Promise<Refusable<Addresses>>
   /** What was prepared is committed or discarded before the next. */
   readonly prepare: (policy: Policy) => Promise<Refusable<void>>
   readonly commit: () => Promise<void>

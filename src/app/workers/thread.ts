@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { IssuerRegistry } from '../../identity/issuer-registry.ts'
 import { StartError } from '../start-error.ts'
+import type { TrailLink } from '../trail/gate-trail.ts'
 import { openChannel } from './channel.ts'
 import type { Control, CrewStatus, Policy } from './control.ts'
 import { offerKeys } from './remote-keys.ts'
@@ -13,7 +14,11 @@ import type { ControlCalls, Refusable, ThreadOrder, WorkerCalls } from './thread
 export type ThreadControl = Pick<
   Control,
   'log' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
-> & { readonly keySets: IssuerRegistry }
+> & {
+  readonly keySets: IssuerRegistry
+  /** A link of its own for each worker; null where there is no audit trail. */
+  readonly connectTrail: () => TrailLink | null
+}
 
 /** One thread of the data plane, as the control plane sees it. Calls reject once it has ended. */
 export interface Thread {
@@ -70,7 +75,11 @@ export function startThread(worker: number, control: ThreadControl): Thread {
     })
   })
   return {
-    open: async (policy) => accepted(await channel.call('open', policy)),
+    async open(policy) {
+      const trail = control.connectTrail()
+      const moved = trail ? [trail.port] : []
+      return accepted(await channel.hand(moved, 'open', policy, trail))
+    },
     prepare: async (policy) => accepted(await channel.call('prepare', policy)),
     commit: () => channel.call('commit'),
     discard: () => channel.call('discard'),

@@ -17,7 +17,7 @@ let crew: Crew | null = null
 let prepared: Prepared | null = null
 
 const calls: WorkerCalls = {
-  open: (policy) =>
+  open: (policy, trail) =>
     refusable(async () => {
       crew = await openDataWorker(policy, {
         shared,
@@ -29,6 +29,7 @@ const calls: WorkerCalls = {
         keySets,
         sessions: remoteSessions(far),
         openLedger: remoteLedgers(far),
+        trail,
       })
       return crew.addresses
     }),

@@ -8,6 +8,7 @@ import type {
 } from '../../program/program.ts'
 import type { SchemePlan } from '../../program/schemes.ts'
 import type { Settings } from '../../program/settings.ts'
+import type { TrailDefault } from './trail.ts'
 import type { Validation } from './validation.ts'
 
 /** `portcullis.yaml`, read, checked and with every default filled in. Paths are absolute. */
@@ -36,6 +37,7 @@ export interface Configuration {
   readonly hosts: readonly string[]
   readonly publicUrl: string | null
   readonly cors: CorsPlan | null
+  readonly trail: TrailDefault
 }
 
 export interface ContractEntry {

@@ -18,6 +18,7 @@ export const keys = {
     'publicUrl',
     'cors',
     'keys',
+    'trail',
     'state',
     'stateDir',
     'telemetry',
@@ -81,4 +82,5 @@ export const keys = {
     'deadline',
   ],
   stateTls: ['ca', 'cert', 'key'],
+  trail: ['database', 'durability', 'key', 'keep', 'checkpointEvery', 'records', 'onFault'],
 } as const satisfies { readonly [section: string]: readonly string[] }

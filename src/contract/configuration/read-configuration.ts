@@ -20,6 +20,7 @@ import { readListen } from './listen.ts'
 import { noAddresses, readAddresses, readCors, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
 import { readTelemetry } from './telemetry.ts'
+import { readTrail, readTrailDefault } from './trail.ts'
 import { readUpstreams } from './upstreams.ts'
 import { readConfiguredValidation } from './validation.ts'
 
@@ -71,23 +72,23 @@ export function readConfiguration(
     hosts: root.texts('hosts') ?? [],
     publicUrl: root.parsed('publicUrl', parsePublicUrl, 'an origin such as https://api.example.com') ?? null,
     cors: readCors(root) ?? null,
+    trail: readTrailDefault(root),
   }
   return configuration
 }
 
-/** The part that says where the ledger is; null after a report. */
-export function readLedgerPlace(
-  file: string,
-  env: NodeJS.ProcessEnv,
-  report: Report,
-): Pick<Settings, 'ledger' | 'stateDir'> | null {
+/** What of the settings says where things are kept. */
+type Place = Pick<Settings, 'ledger' | 'stateDir' | 'trail'>
+
+/** The part that says where ledger and trail are; null after a report. */
+export function readLedgerPlace(file: string, env: NodeJS.ProcessEnv, report: Report): Place | null {
   const root = openRoot(file, report)
   return root && readPlace(root, env)
 }
 
-function readPlace(root: Section, env: NodeJS.ProcessEnv): Pick<Settings, 'ledger' | 'stateDir'> {
+function readPlace(root: Section, env: NodeJS.ProcessEnv): Place {
   const stateDir = readPath(root, 'stateDir') ?? resolve(dirname(root.source.file), '.portcullis')
-  return { stateDir, ledger: readLedger(root, env) }
+  return { stateDir, ledger: readLedger(root, env), trail: readTrail(root, env) }
 }
 
 function openRoot(file: string, report: Report): Section | null {

@@ -75,6 +75,7 @@ const ports: Ports = {
   keys: { find: () => ({ kind: 'fault', detail: 'none' }), used() {} },
   passwords: { verify: () => 'busy' },
   revocations: { stateOf: () => 'good' },
+  trail: { intend: async () => ({ kind: 'written' }) },
   counters: { take: () => ({ allowed: true, states: [] }) },
   sessions: {
     find: () => down,

@@ -1,5 +1,6 @@
 import { type Coding, codingOf, decode } from '../../base/content-coding.ts'
 import { type JsonFault, readJson } from '../../base/read-json.ts'
+import { kindAt } from '../../base/value-kind.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, type Denial, deny, denyWith, type Fault } from '../decision.ts'
@@ -163,7 +164,8 @@ function judgeReading(content: ContentReading, validator: Validator | null): Dec
   if (!content.ok) return invalidBody(content.faults.slice(0, maxFaults).map(inBody))
   const settled = settle(content, validator)
   if (settled) return allow(settled.value)
-  return invalidBody(validator.faults(content.value, maxFaults).map(inBody))
+  const faults = validator.faults(content.value, maxFaults).map(inBody)
+  return invalidBody(faults.map((fault) => ({ ...fault, seen: kindAt(content.value, fault.pointer) })))
 }
 
 export const readJsonContent: ReadContent = (bytes): ContentReading => {

@@ -1,4 +1,5 @@
 import { splitSegment } from '../../base/segment.ts'
+import { kindAt } from '../../base/value-kind.ts'
 import type { ParameterPlan } from '../../program/program.ts'
 import type { Validator } from '../../schema/validator.ts'
 import { allow, type Decision, denyWith, type Fault } from '../decision.ts'
@@ -168,7 +169,12 @@ class ParameterCheck {
       return
     }
     for (const fault of validator.faults(reading.value, maxFaults)) {
-      this.#add({ in: plan.in, pointer: pointerTo(plan.name) + fault.pointer, message: fault.message })
+      this.#add({
+        in: plan.in,
+        pointer: pointerTo(plan.name) + fault.pointer,
+        message: fault.message,
+        seen: kindAt(reading.value, fault.pointer),
+      })
     }
   }
 

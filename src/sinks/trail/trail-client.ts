@@ -1,0 +1,156 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Intended, Trail } from '../../engine/ports.ts'
+import type { Ending, RecordSink } from '../../engine/record/ending.ts'
+import { entryOf, isKnown } from '../../engine/record/trail-entry.ts'
+import { DenialSieve } from './denial-sieve.ts'
+import { textOfEntry } from './entry-text.ts'
+import type { Batch, Written } from './trail-writer.ts'
+
+/** What passes from a serving thread to the one that writes: lines, because two texts cross faster than a hundred. */
+export interface TrailMessage {
+  readonly intents: string
+  readonly notes: string
+  readonly lost: number
+}
+
+export function batchOf({ intents, notes, lost }: TrailMessage): Batch {
+  return { intents: linesOf(intents), notes: linesOf(notes), lost }
+}
+
+function linesOf(text: string): readonly string[] {
+  return text === '' ? [] : text.split('\n')
+}
+
+/** Answer to the batch before it; there is never more than one on its way. */
+export type TrailAnswer = Written
+
+/** The trail as a serving thread has it. */
+export interface TrailClient extends Trail, RecordSink {
+  /** Sends what is held back; resolves when the writer has taken it, or cannot. */
+  flush(): Promise<void>
+}
+
+const written: Intended = { kind: 'written' }
+/** Longer than that no request waits for the trail. */
+const patienceMs = 3000
+const maxNotes = 10_000
+const noteAfterMs = 50
+/** So long entries are gathered while many come: a commit costs the same for one as for a hundred. */
+const gatherMs = 4
+const busyIntents = 4
+
+/**
+ * Sends entries to the thread that writes the trail. One batch is on its way at a time, and what comes meanwhile makes the
+ * next: the busier the gate, the more entries share a commit.
+ */
+export function attachTrail(port: MessagePort, hashKey: Uint8Array): TrailClient {
+  const sieve = new DenialSieve()
+  let intents: string[] = []
+  let waiting: ((intended: Intended) => void)[] = []
+  let sent: ((intended: Intended) => void)[] = []
+  let notes: string[] = []
+  let lost = 0
+  let underWay = false
+  let lastIntents = 0
+  let planned: NodeJS.Timeout | NodeJS.Immediate | null = null
+  let notesPlanned = false
+  let deadline: NodeJS.Timeout | null = null
+  /** The writer does not answer; null while it does. */
+  let stalled: Intended | null = null
+  let onIdle: (() => void)[] = []
+
+  port.on('message', (answer: TrailAnswer) => {
+    const intended: Intended = answer.ok ? written : { kind: 'fault', detail: answer.detail }
+    underWay = false
+    stalled = null
+    if (deadline) clearTimeout(deadline)
+    const answered = sent
+    sent = []
+    for (const resolve of answered) resolve(intended)
+    if (intents.length > 0) plan()
+    else if (onIdle.length > 0) send()
+  })
+  port.unref()
+  const minutes = setInterval(() => note(...sieve.over(Date.now())), 5000).unref()
+  sieve.over(Date.now())
+
+  return { intend, write, flush }
+
+  function intend(entry: Parameters<Trail['intend']>[0]): Promise<Intended> {
+    if (stalled) return Promise.resolve(stalled)
+    return new Promise((resolve) => {
+      intents.push(textOfEntry(entry, hashKey))
+      waiting.push(resolve)
+      if (!underWay && planned === null) plan()
+    })
+  }
+
+  function write(ending: Ending): void {
+    const entry = entryOf(ending)
+    if (entry === null) return
+    if (entry.kind === 'denial' && !sieve.take(entry, isKnown(ending.journal))) return
+    note(textOfEntry(entry, hashKey))
+  }
+
+  function note(...texts: readonly string[]): void {
+    for (const text of texts)
+      if (notes.length < maxNotes) notes.push(text)
+      else lost++
+    if (notes.length > 0 && !notesPlanned) planNotes()
+  }
+
+  function plan(): void {
+    planned = lastIntents > busyIntents ? setTimeout(send, gatherMs) : setImmediate(send)
+  }
+
+  /** Notes go along with intents, and by themselves only when none come. */
+  function planNotes(): void {
+    notesPlanned = true
+    setTimeout(() => {
+      notesPlanned = false
+      if (!underWay && planned === null) send()
+      else if (notes.length > 0) planNotes()
+    }, noteAfterMs).unref()
+  }
+
+  function send(): void {
+    planned = null
+    if (underWay) return
+    if (intents.length + notes.length + lost === 0) {
+      const idle = onIdle
+      onIdle = []
+      for (const resolve of idle) resolve()
+      return
+    }
+    const message: TrailMessage = { intents: intents.join('\n'), notes: notes.join('\n'), lost }
+    sent = waiting
+    lastIntents = intents.length
+    waiting = []
+    intents = []
+    notes = []
+    lost = 0
+    underWay = true
+    deadline = setTimeout(giveUp, patienceMs).unref()
+    port.postMessage(message)
+  }
+
+  function giveUp(): void {
+    stalled = { kind: 'fault', detail: 'the audit trail does not answer' }
+    const given = sent.concat(waiting)
+    sent = []
+    waiting = []
+    // Those that were not sent never will be: their requests are answered.
+    intents = []
+    for (const resolve of given) resolve(stalled)
+  }
+
+  function flush(): Promise<void> {
+    clearInterval(minutes)
+    note(...sieve.over(Date.now(), true))
+    return new Promise((resolve) => {
+      onIdle.push(resolve)
+      setTimeout(resolve, 2 * patienceMs).unref()
+      if (!underWay && planned === null) send()
+    })
+  }
+}

@@ -1,0 +1,257 @@
+import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
+import { genesisOf, hashOf } from './chain.ts'
+import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { apart, gathered } from './outcomes.ts'
+import type { SigningKey } from './signing-key.ts'
+
+/** What a thread sends at once. */
+export interface Batch {
+  /** Texts of intents: requests wait for them. */
+  readonly intents: readonly string[]
+  /** Texts of what happened: kept back while the store cannot be had. */
+  readonly notes: readonly string[]
+  /** Notes that the thread had to let go. */
+  readonly lost: number
+}
+
+export type Written = { readonly ok: true } | { readonly ok: false; readonly detail: string }
+
+export interface TrailEvent {
+  readonly event: 'trail_checkpoint' | 'trail_unavailable' | 'trail_available'
+  readonly [field: string]: unknown
+}
+
+export interface TrailWriterOptions {
+  readonly store: TrailStore
+  readonly key: SigningKey
+  /** Unique; no other writer has it. */
+  readonly chain: string
+  readonly checkpointMs: number
+  readonly nowMs: () => number
+  readonly tell: (event: TrailEvent) => void
+  /** Takes each checkpoint, to be kept beside the trail. */
+  readonly keep: (checkpoint: Checkpoint) => void
+}
+
+interface Waiting {
+  readonly batch: Batch
+  readonly answer: (written: Written) => void
+}
+
+const checkpointEntries = 10_000
+/** One transaction; what comes meanwhile goes into the next. */
+const maxEntries = 4000
+const maxKept = 20_000
+const tickMs = 1000
+
+/**
+ * Writes one chain of the audit trail: many entries in one transaction, each chained to the one before, and signed
+ * checkpoints among them.
+ *
+ * INVARIANT: a batch is answered with `ok` only after the store has it. After a failure the store itself is asked how far
+ * the chain goes, so that nothing is lost that was acknowledged, and nothing is written twice.
+ */
+export class TrailWriter {
+  readonly #options: TrailWriterOptions
+  readonly #queue: Waiting[] = []
+  /** Notes for which the store could not be had. */
+  #kept: string[] = []
+  #lost = 0
+  #head: Head
+  #timeMs = 0
+  #sinceCheckpoint = 0
+  #checkpointedMs = 0
+  /** Heads of other chains as the last checkpoint named them. */
+  readonly #named = new Map<string, number>()
+  #fault: string | null = null
+  /** An append was answered with an error, and may have taken place. */
+  #doubted = false
+  #running: Promise<void> | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(options: TrailWriterOptions) {
+    this.#options = options
+    this.#head = { chain: options.chain, sequence: 0, hash: genesisOf(options.chain) }
+  }
+
+  get head(): Head {
+    return this.#head
+  }
+
+  /** Begins the chain. A store that cannot be had is tried again until it can. */
+  async open(): Promise<void> {
+    await this.#attempt([])
+    this.#timer = setInterval(() => this.#tick(), tickMs).unref()
+  }
+
+  write(batch: Batch): Promise<Written> {
+    return new Promise((answer) => {
+      this.#queue.push({ batch, answer })
+      this.#run()
+    })
+  }
+
+  /** Writes what is left, and a last checkpoint. */
+  async close(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer)
+    await this.#running
+    await this.#attempt([])
+    if (this.#fault === null) await this.#checkpoint('closing').catch(() => {})
+    await this.#options.store.close().catch(() => {})
+  }
+
+  #run(): void {
+    this.#running ??= this.#drain().finally(() => this.#rest())
+  }
+
+  #tick(): void {
+    this.#running ??= (this.#fault === null ? this.#checkpointWhenDue() : this.#attempt([])).finally(() =>
+      this.#rest(),
+    )
+  }
+
+  #rest(): void {
+    this.#running = null
+    if (this.#queue.length > 0) this.#run()
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const taken: Waiting[] = []
+      for (let entries = 0; this.#queue.length > 0 && entries < maxEntries; ) {
+        const next = this.#queue.shift() as Waiting
+        entries += next.batch.intents.length + next.batch.notes.length
+        taken.push(next)
+      }
+      // While it is known that the store cannot be had, nobody is made to wait for it.
+      if (this.#fault !== null) this.#refuse(taken, this.#fault)
+      else await this.#attempt(taken)
+    }
+  }
+
+  async #attempt(taken: readonly Waiting[]): Promise<void> {
+    try {
+      if (this.#doubted) await this.#settle()
+      if (this.#head.sequence === 0) await this.#checkpoint('opening')
+      const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
+      const intents = taken.flatMap(({ batch }) => batch.intents)
+      const notes = taken.flatMap(({ batch }) => batch.notes)
+      const texts = [...intents, ...gathered(this.#kept.concat(notes))]
+      // After a fault it also shows that writing is possible again.
+      if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
+      if (texts.length > 0) await this.#append(texts)
+      this.#kept = []
+      this.#lost = 0
+      for (const { answer } of taken) answer({ ok: true })
+      if (this.#fault !== null) this.#options.tell({ event: 'trail_available', lost })
+      this.#fault = null
+    } catch (error) {
+      this.#fail(taken, error as Error)
+      return
+    }
+    await this.#checkpointWhenDue()
+  }
+
+  #fail(taken: readonly Waiting[], error: Error): void {
+    const detail = `the audit trail cannot be written: ${error.message || error.name}`
+    if (this.#fault === null) this.#options.tell({ event: 'trail_unavailable', detail })
+    this.#fault = detail
+    this.#refuse(taken, detail)
+  }
+
+  #refuse(taken: readonly Waiting[], detail: string): void {
+    for (const { batch, answer } of taken) {
+      this.#lost += batch.lost
+      for (const note of batch.notes)
+        if (this.#kept.length < maxKept) this.#kept.push(note)
+        else this.#lost++
+      answer({ ok: false, detail })
+    }
+  }
+
+  async #append(texts: readonly string[], checkpointMs: number | null = null): Promise<void> {
+    const { store, chain, nowMs } = this.#options
+    const timeMs = checkpointMs ?? Math.max(this.#timeMs, nowMs())
+    const rows: TrailRow[] = []
+    let { sequence, hash } = this.#head
+    for (const text of texts) {
+      sequence++
+      hash = hashOf(hash, { sequence, timeMs, text })
+      rows.push({ sequence, timeMs, hash, text })
+    }
+    try {
+      await store.append(chain, rows, checkpointMs !== null)
+      this.#head = { chain, sequence, hash }
+    } catch (error) {
+      this.#doubted = true
+      await this.#settle().catch(() => {})
+      if (this.#head.hash !== hash) throw error
+    }
+    this.#timeMs = timeMs
+    this.#sinceCheckpoint += rows.length
+  }
+
+  /**
+   * Takes over what the store has of this chain after an append of which nobody knows whether it took place. Nobody else
+   * writes this chain, so what is there was written here.
+   */
+  async #settle(): Promise<void> {
+    const { store, chain } = this.#options
+    const written = new Set<string>()
+    for (;;) {
+      const rows = await store.read(chain, this.#head.sequence, maxEntries)
+      for (const { sequence, timeMs, hash, text } of rows) {
+        if (hashOf(this.#head.hash, { sequence, timeMs, text }) !== hash)
+          throw new Error(`entry ${sequence} of the chain ${chain} is not what was written`)
+        this.#head = { chain, sequence, hash }
+        this.#timeMs = timeMs
+        for (const one of apart(text)) written.add(one)
+      }
+      if (rows.length < maxEntries) break
+    }
+    this.#doubted = false
+    this.#kept = this.#kept.filter((text) => !written.has(text))
+    if (written.has(gapText(this.#lost))) this.#lost = 0
+  }
+
+  async #checkpointWhenDue(): Promise<void> {
+    const due =
+      this.#sinceCheckpoint >= checkpointEntries ||
+      (this.#sinceCheckpoint > 0 &&
+        this.#options.nowMs() - this.#checkpointedMs >= this.#options.checkpointMs)
+    if (!due || this.#fault !== null) return
+    await this.#checkpoint('checkpoint').catch((error: Error) => this.#fail([], error))
+  }
+
+  async #checkpoint(role: CheckpointRole): Promise<void> {
+    const { store, key, chain, nowMs } = this.#options
+    const others = (await store.chains()).filter((head) => head.chain !== chain)
+    const moved = others.filter((head) => this.#named.get(head.chain) !== head.sequence)
+    const timeMs = Math.max(this.#timeMs, nowMs())
+    const at = { chain, sequence: this.#head.sequence + 1, timeMs, previous: this.#head.hash }
+    const text = writeCheckpoint(at, role, moved, key)
+    await this.#append([text], timeMs)
+    for (const { chain: other, sequence } of moved) this.#named.set(other, sequence)
+    this.#sinceCheckpoint = 0
+    this.#checkpointedMs = timeMs
+    const written = readCheckpoint(at, text)
+    if (!written) throw new Error('a checkpoint that cannot be read')
+    const { role: _, heads: __, ...kept } = written
+    this.#options.keep(kept)
+    this.#options.tell({
+      event: 'trail_checkpoint',
+      chain,
+      sequence: kept.sequence,
+      time_ms: kept.timeMs,
+      previous: kept.previous,
+      content: kept.content,
+      key_id: kept.keyId,
+      signature: kept.signature,
+    })
+  }
+}
+
+/** Says how much of what happened is not on the trail. */
+function gapText(lost: number): string {
+  return `{"kind":"gap","lost":${lost}}`
+}

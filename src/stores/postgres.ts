@@ -1,0 +1,85 @@
+import type { SqlDatabase, SqlRow, SqlStatement, SqlValue, SqlWork } from './sql-ledger.ts'
+
+const timeoutMs = 5000
+
+export interface PostgresTables {
+  /** Key of the advisory lock under which they are made: CREATE … IF NOT EXISTS alone can collide. */
+  readonly lock: number
+  /** The last of them: where it is, all are, and a role without the right to make tables will do. */
+  readonly last: string
+  readonly statements: readonly string[]
+  /** Run at every start; leaves alone what is there. */
+  readonly begin?: SqlStatement
+  /** Of each connection, as in libpq's `options`. */
+  readonly options?: string
+}
+
+/** A database in PostgreSQL whose tables are made by its first use. Needs the package `pg`. */
+export async function openPostgres(url: string, tables: PostgresTables): Promise<SqlDatabase> {
+  const { Pool } = await driver()
+  const pool = new Pool({
+    connectionString: url,
+    max: 2,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    statement_timeout: timeoutMs,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+    application_name: 'portcullis',
+    ...(tables.options !== undefined && { options: tables.options }),
+  })
+  // A connection that breaks while idle is replaced by the next use, which tells of it when that fails too.
+  pool.on('error', () => {})
+  let prepared = false
+
+  return {
+    async transaction(mode, work) {
+      const client = await pool.connect()
+      let broken: Error | undefined
+      try {
+        const run = async (sql: string, values: readonly SqlValue[] = []) =>
+          (await client.query(sql.replace(/\?(\d+)/g, '$$$1'), [...values])).rows as SqlRow[]
+        if (!prepared) {
+          await prepare(run)
+          prepared = true
+        }
+        await run(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN')
+        const value = await finish(work(), run)
+        await run('COMMIT')
+        return value
+      } catch (error) {
+        broken = error as Error
+        throw error
+      } finally {
+        // The connection of a failed transaction is thrown away: nothing of it can leak into the next.
+        client.release(broken)
+      }
+    },
+    close: () => pool.end(),
+  }
+
+  async function prepare(run: Run): Promise<void> {
+    await run('BEGIN')
+    await run(`SELECT pg_advisory_xact_lock(${tables.lock})`)
+    const [made] = await run('SELECT to_regclass(?1) AS name', [tables.last])
+    if (made?.name == null) for (const statement of tables.statements) await run(statement)
+    if (tables.begin) await run(...tables.begin)
+    await run('COMMIT')
+  }
+}
+
+type Run = (sql: string, values?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+
+async function driver(): Promise<typeof import('pg')> {
+  try {
+    return await import('pg')
+  } catch {
+    throw new Error('PostgreSQL needs the package pg: npm install pg')
+  }
+}
+
+async function finish<T>(work: SqlWork<T>, run: Run): Promise<T> {
+  let step = work.next()
+  while (!step.done) step = work.next(await run(...step.value))
+  return step.value
+}
