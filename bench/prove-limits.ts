@@ -143,6 +143,7 @@ listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true }, admin: { hos
 upstreams: { default: { url: "${upstream.url}" } }
 identity: { bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}", algorithms: [ES256] } }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
+bounds: { queueDelay: 10s }
 state: ${state}
 `,
   )

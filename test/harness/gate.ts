@@ -54,6 +54,8 @@ export interface GateOptions {
 }
 
 export const things = fileURLToPath(new URL('../fixtures/things.yaml', import.meta.url))
+/** A machine that is busy with other tests turns nobody away for that. */
+export const patient = 'bounds: { queueDelay: 10s }'
 const wide = '[{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]'
 
 /** A gate before a recording upstream, trusting a test issuer, on free ports of loopback: https and plaintext. */
@@ -109,6 +111,7 @@ identity:
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}", algorithms: [ES256], ${options.identity ?? ''} }
 limits: ${options.limits ?? wide}
 ${options.more?.includes('failedAuthentications') ? '' : 'failedAuthentications: { rate: 1000000/s }'}
+${options.more?.includes('bounds:') ? '' : patient}
 ${options.more ?? ''}
 `
 }

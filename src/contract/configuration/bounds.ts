@@ -9,7 +9,7 @@ export const defaultBounds: Bounds = {
   connectionsPerAddress: 1000,
   requestsPerConnection: 10_000,
   requests: 4096,
-  queueDelayMs: 20,
+  queueDelayMs: 50,
   headBytes: 32 * 1024,
   handshakeTimeoutMs: 10_000,
   headTimeoutMs: 10_000,
