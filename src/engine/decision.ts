@@ -1,3 +1,4 @@
+import type { SourcePosition } from '../program/program.ts'
 import type { Reason } from './reasons.ts'
 
 /**
@@ -33,6 +34,8 @@ export interface DenialOf<R extends Reason> {
   readonly stage: Stage
   /** For the operator only; never a token, key, password or body, and never sent to the client. */
   readonly detail: string
+  /** Where the rule stands that did not hold; absent where it was none. For the operator only. */
+  readonly rule?: SourcePosition
   /** For the client. */
   readonly client: ClientPart<R>
 }

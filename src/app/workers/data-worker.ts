@@ -11,6 +11,7 @@ import type { LedgerEvent } from '../../identity/ledger-view.ts'
 import { createPasswords } from '../../identity/passwords.ts'
 import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
+import { createFingerprint } from '../../identity/token-fingerprint.ts'
 import type { Settings } from '../../program/settings.ts'
 import { createLog } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
@@ -37,6 +38,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   const log = createLog(control.log)
   const { shared, worker, counters, replays, metrics } = control
   const proofs = createProofReader(shared.nonceKey)
+  const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
     control.tell(event, fields)
     control.changed()
@@ -114,7 +116,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     const passwords = createPasswords(settings)
     const linked = link(program)
     const upstreams = createUpstreams(program, settings)
-    const tokens = createAccessTokens(program, settings, control.keySets, control.changed)
+    const tokens = createAccessTokens(program, settings, control.keySets, control.changed, fingerprint)
     const sessions = createSessions(program, settings, control.keySets, sessionStore, control.changed)
     return {
       linked,

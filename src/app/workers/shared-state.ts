@@ -17,6 +17,8 @@ export interface SharedState {
   readonly metrics: MetricsMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
+  /** Of fingerprints of tokens in records: all workers name one token alike. */
+  readonly fingerprintKey: Uint8Array
   /** Of TLS session tickets (RFC 5077 4): a session that one worker began, another resumes. */
   readonly ticketKeys: Uint8Array
   /** What every thread says of the process to a collector. */
@@ -24,6 +26,7 @@ export interface SharedState {
 }
 
 const nonceKeyBytes = 32
+const fingerprintKeyBytes = 32
 const ticketKeyBytes = 48
 
 export function allocateSharedState(workers: number): SharedState {
@@ -31,6 +34,7 @@ export function allocateSharedState(workers: number): SharedState {
     workers,
     metrics: allocateMetrics({ workers }),
     nonceKey: randomBytes(nonceKeyBytes),
+    fingerprintKey: randomBytes(fingerprintKeyBytes),
     ticketKeys: randomBytes(ticketKeyBytes),
     facts: resourceFacts(),
   }

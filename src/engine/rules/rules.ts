@@ -38,7 +38,10 @@ export function judgeRules(linked: LinkedRules | null, input: RuleInput): Decisi
     if (!result.ok || result.value !== true) {
       const { file, line } = plan.source
       const why = result.ok ? 'does not hold' : `cannot be evaluated: ${result.error}`
-      return deny('rules', 'not_authorized', `the rule at ${file}:${line} ${why}`)
+      return {
+        ...deny('rules', 'not_authorized', `the rule at ${file}:${line} ${why}`),
+        rule: plan.source,
+      }
     }
   }
   return allow(null)
