@@ -43,6 +43,8 @@ export interface VouchedToken {
   /** Issuer whose key verified the signature, or who was asked. */
   readonly issuer: string
   readonly keyId: string | null
+  /** Keyed hash of the token's text, for records. */
+  readonly fingerprint?: string
   /** JOSE `typ`, lower case, without `application/`; null when absent. */
   readonly type: string | null
   readonly claims: JsonObject

@@ -19,6 +19,8 @@ export interface Identity {
   readonly client: string | null
   /** Key that proved it: the `kid` of a token's signature, the id of an API key. Never a secret. */
   readonly keyId: string | null
+  /** Keyed hash of the access token, by which it can be followed and not used; absent where there was none. */
+  readonly tokenFingerprint?: string
   readonly scopes: ReadonlySet<string>
   readonly roles: readonly string[]
   /** Key the token is bound to (RFC 7800 `cnf`), as the issuer wrote it; null for a bearer. */
@@ -64,12 +66,14 @@ export function principalOf(
   const [first] = all
   if (!first) return anonymous
   if (all.length === 1) return { ...first, schemes, identities: accepted }
+  const fingerprinted = all.find(({ tokenFingerprint }) => tokenFingerprint !== undefined)
   const named = all.find(({ subject }) => subject !== null) ?? first
   return {
     subject: named.subject,
     issuer: named.issuer,
     client: firstOf(all, ({ client }) => client),
     keyId: firstOf(all, ({ keyId }) => keyId),
+    ...(fingerprinted && { tokenFingerprint: fingerprinted.tokenFingerprint as string }),
     scopes: new Set(all.flatMap(({ scopes }) => [...scopes])),
     roles: [...new Set(all.flatMap(({ roles }) => roles))],
     confirmation: firstOf(all, ({ confirmation }) => confirmation),

@@ -3,6 +3,7 @@ import type { Program } from '../program/program.ts'
 import type { Settings } from '../program/settings.ts'
 import { Introspector } from './introspector.ts'
 import type { KeyRegistry } from './issuer-registry.ts'
+import type { Fingerprint } from './token-fingerprint.ts'
 import { createTokenVerifier } from './token-verifier.ts'
 
 /** Verifies the access tokens of all schemes of one program. */
@@ -21,12 +22,13 @@ export function createAccessTokens(
   { secrets }: Pick<Settings, 'secrets'>,
   registry: KeyRegistry,
   onReady: () => void,
+  fingerprint: Fingerprint | null = null,
 ): AccessTokens {
-  const signed = createTokenVerifier(schemes, registry)
+  const signed = createTokenVerifier(schemes, registry, fingerprint)
   const introspectors = new Map<string, Introspector>()
   for (const [name, plan] of Object.entries(schemes)) {
     if (plan.kind === 'introspection')
-      introspectors.set(name, new Introspector(plan, secrets[name]?.clientSecret ?? '', onReady))
+      introspectors.set(name, new Introspector(plan, secrets[name]?.clientSecret ?? '', onReady, fingerprint))
   }
   const asked = [...introspectors.values()]
   return {

@@ -5,6 +5,7 @@ import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
 import type { IntrospectionPlan } from '../program/schemes.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import { fetchMetadata, getJson, StatusError } from './issuer-metadata.ts'
+import type { Fingerprint } from './token-fingerprint.ts'
 
 interface Remembered {
   readonly seen: SeenToken
@@ -35,6 +36,7 @@ export class Introspector implements TokenVerifier {
   readonly #plan: IntrospectionPlan
   readonly #authorization: string
   readonly #onReady: () => void
+  readonly #fingerprint: Fingerprint | null
   readonly #active = new BoundedCache<Remembered>(minRemembered)
   readonly #inactive = new BoundedCache<Remembered>(minRemembered)
   readonly #asking = new Map<string, Promise<SeenToken>>()
@@ -43,12 +45,18 @@ export class Introspector implements TokenVerifier {
   #retryMs = firstRetryMs
   #stopped = false
 
-  constructor(plan: IntrospectionPlan, clientSecret: string, onReady: () => void) {
+  constructor(
+    plan: IntrospectionPlan,
+    clientSecret: string,
+    onReady: () => void,
+    fingerprint: Fingerprint | null = null,
+  ) {
     const [issuer] = plan.issuers
     if (issuer === undefined) throw new Error('an introspection plan names no issuer')
     this.issuer = issuer
     this.#plan = plan
     this.#onReady = onReady
+    this.#fingerprint = fingerprint
     // RFC 6749 2.3.1: both are form-encoded before they are joined.
     const pair = [plan.clientId, clientSecret].map(encodeURIComponent).join(':')
     this.#authorization = `Basic ${Buffer.from(pair).toString('base64')}`
@@ -101,8 +109,10 @@ export class Introspector implements TokenVerifier {
       }
       return fault(`introspection at ${this.issuer}: ${(error as Error).message}`)
     }
-    const seen = readAnswer(answer, this.issuer)
-    if (seen.kind === 'fault') return seen
+    const read = readAnswer(answer, this.issuer)
+    if (read.kind === 'fault') return read
+    const seen =
+      read.kind === 'active' && this.#fingerprint ? { ...read, fingerprint: this.#fingerprint(token) } : read
     const expiresMs =
       seen.kind === 'active' && typeof seen.claims.exp === 'number'
         ? seen.claims.exp * 1000

@@ -8,6 +8,7 @@ import { BoundedCache } from './bounded-cache.ts'
 import type { FoundKeys, KeyFinder } from './issuer-keys.ts'
 import type { KeyRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
+import type { Fingerprint } from './token-fingerprint.ts'
 
 type Schemes = Program['schemes']
 
@@ -31,8 +32,13 @@ export interface RunningTokenVerifier extends TokenVerifier {
   stop(): void
 }
 
-export function createTokenVerifier(schemes: Schemes, registry: KeyRegistry): RunningTokenVerifier {
-  return new JwtVerifier(schemes, registry)
+/** @param fingerprint of tokens that are believed, made once as long as they are remembered */
+export function createTokenVerifier(
+  schemes: Schemes,
+  registry: KeyRegistry,
+  fingerprint: Fingerprint | null = null,
+): RunningTokenVerifier {
+  return new JwtVerifier(schemes, registry, fingerprint)
 }
 
 /**
@@ -46,14 +52,16 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly started: Promise<void>
   readonly #schemes: Schemes
   readonly #registry: KeyRegistry
+  readonly #fingerprint: Fingerprint | null
   readonly #issuers = new Map<string, KeyFinder>()
   readonly #cache = new BoundedCache<CachedToken>(minCached)
   /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
   readonly #refused = new BoundedCache<number>(minRefused)
 
-  constructor(schemes: Schemes, registry: KeyRegistry) {
+  constructor(schemes: Schemes, registry: KeyRegistry, fingerprint: Fingerprint | null) {
     this.#schemes = schemes
     this.#registry = registry
+    this.#fingerprint = fingerprint
     const starting: Promise<void>[] = []
     for (const issuer of issuersOf(schemes)) {
       const { keys, started } = registry.acquire(issuer)
@@ -86,8 +94,8 @@ class JwtVerifier implements RunningTokenVerifier {
     if (typeof exp === 'number' && exp * 1000 + longExpiredMs < nowMs) return invalid('expired')
     const found = keys.find(jws.keyId, nowMs)
     if (found instanceof Promise)
-      return found.then((later) => this.#conclude(jws, keys.issuer, later, cacheKey))
-    return this.#conclude(jws, keys.issuer, found, cacheKey)
+      return found.then((later) => this.#conclude(token, jws, keys.issuer, later, cacheKey))
+    return this.#conclude(token, jws, keys.issuer, found, cacheKey)
   }
 
   /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
@@ -99,7 +107,7 @@ class JwtVerifier implements RunningTokenVerifier {
     return this.#issuers.get(issuer) ?? 'iss has no key set'
   }
 
-  #conclude(jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
+  #conclude(token: string, jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
     if (found.kind === 'fault') return found
     if (found.kind === 'unknown') return { ...invalid('kid is not a key of the issuer'), unknownKey: true }
     const fitting = found.keys.filter((key) => key.algorithms.has(jws.algorithm))
@@ -111,7 +119,15 @@ class JwtVerifier implements RunningTokenVerifier {
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
       return this.#refuse(cacheKey, found.generation)
     const { keyId, type, claims } = jws
-    const seen: VouchedToken = { kind: 'signed', issuer, keyId, type, claims, accepted: new Memo() }
+    const seen: VouchedToken = {
+      kind: 'signed',
+      issuer,
+      keyId,
+      ...(this.#fingerprint && { fingerprint: this.#fingerprint(token) }),
+      type,
+      claims,
+      accepted: new Memo(),
+    }
     this.#remember(cacheKey, seen, found.generation)
     return seen
   }

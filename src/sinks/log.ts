@@ -2,9 +2,11 @@ import { writeSync } from 'node:fs'
 import type { Denial } from '../engine/decision.ts'
 import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import { allowedFields, severityOf } from '../engine/record/record-events.ts'
+import { type FieldOf, namesIn } from '../engine/record/record-fields.ts'
 import type { OperationPlan } from '../program/program.ts'
 
-/** Fields of an event that is not a request, e.g. `ready`. Never a secret. */
+/** Fields of an event that is not a request, e.g. `ready`; see `eventFields`. Never a secret. */
 export interface EventFields {
   readonly [name: string]: unknown
 }
@@ -22,8 +24,8 @@ const maxHeldBytes = 64 * 1024
 const flushAfterMs = 10
 
 /**
- * JSON lines, one an event, with OpenTelemetry's attribute names. Lines are built from the typed fields named here
- * and from nothing else, so no header, query, body or credential can get in.
+ * JSON lines, one an event, with OpenTelemetry's attribute names. Lines are built from the fields that the table of records
+ * gives the log and from nothing else, so no header, query, body or credential can get in.
  *
  * @param write takes a piece of complete lines; defaults to stdout, synchronously, so that nothing is lost at an exit
  */
@@ -59,38 +61,61 @@ export function createLog(write: (lines: string) => void = writeStdout): Log {
   }
 }
 
+const names = namesIn('log')
+/** `,"name":` of each field. */
+const at = Object.fromEntries(
+  Object.entries(names).map(([field, name]) => [field, `,${JSON.stringify(name)}:`]),
+) as { readonly [F in FieldOf<'log'>]: string }
+
+/** Begins every line. */
+const beginning = (event: string): string =>
+  `{"${names.time}":"${timestamp()}"${at.event}"${event}"${at.severity}"${severityOf(event)}"`
+
 function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending): string {
   const { operation, principal } = journal
-  let line = `{"time":"${timestamp()}","event":"${denial ? 'denied' : 'request'}","request_id":${text(journal.requestId)},"trace_id":"${journal.traceId}"`
-  line += `,"http.request.method":${text(journal.method)},"http.response.status_code":${status ?? 'null'},"client.address":${text(journal.clientAddress)}`
+  let line = `${beginning(denial ? 'denied' : 'request')}${at.requestId}${text(journal.requestId)}${at.traceId}"${journal.traceId}"`
+  line += `${at.method}${text(journal.method)}${at.status}${status ?? 'null'}${at.address}${text(journal.clientAddress)}`
   if (operation) line += operationText(operation)
-  if (journal.userAgent !== null) line += `,"user_agent.original":${text(journal.userAgent)}`
-  if (principal && principal.schemes.length > 0) {
-    if (principal.subject !== null) line += `,"enduser.id":${text(principal.subject)}`
-    if (principal.client !== null) line += `,"client_id":${text(principal.client)}`
-    line += `,"issuer":${text(principal.issuer ?? '')},"schemes":${text(principal.schemes.join(' '))}`
-    if (principal.keyId !== null) line += `,"key_id":${text(principal.keyId)}`
-    if (principal.schemes.length > 1) line += `,"identities":${identitiesText(principal)}`
-  }
-  if (denial) line += `,"stage":"${denial.stage}","reason":"${denial.reason}","detail":${text(denial.detail)}`
+  if (journal.userAgent !== null) line += at.userAgent + text(journal.userAgent)
+  if (principal && principal.schemes.length > 0) line += principalText(principal)
+  if (denial) line += denialText(denial)
   if (journal.reported.length > 0) line += reportedText(journal.reported)
-  if (journal.limitFallbacks.length > 0)
-    line += `,"limit_fallback":${text(journal.limitFallbacks.join('; '))}`
-  if (journal.answerUnseen !== null) line += `,"answer_unseen":"${journal.answerUnseen}"`
-  if (journal.answerStripped > 0) line += `,"answer_stripped":${journal.answerStripped}`
-  return `${line},"http.response.body.size":${responseBytes},"duration_ms":${Math.round(durationMs * 1000) / 1000}}\n`
+  if (journal.limitFallbacks.length > 0) line += at.limitFallback + text(journal.limitFallbacks.join('; '))
+  if (journal.answerUnseen !== null) line += `${at.answerUnseen}"${journal.answerUnseen}"`
+  if (journal.answerStripped > 0) line += at.answerStripped + journal.answerStripped
+  return `${line}${at.responseBytes}${responseBytes}${at.durationMs}${Math.round(durationMs * 1000) / 1000}}\n`
+}
+
+function principalText(principal: Principal): string {
+  const { subject, client, issuer, keyId, tokenFingerprint, schemes } = principal
+  let line = ''
+  if (subject !== null) line += at.subject + text(subject)
+  if (client !== null) line += at.client + text(client)
+  line += `${at.issuer}${text(issuer ?? '')}${at.schemes}${text(schemes.join(' '))}`
+  if (keyId !== null) line += at.keyId + text(keyId)
+  if (tokenFingerprint !== undefined) line += `${at.tokenFingerprint}"${tokenFingerprint}"`
+  if (schemes.length > 1) line += at.identities + identitiesText(principal)
+  return line
+}
+
+function denialText({ stage, reason, detail, rule, client }: Denial): string {
+  let line = `${at.stage}"${stage}"${at.reason}"${reason}"${at.detail}${text(detail)}`
+  if (rule) line += at.rule + text(`${rule.file}:${rule.line}`)
+  if (client !== null && 'violatedPolicies' in client)
+    line += at.limits + text(client.violatedPolicies.join(' '))
+  return line
 }
 
 function reportedText(reported: readonly Denial[]): string {
   const reasons = reported.map(({ reason }) => reason).join(' ')
-  return `,"reported":"${reasons}","reported_detail":${text(reported.map(({ detail }) => detail).join('; '))}`
+  return `${at.reported}"${reasons}"${at.reportedDetail}${text(reported.map(({ detail }) => detail).join('; '))}`
 }
 
 /** Who each scheme of a combination says it is. */
 function identitiesText({ schemes, identities }: Principal): string {
   const each = schemes.map((scheme) => {
     const { subject = null, issuer = null, keyId = null } = identities.get(scheme) ?? {}
-    const facts = { 'enduser.id': subject, issuer, key_id: keyId }
+    const facts = { [names.subject]: subject, [names.issuer]: issuer, [names.keyId]: keyId }
     const said = Object.entries(facts).flatMap(([name, value]) =>
       value === null ? [] : `,"${name}":${text(value)}`,
     )
@@ -105,21 +130,29 @@ const operationTexts = new WeakMap<OperationPlan, string>()
 function operationText(operation: OperationPlan): string {
   const known = operationTexts.get(operation)
   if (known !== undefined) return known
-  const written = `,"operation":${text(operation.id)},"http.route":${text(operation.route)}`
+  const written = `${at.operation}${text(operation.id)}${at.route}${text(operation.route)}`
   operationTexts.set(operation, written)
   return written
 }
 
+/** The line of an event that is not a request. */
 function eventLine(event: string, fields: EventFields = {}): string {
-  const escaped = JSON.stringify({ time: timestamp(), event, ...fields }, (_, value: unknown) =>
+  const written = JSON.stringify(allowedFields(fields), (_, value: unknown) =>
     typeof value === 'string' ? value.slice(0, maxText * 4) : value,
-  )
-  return `${escaped.replace(unsafe, escapeCharacter)}\n`
+  ).replace(unsafe, escapeCharacter)
+  return `${beginning(event)}${written === '{}' ? '' : ','}${written.slice(1)}\n`
 }
 
-// Control characters and bidirectional overrides, which could write over a terminal or a viewer (attack G3).
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+// Control characters, bidirectional overrides and what is not seen at all, tags included: they could write over a terminal or
+// hide in a viewer (attack G3).
+const unsafe = new RegExp(
+  [
+    '[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]',
+    '[\\ufe00-\\ufe0f]',
+    '\\udb40|(?<=\\udb40)[\\udc00-\\udfff]',
+  ].join('|'),
+  'g',
+)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const needsCare = /["\\\u0000-\u001f\u007f-\uffff]/
 

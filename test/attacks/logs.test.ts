@@ -70,7 +70,12 @@ test('G3 control characters, ANSI and bidi overrides from clients are escaped', 
   const written: string[] = []
   const log = createLog((lines) => written.push(lines))
   log.event('test', { detail: '\u001b[31m\u202e\u2066\u0085\u009b\r\n' })
-  assert.match(written.join(''), /^[\x20-\x7e]+\n$/)
+  log.event('defect', { detail: '\u00ad\u200b\ufff9\ufe0f\u{e0041}' })
+  assert.match(written.join(''), /^(?:[\x20-\x7e]+\n)+$/)
+  assert.equal(
+    (JSON.parse(written[1] ?? '') as { detail: string }).detail,
+    '\u00ad\u200b\ufff9\ufe0f\u{e0041}',
+  )
 })
 
 test('G4 labels of metrics come from the contract', async () => {
@@ -85,5 +90,24 @@ test('G4 labels of metrics come from the contract', async () => {
   assert.match(
     metrics,
     /http_server_request_duration_seconds_count\{operation="",http_request_method="GET",http_response_status_code="404"\} \d+/,
+  )
+})
+
+test('a token is followed by a fingerprint that says nothing of it', async () => {
+  const [one, other] = [await gate.issuer.token({ jti: 'one' }), await gate.issuer.token({ jti: 'other' })]
+  for (const token of [one, one, other])
+    await ask(gate, '/things', { token, headers: ['User-Agent: followed'] })
+  const followed = () => gate.log.filter((line) => line['user_agent.original'] === 'followed')
+  await gate.logged(() => followed().length === 3)
+  const [first, second, third] = followed().map((line) => String(line.token_fingerprint))
+  assert.match(first ?? '', /^[0-9a-f]{16}$/)
+  assert.equal(first, second)
+  assert.notEqual(first, third)
+  const { createHash } = await import('node:crypto')
+  assert.ok(
+    !createHash('sha256')
+      .update(one)
+      .digest('hex')
+      .startsWith(first ?? ''),
   )
 })

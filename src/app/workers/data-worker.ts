@@ -11,6 +11,7 @@ import type { LedgerEvent } from '../../identity/ledger-view.ts'
 import { createPasswords } from '../../identity/passwords.ts'
 import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
+import { createFingerprint } from '../../identity/token-fingerprint.ts'
 import type { Settings } from '../../program/settings.ts'
 import { createLog } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
@@ -42,6 +43,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   const { shared, worker, replays, metrics } = control
   const trail = openGateTrail(control.trail, policy.settings.stateDir)
   const proofs = createProofReader(shared.nonceKey)
+  const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
     control.tell(event, fields)
     control.changed()
@@ -147,7 +149,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     const upstreams = createUpstreams(program, settings, ({ event, ...fields }) =>
       control.tell(event, fields),
     )
-    const tokens = createAccessTokens(program, settings, control.keySets, control.changed)
+    const tokens = createAccessTokens(program, settings, control.keySets, control.changed, fingerprint)
     const sessions = createSessions(program, settings, control.keySets, sessionStore, control.changed)
     return {
       linked,

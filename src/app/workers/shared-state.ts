@@ -41,6 +41,8 @@ export interface SharedState {
   readonly counting: SharedCountersMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
+  /** Of fingerprints of tokens in records: all workers name one token alike. */
+  readonly fingerprintKey: Uint8Array
   /** Of TLS session tickets (RFC 5077 4): a session that one worker began, another resumes. */
   readonly ticketKeys: Uint8Array
   /** What every thread says of the process to a collector. */
@@ -50,6 +52,7 @@ export interface SharedState {
 const nonceKeyBytes = 32
 /** Four for each connection that may be open by default, each from an address of its own. */
 const connectionSlots = 80_000
+const fingerprintKeyBytes = 32
 const ticketKeyBytes = 48
 
 export function allocateSharedState(workers: number): SharedState {
@@ -62,6 +65,7 @@ export function allocateSharedState(workers: number): SharedState {
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
     nonceKey: randomBytes(nonceKeyBytes),
+    fingerprintKey: randomBytes(fingerprintKeyBytes),
     ticketKeys: randomBytes(ticketKeyBytes),
     facts: resourceFacts(),
   }

@@ -145,12 +145,16 @@ function claimsHaveTheirTypes({ claims }: VouchedToken): string | null {
   return null
 }
 
-function identityOf({ claims, issuer, keyId }: VouchedToken, { rolesClaim }: AccessTokenPlan): Identity {
+function identityOf(
+  { claims, issuer, keyId, fingerprint }: VouchedToken,
+  { rolesClaim }: AccessTokenPlan,
+): Identity {
   return {
     subject: text(claims.sub),
     issuer,
     client: text(claims.client_id) ?? text(claims.azp),
     keyId,
+    ...(fingerprint !== undefined && { tokenFingerprint: fingerprint }),
     scopes: scopesOf(claims),
     roles: words(claimAt(claims, rolesClaim)),
     confirmation: isJsonObject(claims.cnf) ? (claims.cnf as JsonObject) : null,
