@@ -5,6 +5,7 @@ import type { Program } from '../program/program.ts'
 import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
 import { BoundedCache } from './bounded-cache.ts'
+import { type FirstSights, firstSights } from './first-sights.ts'
 import type { FoundKeys, KeyFinder } from './issuer-keys.ts'
 import type { KeyRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
@@ -31,8 +32,13 @@ export interface RunningTokenVerifier extends TokenVerifier {
   stop(): void
 }
 
-export function createTokenVerifier(schemes: Schemes, registry: KeyRegistry): RunningTokenVerifier {
-  return new JwtVerifier(schemes, registry)
+/** @param sights bounds what verifying takes of a turn of the event loop */
+export function createTokenVerifier(
+  schemes: Schemes,
+  registry: KeyRegistry,
+  sights: FirstSights = firstSights,
+): RunningTokenVerifier {
+  return new JwtVerifier(schemes, registry, sights)
 }
 
 /**
@@ -46,14 +52,16 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly started: Promise<void>
   readonly #schemes: Schemes
   readonly #registry: KeyRegistry
+  readonly #sights: FirstSights
   readonly #issuers = new Map<string, KeyFinder>()
   readonly #cache = new BoundedCache<CachedToken>(minCached)
   /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
   readonly #refused = new BoundedCache<number>(minRefused)
 
-  constructor(schemes: Schemes, registry: KeyRegistry) {
+  constructor(schemes: Schemes, registry: KeyRegistry, sights: FirstSights) {
     this.#schemes = schemes
     this.#registry = registry
+    this.#sights = sights
     const starting: Promise<void>[] = []
     for (const issuer of issuersOf(schemes)) {
       const { keys, started } = registry.acquire(issuer)
@@ -86,8 +94,13 @@ class JwtVerifier implements RunningTokenVerifier {
     if (typeof exp === 'number' && exp * 1000 + longExpiredMs < nowMs) return invalid('expired')
     const found = keys.find(jws.keyId, nowMs)
     if (found instanceof Promise)
-      return found.then((later) => this.#conclude(jws, keys.issuer, later, cacheKey))
-    return this.#conclude(jws, keys.issuer, found, cacheKey)
+      // ATTACK: a fetch releases all at once who waited for it, a flood of made-up key ids among them (A10).
+      return found.then(
+        (later) => this.#sights.queue(() => this.#conclude(jws, keys.issuer, later, cacheKey)) ?? crowded,
+      )
+    return this.#isCheap(jws, found, cacheKey)
+      ? this.#conclude(jws, keys.issuer, found, cacheKey)
+      : (this.#sights.take(() => this.#conclude(jws, keys.issuer, found, cacheKey)) ?? crowded)
   }
 
   /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
@@ -99,6 +112,15 @@ class JwtVerifier implements RunningTokenVerifier {
     return this.#issuers.get(issuer) ?? 'iss has no key set'
   }
 
+  /** It can be judged without cryptography. */
+  #isCheap({ algorithm }: ReadJws, found: FoundKeys, cacheKey: string): boolean {
+    return (
+      found.kind !== 'keys' ||
+      !found.keys.some((key) => key.algorithms.has(algorithm)) ||
+      this.#refused.get(cacheKey) === found.generation
+    )
+  }
+
   #conclude(jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
     if (found.kind === 'fault') return found
     if (found.kind === 'unknown') return { ...invalid('kid is not a key of the issuer'), unknownKey: true }
@@ -106,6 +128,9 @@ class JwtVerifier implements RunningTokenVerifier {
     // Without a kid the key must be beyond doubt (RFC 7515 6 leaves the choice to the application).
     if (fitting.length === 0) return invalid('no key of the issuer fits alg')
     if (jws.keyId === null && fitting.length > 1) return invalid('kid is missing and several keys fit')
+    // Another request with the same token may have been before it in the queue.
+    const earlier = this.#cache.get(cacheKey)
+    if (earlier?.generation === found.generation) return earlier.seen
     if (this.#refused.get(cacheKey) === found.generation) return invalid(wrongSignature)
     const algorithm = algorithms[jws.algorithm]
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
@@ -129,6 +154,10 @@ class JwtVerifier implements RunningTokenVerifier {
 }
 
 const wrongSignature = 'the signature is wrong'
+const crowded: Extract<SeenToken, { readonly kind: 'fault' }> = {
+  kind: 'fault',
+  detail: 'too many tokens wait to be verified for the first time',
+}
 
 function issuersOf(schemes: Schemes): ReadonlySet<string> {
   return new Set(Object.values(schemes).flatMap((plan) => (plan.kind === 'jwt' ? plan.issuers : [])))
