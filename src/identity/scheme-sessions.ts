@@ -137,6 +137,7 @@ export class SchemeSessions {
       scopes: granted.scopes ?? plan.scopes,
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
+      renewFromMs: granted.renewFromMs,
       refreshToken: granted.refreshToken,
       begunMs: nowMs,
       endsMs: nowMs + plan.lifetimeSeconds * 1000,
@@ -232,6 +233,7 @@ export class SchemeSessions {
       scopes: granted.scopes ?? record.scopes,
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
+      renewFromMs: granted.renewFromMs,
       refreshToken: granted.refreshToken ?? record.refreshToken,
     }
     const sealed = sealRecord(id, renewed, this.#about)

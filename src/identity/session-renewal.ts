@@ -10,8 +10,6 @@ export interface RenewalSteps {
   readonly renew: (id: string, record: SessionRecord, nowMs: number) => Promise<SessionRecord | FoundSession>
 }
 
-/** An access token is renewed when it has less than this to go: the upstream must still find it good. */
-const marginMs = 30_000
 /** No renewal takes longer; then another may try. */
 const claimMs = 15_000
 const pollMs = 50
@@ -35,8 +33,8 @@ export class SessionRenewal {
     this.#steps = steps
   }
 
-  isDue({ accessTokenEndsMs, refreshToken }: SessionRecord, nowMs: number): boolean {
-    return refreshToken !== null && accessTokenEndsMs !== null && nowMs >= accessTokenEndsMs - marginMs
+  isDue({ renewFromMs, refreshToken }: SessionRecord, nowMs: number): boolean {
+    return refreshToken !== null && renewFromMs !== null && nowMs >= renewFromMs
   }
 
   run(id: string, record: SessionRecord, nowMs: number): Promise<FoundSession> {

@@ -4,7 +4,7 @@ import { connectRedis } from '../../src/stores/redis.ts'
 import { assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
-import { logInByHand, origin, own, sendTo, sessionCookie } from '../harness/login-by-hand.ts'
+import { logInByHand, logInSpent, origin, own, sendTo, sessionCookie } from '../harness/login-by-hand.ts'
 import { type OpenIdIssuer, startOpenIdIssuer } from '../harness/openid-issuer.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 import { headerOf } from '../harness/upstream.ts'
@@ -115,7 +115,7 @@ test('the store holds neither ids nor tokens in the clear', async () => {
 })
 
 test('two gates renew a session once (RFC 9700 4.14.2)', async () => {
-  const cookie = await logInByHand(one, provider, {}, { expires_in: 0 })
+  const cookie = await logInSpent(one, provider)
   const asked = provider.asked.length
   provider.tokenAnswer = async () => {
     await pause(200)
