@@ -6,7 +6,7 @@ import { storeKeyOf } from './session-seal.ts'
 
 /** How a session is opened and renewed; neither rejects. */
 export interface RenewalSteps {
-  readonly open: (id: string, key: string, entry: FoundEntry) => SessionRecord | null
+  readonly open: (id: string, key: string, entry: FoundEntry, nowMs: number) => SessionRecord | null
   readonly renew: (id: string, record: SessionRecord, nowMs: number) => Promise<SessionRecord | FoundSession>
 }
 
@@ -58,7 +58,7 @@ export class SessionRenewal {
       if (claimed.kind === 'fault') return meanwhile(record, claimed, nowMs)
       // Another gateway may have renewed it since it was read.
       const entry = await this.#store.find(key, 0, atMs)
-      const current = this.#steps.open(id, key, entry)
+      const current = this.#steps.open(id, key, entry, atMs)
       if (claimed.kind === 'refused') {
         if (entry.kind === 'fault') return meanwhile(record, entry, nowMs)
         if (!current) return ended

@@ -466,6 +466,68 @@ test('logout tokens: what is none ends nothing (OpenID Connect Back-Channel Logo
   await assertNotForwarded(gate, use(other), 401, 'credential_invalid')
 })
 
+test('what is revoked at the issuer when a session ends, and what is not (RFC 7009)', async () => {
+  const relogin = async (cookie: string, sub: string) => {
+    const begun = await begin()
+    grants(await provider.sign(idClaims(begun.nonce, { sub })), { refresh_token: `of-${sub}` })
+    const both = `${cookie}; ${begun.cookie}`
+    const reply = await send(callbackOf(begun), { headers: [both] })
+    assert.equal(reply.status, 302, reply.text)
+    await assertNotForwarded(gate, use(cookie), 401, 'credential_invalid')
+  }
+  // Those of the logouts before are under way.
+  for (let known = -1; known !== provider.revoked.length; await pause(100)) known = provider.revoked.length
+  provider.revoked.length = 0
+  await relogin(await logIn({ sub: 'carol' }, { refresh_token: 'carol-1' }), 'carol')
+  assert.deepEqual(provider.revoked, [], 'an issuer may take it for the grant of the new session')
+  await relogin(await logIn({ sub: 'carol' }, { refresh_token: 'carol-2' }), 'dave')
+  assert.deepEqual(provider.revoked, ['carol-2'])
+
+  provider.revoked.length = 0
+  const used = await logIn({ sub: 'erin', sid: 'e1' }, { refresh_token: 'erin-1' })
+  await logIn({ sub: 'erin', sid: 'e2' }, { refresh_token: 'erin-2' })
+  assert.equal((await use(used)).status, 200)
+  const order = { nonce: undefined, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }
+  const token = await provider.sign(idClaims('', { ...order, jti: 'erin', sub: 'erin', sid: undefined }), {
+    typ: 'logout+jwt',
+  })
+  const ended = await send(`${own}/backchannel-logout`, { method: 'POST', body: `logout_token=${token}` })
+  assert.equal(ended.status, 200)
+  await pause(100)
+  assert.deepEqual(provider.revoked, ['erin-1'], 'the other was never opened here')
+})
+
+test('a session that comes back after its idle time has its refresh token revoked (RFC 7009)', async () => {
+  const short = await startGate({
+    yaml: (upstream) => `
+contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
+publicUrl: "${origin}"
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}" } }
+identity:
+  webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, idleTimeout: 1s }
+  bearerAuth: { type: jwt, issuer: "${provider.issuer}", audience: "https://api.example.com" }
+`,
+  })
+  try {
+    const cookie = await logInByHand(short, provider, { sub: 'frank' }, { refresh_token: 'frank-1' })
+    const reply = await sendTo(short, '/billing', { headers: [cookie] })
+    assert.equal(reply.status, 403, 'the session is known, its scopes do not reach')
+    provider.revoked.length = 0
+    await pause(1200)
+    await assertNotForwarded(
+      short,
+      sendTo(short, '/orders', { headers: [cookie] }),
+      401,
+      'credential_invalid',
+    )
+    await pause(100)
+    assert.deepEqual(provider.revoked, ['frank-1'])
+  } finally {
+    await short.stop()
+  }
+})
+
 test('an upstream neither sees nor sets a cookie of the gateway', async () => {
   const cookie = await logIn()
   const { answer } = gate.upstream
