@@ -11,6 +11,9 @@ export interface TestRedis {
   /** Takes it away without a word, or lets it go on: what it kept is lost. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Lets it hang, keeping what it has, until it is resumed. */
+  pause(): void
+  resume(): void
   stop(): Promise<void>
 }
 
@@ -55,6 +58,8 @@ export async function startRedis(wanted?: number): Promise<TestRedis> {
     url: `redis://127.0.0.1:${port}`,
     start,
     kill,
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
     async stop() {
       await kill()
       rmSync(folder, { recursive: true, force: true })

@@ -157,6 +157,38 @@ test('a store that is down is 503 and opens nothing; one that has forgotten mean
   assert.equal((await use(one, await logInByHand(one, provider))).status, 200)
 })
 
+test('a store that is out when the issuer has rotated the refresh token costs no session where it stays in one process (RFC 9700 4.14.2)', async () => {
+  const cookie = await logInSpent(one, provider)
+  const asked = provider.asked.length
+  const rotated = {
+    access_token: 'renewed',
+    token_type: 'Bearer',
+    expires_in: 600,
+    refresh_token: 'refresh-2',
+  }
+  provider.tokenAnswer = async (form) => {
+    if (form.get('refresh_token') !== 'refresh-1') return { status: 400, body: '{"error":"invalid_grant"}' }
+    // It hangs, and does not forget: the session is still there when it answers again.
+    redis.pause()
+    return { status: 200, body: JSON.stringify(rotated) }
+  }
+  await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
+  await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
+  redis.resume()
+  const deadlineMs = Date.now() + 15_000
+  let reply = await use(one, cookie)
+  while (reply.status === 503 && Date.now() < deadlineMs) {
+    await pause(100)
+    reply = await use(one, cookie)
+  }
+  assert.equal(reply.status, 200, reply.text)
+  assert.equal(provider.asked.length, asked + 1, 'the refresh token did not come twice')
+  const seen = one.upstream.seen.at(-1)
+  assert.equal(seen && headerOf(seen, 'authorization'), 'Bearer renewed')
+  assert.equal((await use(two, cookie)).status, 200, 'the other gate finds it in the store')
+  assert.equal(provider.asked.length, asked + 1)
+})
+
 test('a gate that finds no store at its start is unready, denies, and comes up by itself', async () => {
   const port = await freePort()
   const late = await startSharing({ state: `redis://127.0.0.1:${port}`, unready: true })
