@@ -7,9 +7,12 @@ import { otherCore, type World } from './world.ts'
 
 const program = fileURLToPath(new URL('traffic.ts', import.meta.url))
 
-/** A GET of the contract, as it goes over the wire. */
-export function wireRequest(token: string, userAgent = 'bench'): string {
-  return `GET /orders?status=open&limit=10 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ${userAgent}\r\nAuthorization: Bearer ${token}\r\n\r\n`
+/**
+ * A GET of the contract, as it goes over the wire.
+ * @param limit 0 is outside of the contract: the gateway answers 400 itself, after the token was judged
+ */
+export function wireRequest(token: string, limit = 10): string {
+  return `GET /orders?status=open&limit=${limit} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAuthorization: Bearer ${token}\r\n\r\n`
 }
 
 /** Requests in a file that a client can be pointed at. */
@@ -19,10 +22,14 @@ export function requestsFile(world: World, name: string, requests: readonly stri
   return file
 }
 
-/** Runs one client to its end, on the core the gateway does not have. */
-export function runClient(orders: Orders): Promise<Received> {
+/**
+ * Runs one client to its end, on the core the gateway does not have.
+ * @param niceness of the process, where the system lets it be raised: who is to wait for whom on that core
+ */
+export function runClient(orders: Orders, niceness = 0): Promise<Received> {
   return new Promise((resolve, reject) => {
-    const child = spawn('taskset', ['-c', otherCore, process.execPath, program, JSON.stringify(orders)], {
+    const words = ['-c', otherCore, 'nice', '-n', String(niceness), process.execPath, program]
+    const child = spawn('taskset', [...words, JSON.stringify(orders)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: (orders.seconds + 10) * 1000,
     })

@@ -71,10 +71,9 @@ async function measureShedding(world: World, gateway: Started, rounds: number) {
     const factor = flooded[i] ? flooded[i].sent / served(saturated[i] as Received) : 2
     return (p - factor * s) / (p - s)
   })
-  const base = (percent: number) =>
-    spreadOf(quiet.map(({ servedUs }) => percentile(servedUs, percent))).median
+  const base = (percent: number) => spreadOf(quiet.map((one) => percentile(delaysOf(one), percent))).median
   const delays = (of: readonly Received[], percent: number) =>
-    spreadOf(of.map(({ servedUs }) => percentile(servedUs, percent) - base(50)))
+    spreadOf(of.map((one) => percentile(delaysOf(one), percent) - base(50)))
   const figures = [quiet, busy, flooded].map(
     (own, index): LoadFigures => ({
       load: Object.keys(loads)[index] ?? '',
@@ -101,7 +100,7 @@ async function measureShedding(world: World, gateway: Started, rounds: number) {
   return told
 
   function ratioOf(over: Received | undefined, under: Received | undefined, percent: number): number {
-    const delay = (run: Received | undefined) => percentile(run?.servedUs ?? [], percent) - base(50)
+    const delay = (run: Received | undefined) => percentile(run ? delaysOf(run) : [], percent) - base(50)
     return delay(over) / delay(under)
   }
 }
@@ -123,10 +122,14 @@ ${table([['load', 'sent/s', 'served/s', 'shed/s', 'queue delay p50 µs', 'p99 µ
   )
 }
 
-function served({ statuses }: Received): number {
-  return statuses['200'] ?? 0
-}
-
 function shed({ statuses }: Received): number {
   return statuses['503'] ?? 0
+}
+
+function delaysOf({ byStatusUs }: Received): readonly number[] {
+  return byStatusUs['200'] ?? []
+}
+
+function served({ statuses }: Received): number {
+  return statuses['200'] ?? 0
 }

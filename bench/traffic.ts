@@ -22,8 +22,7 @@ export interface Received {
   readonly statuses: Readonly<Record<string, number>>
   /** From the request being written until its answer is read whole. */
   readonly latenciesUs: readonly number[]
-  /** Of those, the ones of answers with status 200. */
-  readonly servedUs: readonly number[]
+  readonly byStatusUs: Readonly<Record<string, readonly number[]>>
 }
 
 interface Connection {
@@ -45,7 +44,7 @@ async function follow(orders: Orders): Promise<Received> {
   )
   const statuses: Record<string, number> = {}
   const latenciesUs: number[] = []
-  const servedUs: number[] = []
+  const byStatusUs: Record<string, number[]> = {}
   let sent = 0
   let ended = false
   const connections = await Promise.all(Array.from({ length: orders.connections }, (_, i) => open(i)))
@@ -58,7 +57,7 @@ async function follow(orders: Orders): Promise<Received> {
   while (latenciesUs.length < sent && performance.now() < untilMs) await sleep(10)
   if (latenciesUs.length < sent) statuses.none = sent - latenciesUs.length
   for (const { socket } of connections) socket.destroy()
-  return { sent, statuses, latenciesUs, servedUs }
+  return { sent, statuses, latenciesUs, byStatusUs }
 
   async function keepRate(rate: number): Promise<void> {
     let lostMs = 0
@@ -103,9 +102,10 @@ async function follow(orders: Orders): Promise<Received> {
       connection.rest = connection.rest.subarray(whole)
       const status = head.slice(9, 12)
       statuses[status] = (statuses[status] ?? 0) + 1
-      const us = (performance.now() - (connection.sentMs.shift() ?? Number.NaN)) * 1000
-      latenciesUs.push(us)
-      if (status === '200') servedUs.push(us)
+      const latencyUs = (performance.now() - (connection.sentMs.shift() ?? Number.NaN)) * 1000
+      latenciesUs.push(latencyUs)
+      byStatusUs[status] ??= []
+      byStatusUs[status].push(latencyUs)
       if (orders.rate === null && !ended) send(connection)
     }
   }

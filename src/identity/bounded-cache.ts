@@ -30,6 +30,12 @@ export class BoundedCache<V> {
     this.#young.set(key, value)
   }
 
+  /** What is remembered, an old value of a key that has a new one left out. Costs as much as there is. */
+  *entries(): IterableIterator<[string, V]> {
+    yield* this.#young
+    for (const entry of this.#old) if (!this.#young.has(entry[0])) yield entry
+  }
+
   delete(key: string): void {
     this.#young.delete(key)
     this.#old.delete(key)

@@ -39,6 +39,8 @@ interface Transaction {
 interface Opened {
   readonly sealed: string
   readonly record: SessionRecord
+  /** When it was last found in the store; epoch milliseconds. */
+  foundMs: number
 }
 
 interface UnwrittenGrant {
@@ -75,7 +77,7 @@ export class SchemeSessions {
     this.#loginKey = loginKeyOf(secret, plan.issuer, plan.clientId)
     this.#issuer = new SessionIssuer(plan, secret, `${origin}/.portcullis/${name}/callback`, onReady)
     this.#renewal = new SessionRenewal(store, {
-      open: (id, key, entry) => this.#open(id, key, entry),
+      open: (id, key, entry, nowMs) => this.#open(id, key, entry, nowMs),
       renew: (id, record, nowMs) => this.#renew(id, record, nowMs),
     })
   }
@@ -137,12 +139,13 @@ export class SchemeSessions {
       scopes: granted.scopes ?? plan.scopes,
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
+      renewFromMs: granted.renewFromMs,
       refreshToken: granted.refreshToken,
       begunMs: nowMs,
       endsMs: nowMs + plan.lifetimeSeconds * 1000,
     }
     if (callback.formerId !== null) {
-      const removed = await this.#store.remove(storeKeyOf(callback.formerId))
+      const removed = await this.#removeFormer(callback.formerId, vouched.claims.sub, nowMs)
       if (removed.kind === 'fault') return removed
     }
     const id = newSessionId()
@@ -168,7 +171,8 @@ export class SchemeSessions {
       if (entry.kind === 'fault') return entry
       const removed = await this.#store.remove(key)
       if (removed.kind === 'fault') return removed
-      const record = this.#open(id, key, entry)
+      const record = this.#open(id, key, entry, Date.now())
+      this.#opened.delete(key)
       if (record?.refreshToken) await this.#issuer.revoke(record.refreshToken)
     }
     const { origin, plan } = this.#scheme
@@ -183,26 +187,62 @@ export class SchemeSessions {
     if (once.kind === 'fault') return once
     if (once.kind === 'refused') return 'again'
     const removed = await this.#removeAll(this.#indexesMeant(sid, subject))
-    if (removed.kind !== 'fault') return 'ended'
+    if (removed.kind !== 'fault') {
+      void this.#revokeOpened(sid, subject)
+      return 'ended'
+    }
     await this.#store.release(`logout ${this.#about} ${id}`)
     return removed
   }
 
+  /** The grant of another person ends with the session; some issuers take the same person's new grant for the same one. */
+  async #removeFormer(id: string, subject: unknown, nowMs: number): Promise<StoreAnswer> {
+    const key = storeKeyOf(id)
+    const entry = await this.#store.find(key, 0, nowMs)
+    const record = this.#open(id, key, entry, nowMs)
+    const removed = await this.#store.remove(key)
+    this.#opened.delete(key)
+    if (removed.kind !== 'fault' && record?.refreshToken && record.claims.sub !== subject)
+      await this.#issuer.revoke(record.refreshToken)
+    return removed
+  }
+
+  /** Of the sessions that a logout token means, those that were used here: the others are sealed. */
+  async #revokeOpened(sid: string | null, subject: string | null): Promise<void> {
+    const meant = [...this.#opened.entries()].filter(([, { record }]) => isMeant(record.claims, sid, subject))
+    for (const [key] of meant) this.#opened.delete(key)
+    const refreshTokens = meant.flatMap(([, { record }]) => record.refreshToken ?? [])
+    for (const refreshToken of refreshTokens) await this.#issuer.revoke(refreshToken)
+  }
+
+  /** Nobody has ended it by hand where its time was over: whoever did has revoked what was to be revoked. */
+  #revokeOver({ record, foundMs }: Opened, nowMs: number): void {
+    const isOver = nowMs >= Math.min(record.endsMs, foundMs + this.#scheme.plan.idleSeconds * 1000)
+    if (isOver && record.refreshToken) void this.#issuer.revoke(record.refreshToken)
+  }
+
   #judge(id: string, key: string, entry: FoundEntry, nowMs: number): FoundSession | Promise<FoundSession> {
     if (entry.kind === 'fault') return entry
-    const record = this.#open(id, key, entry)
+    const record = this.#open(id, key, entry, nowMs)
     if (entry.kind === 'none') return unknown('the session has ended, or was never there')
     if (!record) return unknown('what is kept of the session is not of this scheme')
     return this.#renewal.isDue(record, nowMs) ? this.#renewal.run(id, record, nowMs) : knownSession(record)
   }
 
-  #open(id: string, key: string, entry: FoundEntry): SessionRecord | null {
+  #open(id: string, key: string, entry: FoundEntry, nowMs: number): SessionRecord | null {
+    if (entry.kind === 'fault') return null
     const known = this.#opened.get(key)
-    if (entry.kind === 'found' && known?.sealed === entry.sealed) return known.record
+    if (entry.kind === 'found' && known?.sealed === entry.sealed) {
+      known.foundMs = nowMs
+      return known.record
+    }
     this.#opened.delete(key)
-    const record = entry.kind === 'found' ? openRecord(id, entry.sealed, this.#about) : null
-    if (entry.kind !== 'found' || !record) return null
-    this.#opened.set(key, { sealed: entry.sealed, record })
+    if (entry.kind === 'none') {
+      if (known) this.#revokeOver(known, nowMs)
+      return null
+    }
+    const record = openRecord(id, entry.sealed, this.#about)
+    if (record) this.#opened.set(key, { sealed: entry.sealed, record, foundMs: nowMs })
     return record
   }
 
@@ -232,6 +272,7 @@ export class SchemeSessions {
       scopes: granted.scopes ?? record.scopes,
       accessToken: granted.accessToken,
       accessTokenEndsMs: granted.accessTokenEndsMs,
+      renewFromMs: granted.renewFromMs,
       refreshToken: granted.refreshToken ?? record.refreshToken,
     }
     const sealed = sealRecord(id, renewed, this.#about)
@@ -294,6 +335,13 @@ export class SchemeSessions {
   #index(kind: string, value: unknown): string {
     return storeKeyOf(JSON.stringify([this.#about, kind, value]))
   }
+}
+
+/** As the indexes of the store have it, see `#indexesMeant`. */
+function isMeant(claims: JsonObject, sid: string | null, subject: string | null): boolean {
+  const isTheirs = subject !== null && claims.sub === subject
+  if (sid === null) return isTheirs
+  return typeof claims.sid === 'string' ? claims.sid === sid : isTheirs
 }
 
 /**

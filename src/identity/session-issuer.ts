@@ -9,6 +9,8 @@ export interface GrantedTokens {
   readonly kind: 'granted'
   readonly accessToken: string
   readonly accessTokenEndsMs: number | null
+  /** From then on it is renewed: the upstream must still find it good. Null where its end is not told. */
+  readonly renewFromMs: number | null
   readonly refreshToken: string | null
   /** Null when the answer does not say, which means: as asked for (RFC 6749 5.1). */
   readonly scopes: readonly string[] | null
@@ -31,6 +33,8 @@ export interface LoginStart {
 }
 
 const timeoutMs = 5000
+/** An access token is renewed when it has less than this to go, or, where it does not last twice as long, half of its life. */
+const marginMs = 30_000
 const firstRetryMs = 500
 const maxRetryMs = 30_000
 
@@ -177,11 +181,19 @@ export class SessionIssuer {
       const answer = await exchange(this.#ready)
       if (answer.token_type !== 'bearer')
         return { kind: 'refused', detail: 'the issuer granted a token that is no bearer token' }
+      const lifetimeMs = answer.expires_in === undefined ? null : answer.expires_in * 1000
+      // Nothing could be done with it, and a page would be led to the login without an end.
+      if (lifetimeMs === 0)
+        return {
+          kind: 'refused',
+          detail: 'the issuer granted an access token that lasts no time: expires_in is 0',
+        }
       const claims = oauth.getValidatedIdTokenClaims(answer)
       return {
         kind: 'granted',
         accessToken: answer.access_token,
-        accessTokenEndsMs: answer.expires_in === undefined ? null : nowMs + answer.expires_in * 1000,
+        accessTokenEndsMs: lifetimeMs === null ? null : nowMs + lifetimeMs,
+        renewFromMs: lifetimeMs === null ? null : nowMs + Math.max(lifetimeMs - marginMs, lifetimeMs / 2),
         refreshToken: answer.refresh_token ?? null,
         scopes: answer.scope?.split(' ').filter((scope) => scope !== '') ?? null,
         idToken:

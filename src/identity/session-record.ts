@@ -5,6 +5,8 @@ import { open, seal, sessionKeyOf } from './session-seal.ts'
 /** What is kept of one session, sealed. */
 export interface SessionRecord extends Omit<KnownSession, 'kind'> {
   readonly refreshToken: string | null
+  /** See `GrantedTokens`. */
+  readonly renewFromMs: number | null
 }
 
 /** @param about scheme and client, see `seal` */
@@ -22,7 +24,17 @@ export function openRecord(id: string, sealed: string, about: string): SessionRe
 
 function isRecord(read: unknown): read is SessionRecord {
   if (!isJsonObject(read)) return false
-  const { keyId, claims, scopes, accessToken, accessTokenEndsMs, begunMs, endsMs, refreshToken } = read
+  const {
+    keyId,
+    claims,
+    scopes,
+    accessToken,
+    accessTokenEndsMs,
+    begunMs,
+    endsMs,
+    refreshToken,
+    renewFromMs,
+  } = read
   return (
     (keyId === null || typeof keyId === 'string') &&
     isJsonObject(claims) &&
@@ -32,10 +44,11 @@ function isRecord(read: unknown): read is SessionRecord {
     (accessTokenEndsMs === null || typeof accessTokenEndsMs === 'number') &&
     typeof begunMs === 'number' &&
     typeof endsMs === 'number' &&
-    (refreshToken === null || typeof refreshToken === 'string')
+    (refreshToken === null || typeof refreshToken === 'string') &&
+    (renewFromMs === null || typeof renewFromMs === 'number')
   )
 }
 
-export function knownSession({ refreshToken: _, ...facts }: SessionRecord): KnownSession {
+export function knownSession({ refreshToken: _, renewFromMs: __, ...facts }: SessionRecord): KnownSession {
   return { kind: 'session', ...facts }
 }

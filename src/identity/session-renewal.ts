@@ -6,12 +6,10 @@ import { storeKeyOf } from './session-seal.ts'
 
 /** How a session is opened and renewed; neither rejects. */
 export interface RenewalSteps {
-  readonly open: (id: string, key: string, entry: FoundEntry) => SessionRecord | null
+  readonly open: (id: string, key: string, entry: FoundEntry, nowMs: number) => SessionRecord | null
   readonly renew: (id: string, record: SessionRecord, nowMs: number) => Promise<SessionRecord | FoundSession>
 }
 
-/** An access token is renewed when it has less than this to go: the upstream must still find it good. */
-const marginMs = 30_000
 /** No renewal takes longer; then another may try. */
 const claimMs = 15_000
 const pollMs = 50
@@ -35,8 +33,8 @@ export class SessionRenewal {
     this.#steps = steps
   }
 
-  isDue({ accessTokenEndsMs, refreshToken }: SessionRecord, nowMs: number): boolean {
-    return refreshToken !== null && accessTokenEndsMs !== null && nowMs >= accessTokenEndsMs - marginMs
+  isDue({ renewFromMs, refreshToken }: SessionRecord, nowMs: number): boolean {
+    return refreshToken !== null && renewFromMs !== null && nowMs >= renewFromMs
   }
 
   run(id: string, record: SessionRecord, nowMs: number): Promise<FoundSession> {
@@ -60,7 +58,7 @@ export class SessionRenewal {
       if (claimed.kind === 'fault') return meanwhile(record, claimed, nowMs)
       // Another gateway may have renewed it since it was read.
       const entry = await this.#store.find(key, 0, atMs)
-      const current = this.#steps.open(id, key, entry)
+      const current = this.#steps.open(id, key, entry, atMs)
       if (claimed.kind === 'refused') {
         if (entry.kind === 'fault') return meanwhile(record, entry, nowMs)
         if (!current) return ended

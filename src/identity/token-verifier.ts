@@ -5,6 +5,7 @@ import type { Program } from '../program/program.ts'
 import type { JwtPlan } from '../program/schemes.ts'
 import { algorithms } from './algorithms.ts'
 import { BoundedCache } from './bounded-cache.ts'
+import { type FirstSights, firstSights } from './first-sights.ts'
 import type { FoundKeys, KeyFinder } from './issuer-keys.ts'
 import type { KeyRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
@@ -32,13 +33,17 @@ export interface RunningTokenVerifier extends TokenVerifier {
   stop(): void
 }
 
-/** @param fingerprint of tokens that are believed, made once as long as they are remembered */
+/**
+ * @param fingerprint of tokens that are believed, made once as long as they are remembered
+ * @param sights bounds what verifying takes of a turn of the event loop
+ */
 export function createTokenVerifier(
   schemes: Schemes,
   registry: KeyRegistry,
   fingerprint: Fingerprint | null = null,
+  sights: FirstSights = firstSights,
 ): RunningTokenVerifier {
-  return new JwtVerifier(schemes, registry, fingerprint)
+  return new JwtVerifier(schemes, registry, fingerprint, sights)
 }
 
 /**
@@ -53,15 +58,17 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly #schemes: Schemes
   readonly #registry: KeyRegistry
   readonly #fingerprint: Fingerprint | null
+  readonly #sights: FirstSights
   readonly #issuers = new Map<string, KeyFinder>()
   readonly #cache = new BoundedCache<CachedToken>(minCached)
   /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
   readonly #refused = new BoundedCache<number>(minRefused)
 
-  constructor(schemes: Schemes, registry: KeyRegistry, fingerprint: Fingerprint | null) {
+  constructor(schemes: Schemes, registry: KeyRegistry, fingerprint: Fingerprint | null, sights: FirstSights) {
     this.#schemes = schemes
     this.#registry = registry
     this.#fingerprint = fingerprint
+    this.#sights = sights
     const starting: Promise<void>[] = []
     for (const issuer of issuersOf(schemes)) {
       const { keys, started } = registry.acquire(issuer)
@@ -94,8 +101,14 @@ class JwtVerifier implements RunningTokenVerifier {
     if (typeof exp === 'number' && exp * 1000 + longExpiredMs < nowMs) return invalid('expired')
     const found = keys.find(jws.keyId, nowMs)
     if (found instanceof Promise)
-      return found.then((later) => this.#conclude(token, jws, keys.issuer, later, cacheKey))
-    return this.#conclude(token, jws, keys.issuer, found, cacheKey)
+      // ATTACK: a fetch releases all at once who waited for it, a flood of made-up key ids among them (A10).
+      return found.then(
+        (later) =>
+          this.#sights.queue(() => this.#conclude(token, jws, keys.issuer, later, cacheKey)) ?? crowded,
+      )
+    return this.#isCheap(jws, found, cacheKey)
+      ? this.#conclude(token, jws, keys.issuer, found, cacheKey)
+      : (this.#sights.take(() => this.#conclude(token, jws, keys.issuer, found, cacheKey)) ?? crowded)
   }
 
   /** The issuer's keys and no others: a key of one issuer says nothing about another's tokens (attack A8). */
@@ -107,6 +120,15 @@ class JwtVerifier implements RunningTokenVerifier {
     return this.#issuers.get(issuer) ?? 'iss has no key set'
   }
 
+  /** It can be judged without cryptography. */
+  #isCheap({ algorithm }: ReadJws, found: FoundKeys, cacheKey: string): boolean {
+    return (
+      found.kind !== 'keys' ||
+      !found.keys.some((key) => key.algorithms.has(algorithm)) ||
+      this.#refused.get(cacheKey) === found.generation
+    )
+  }
+
   #conclude(token: string, jws: ReadJws, issuer: string, found: FoundKeys, cacheKey: string): SeenToken {
     if (found.kind === 'fault') return found
     if (found.kind === 'unknown') return { ...invalid('kid is not a key of the issuer'), unknownKey: true }
@@ -114,6 +136,9 @@ class JwtVerifier implements RunningTokenVerifier {
     // Without a kid the key must be beyond doubt (RFC 7515 6 leaves the choice to the application).
     if (fitting.length === 0) return invalid('no key of the issuer fits alg')
     if (jws.keyId === null && fitting.length > 1) return invalid('kid is missing and several keys fit')
+    // Another request with the same token may have been before it in the queue.
+    const earlier = this.#cache.get(cacheKey)
+    if (earlier?.generation === found.generation) return earlier.seen
     if (this.#refused.get(cacheKey) === found.generation) return invalid(wrongSignature)
     const algorithm = algorithms[jws.algorithm]
     if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
@@ -145,6 +170,10 @@ class JwtVerifier implements RunningTokenVerifier {
 }
 
 const wrongSignature = 'the signature is wrong'
+const crowded: Extract<SeenToken, { readonly kind: 'fault' }> = {
+  kind: 'fault',
+  detail: 'too many tokens wait to be verified for the first time',
+}
 
 function issuersOf(schemes: Schemes): ReadonlySet<string> {
   return new Set(Object.values(schemes).flatMap((plan) => (plan.kind === 'jwt' ? plan.issuers : [])))

@@ -107,3 +107,15 @@ export async function logInByHand(
   )
   return `Cookie: ${cookie.split(';')[0]}`
 }
+
+/** A whole login whose access token has ended by the time this resolves. */
+export async function logInSpent(
+  gate: TestGate,
+  provider: OpenIdIssuer,
+  changes: Claims = {},
+  more: object = {},
+): Promise<string> {
+  const cookie = await logInByHand(gate, provider, changes, { expires_in: 0.01, ...more })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  return cookie
+}

@@ -19,7 +19,7 @@ let context: BrowserContext
 
 before(async () => {
   // Renewed from half a minute before its end on: after two seconds.
-  world = await startSessionWorld({ accessTokenSeconds: 32 })
+  world = await startSessionWorld({ accessTokenSeconds: 4 })
   const opened = await openBrowser()
   browser = opened.browser
   closeBrowser = opened.close

@@ -11,6 +11,7 @@ import {
   grantsTokens,
   idTokenClaims,
   logInByHand,
+  logInSpent,
   nowSeconds,
   origin,
   own,
@@ -57,6 +58,8 @@ const idClaims = (nonce: string, changes?: Claims) => idTokenClaims(provider, no
 const grants = (idToken: string | undefined, more?: object) => grantsTokens(provider, idToken, more)
 const callbackOf = (begun: Begun) => callbackPath(provider, begun)
 const logIn = (changes?: Claims, more?: object) => logInByHand(gate, provider, changes, more)
+const logInWithSpentToken = (changes?: Claims, more?: object) => logInSpent(gate, provider, changes, more)
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const use = (cookie: string) => send('/orders', { headers: [cookie] })
 
 test('a login asks with PKCE, state and nonce, and sends the secret only to the issuer (RFC 7636, RFC 9700 2.1.1)', async () => {
@@ -259,7 +262,7 @@ test('a request that another site may have caused is refused before the session 
 })
 
 test('an access token is renewed once, however many requests wait for it, and the new refresh token is used next (RFC 9700 4.14.2)', async () => {
-  const cookie = await logIn({}, { expires_in: 1 })
+  const cookie = await logInWithSpentToken()
   const asked = provider.asked.length
   let turn = 0
   provider.tokenAnswer = async (form) => {
@@ -274,6 +277,7 @@ test('an access token is renewed once, however many requests wait for it, and th
   const together = await Promise.all(Array.from({ length: 20 }, () => use(cookie)))
   assert.deepEqual([...new Set(together.map(({ status }) => status))], [200])
   assert.equal(provider.asked.length, asked + 1)
+  await pause(600)
   assert.equal((await use(cookie)).status, 200)
   assert.equal(provider.asked.length, asked + 2)
   assert.equal((await use(cookie)).status, 200)
@@ -284,27 +288,49 @@ test('an access token is renewed once, however many requests wait for it, and th
 
 test('a renewal the issuer refuses ends the session; one it cannot answer is 503, or goes on while the token lasts', async () => {
   const down = { status: 500, body: '{}' }
-  const lasting = await logIn({}, { expires_in: 20 })
+  const lasting = await logIn({}, { expires_in: 2 })
+  const askedBefore = provider.asked.length
   provider.tokenAnswer = async () => down
-  assert.equal((await use(lasting)).status, 200, 'the token is good for 20 seconds')
-  const expired = await logIn({}, { expires_in: 0 })
+  await pause(1050)
+  assert.equal((await use(lasting)).status, 200, 'the token is good for another second')
+  assert.equal(provider.asked.length, askedBefore + 1)
+  const expired = await logInWithSpentToken()
   provider.tokenAnswer = async () => down
   await assertNotForwarded(gate, use(expired), 503, 'verifier_unavailable')
   const asked = provider.asked.length
   await assertNotForwarded(gate, use(expired), 503, 'verifier_unavailable')
   assert.equal(provider.asked.length, asked, 'the issuer is left alone for a moment')
-  const revoked = await logIn({}, { expires_in: 0 })
+  const revoked = await logInWithSpentToken()
   provider.tokenAnswer = async () => ({ status: 400, body: '{"error":"invalid_grant"}' })
   await assertNotForwarded(gate, use(revoked), 401, 'credential_invalid')
-  const swapped = await logIn({}, { expires_in: 0 })
+  const swapped = await logInWithSpentToken()
   grants(await provider.sign(idClaims('', { sub: 'mallory', nonce: undefined })))
   await assertNotForwarded(gate, use(swapped), 401, 'credential_invalid')
-  const without = await logIn({}, { expires_in: 0, refresh_token: undefined })
+  const without = await logInWithSpentToken({}, { refresh_token: undefined })
   await assertNotForwarded(gate, use(without), 401, 'credential_invalid')
 })
 
+test('an access token that lasts less than a minute is renewed after half of its life, not at every request', async () => {
+  const cookie = await logIn({}, { expires_in: 20 })
+  const asked = provider.asked.length
+  for (let turn = 0; turn < 3; turn++) assert.equal((await use(cookie)).status, 200)
+  assert.equal(provider.asked.length, asked)
+})
+
+test('a login whose access token lasts no time is refused and logged, and leads nobody around (RFC 6749 5.1)', async () => {
+  for (const lifetime of [0, -1, '0', '-60', 'soon']) {
+    const begun = await begin()
+    grants(await provider.sign(idClaims(begun.nonce)), { expires_in: lifetime })
+    const reply = send(callbackOf(begun), { headers: [`Cookie: ${begun.cookie}`, 'Accept: text/html'] })
+    const answer = await assertNotForwarded(gate, reply, 401, 'credential_invalid')
+    assert.ok(!(answer.fields.get('set-cookie') ?? '').includes(sessionCookie))
+    const { detail } = await gate.logged((one) => one.event === 'denied')
+    assert.match(String(detail), /expires_in/)
+  }
+})
+
 test('a key of the issuer that is not known yet is an outage and ends no session; what was granted is used when it is known', async () => {
-  const cookie = await logIn({}, { expires_in: 0 })
+  const cookie = await logInWithSpentToken()
   const next = await createTestKey('ES256')
   grants(await provider.sign(idClaims('', { nonce: undefined }), {}, next), { refresh_token: 'rotated' })
   await assertNotForwarded(gate, use(cookie), 503, 'verifier_unavailable')
@@ -317,7 +343,7 @@ test('a key of the issuer that is not known yet is an outage and ends no session
 })
 
 test('what the renewed ID token no longer says of the person is no longer so; how they signed in stays (OpenID Connect Core 12.2)', async () => {
-  const cookie = await logIn({ roles: ['admin'], acr: 'gold' }, { expires_in: 0 })
+  const cookie = await logInWithSpentToken({ roles: ['admin'], acr: 'gold' })
   grants(await provider.sign(idClaims('', { nonce: undefined })))
   assert.equal((await use(cookie)).status, 200)
   const seen = gate.upstream.seen.at(-1)
@@ -327,7 +353,7 @@ test('what the renewed ID token no longer says of the person is no longer so; ho
 })
 
 test('signing out while the session is renewed revokes the refresh token that comes of it, too (RFC 7009 2)', async () => {
-  const cookie = await logIn({}, { expires_in: 0 })
+  const cookie = await logInWithSpentToken()
   let answer = () => {}
   const asked = new Promise<void>((resolve) => {
     provider.tokenAnswer = async () => {
@@ -353,7 +379,7 @@ test('signing out while the session is renewed revokes the refresh token that co
 })
 
 test('a page whose session has ended leads to the login; a call of a program does not', async () => {
-  const cookie = await logIn({}, { expires_in: 0, refresh_token: undefined })
+  const cookie = await logInWithSpentToken({}, { refresh_token: undefined })
   const before = gate.upstream.heads
   const page = [
     'Sec-Fetch-Mode: navigate',
@@ -438,6 +464,68 @@ test('logout tokens: what is none ends nothing (OpenID Connect Back-Channel Logo
   const all = await provider.sign(order({ sid: undefined, sub: 'ada' }), typed)
   assert.equal((await post(`logout_token=${all}`)).status, 200)
   await assertNotForwarded(gate, use(other), 401, 'credential_invalid')
+})
+
+test('what is revoked at the issuer when a session ends, and what is not (RFC 7009)', async () => {
+  const relogin = async (cookie: string, sub: string) => {
+    const begun = await begin()
+    grants(await provider.sign(idClaims(begun.nonce, { sub })), { refresh_token: `of-${sub}` })
+    const both = `${cookie}; ${begun.cookie}`
+    const reply = await send(callbackOf(begun), { headers: [both] })
+    assert.equal(reply.status, 302, reply.text)
+    await assertNotForwarded(gate, use(cookie), 401, 'credential_invalid')
+  }
+  // Those of the logouts before are under way.
+  for (let known = -1; known !== provider.revoked.length; await pause(100)) known = provider.revoked.length
+  provider.revoked.length = 0
+  await relogin(await logIn({ sub: 'carol' }, { refresh_token: 'carol-1' }), 'carol')
+  assert.deepEqual(provider.revoked, [], 'an issuer may take it for the grant of the new session')
+  await relogin(await logIn({ sub: 'carol' }, { refresh_token: 'carol-2' }), 'dave')
+  assert.deepEqual(provider.revoked, ['carol-2'])
+
+  provider.revoked.length = 0
+  const used = await logIn({ sub: 'erin', sid: 'e1' }, { refresh_token: 'erin-1' })
+  await logIn({ sub: 'erin', sid: 'e2' }, { refresh_token: 'erin-2' })
+  assert.equal((await use(used)).status, 200)
+  const order = { nonce: undefined, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }
+  const token = await provider.sign(idClaims('', { ...order, jti: 'erin', sub: 'erin', sid: undefined }), {
+    typ: 'logout+jwt',
+  })
+  const ended = await send(`${own}/backchannel-logout`, { method: 'POST', body: `logout_token=${token}` })
+  assert.equal(ended.status, 200)
+  await pause(100)
+  assert.deepEqual(provider.revoked, ['erin-1'], 'the other was never opened here')
+})
+
+test('a session that comes back after its idle time has its refresh token revoked (RFC 7009)', async () => {
+  const short = await startGate({
+    yaml: (upstream) => `
+contract: ${JSON.stringify(`${project}/test/fixtures/sessions.yaml`)}
+publicUrl: "${origin}"
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}" } }
+identity:
+  webLogin: { type: session, issuer: "${provider.issuer}", clientId: gate, clientSecret: s3cret, idleTimeout: 1s }
+  bearerAuth: { type: jwt, issuer: "${provider.issuer}", audience: "https://api.example.com" }
+`,
+  })
+  try {
+    const cookie = await logInByHand(short, provider, { sub: 'frank' }, { refresh_token: 'frank-1' })
+    const reply = await sendTo(short, '/billing', { headers: [cookie] })
+    assert.equal(reply.status, 403, 'the session is known, its scopes do not reach')
+    provider.revoked.length = 0
+    await pause(1200)
+    await assertNotForwarded(
+      short,
+      sendTo(short, '/orders', { headers: [cookie] }),
+      401,
+      'credential_invalid',
+    )
+    await pause(100)
+    assert.deepEqual(provider.revoked, ['frank-1'])
+  } finally {
+    await short.stop()
+  }
 })
 
 test('an upstream neither sees nor sets a cookie of the gateway', async () => {

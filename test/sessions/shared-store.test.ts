@@ -4,7 +4,7 @@ import { connectOne } from '../../src/stores/redis.ts'
 import { assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
-import { logInByHand, origin, own, sendTo, sessionCookie } from '../harness/login-by-hand.ts'
+import { logInByHand, logInSpent, origin, own, sendTo, sessionCookie } from '../harness/login-by-hand.ts'
 import { type OpenIdIssuer, startOpenIdIssuer } from '../harness/openid-issuer.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 import { headerOf } from '../harness/upstream.ts'
@@ -115,7 +115,7 @@ test('the store holds neither ids nor tokens in the clear', async () => {
 })
 
 test('two gates renew a session once (RFC 9700 4.14.2)', async () => {
-  const cookie = await logInByHand(one, provider, {}, { expires_in: 0 })
+  const cookie = await logInSpent(one, provider)
   const asked = provider.asked.length
   provider.tokenAnswer = async () => {
     await pause(200)
@@ -155,6 +155,38 @@ test('a store that is down is 503 and opens nothing; one that has forgotten mean
   const again = await sendTo(one, '/app', { headers: [cookie, ...page] })
   assert.equal(again.status, 302)
   assert.equal((await use(one, await logInByHand(one, provider))).status, 200)
+})
+
+test('a store that is out when the issuer has rotated the refresh token costs no session where it stays in one process (RFC 9700 4.14.2)', async () => {
+  const cookie = await logInSpent(one, provider)
+  const asked = provider.asked.length
+  const rotated = {
+    access_token: 'renewed',
+    token_type: 'Bearer',
+    expires_in: 600,
+    refresh_token: 'refresh-2',
+  }
+  provider.tokenAnswer = async (form) => {
+    if (form.get('refresh_token') !== 'refresh-1') return { status: 400, body: '{"error":"invalid_grant"}' }
+    // It hangs, and does not forget: the session is still there when it answers again.
+    redis.pause()
+    return { status: 200, body: JSON.stringify(rotated) }
+  }
+  await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
+  await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
+  redis.resume()
+  const deadlineMs = Date.now() + 15_000
+  let reply = await use(one, cookie)
+  while (reply.status === 503 && Date.now() < deadlineMs) {
+    await pause(100)
+    reply = await use(one, cookie)
+  }
+  assert.equal(reply.status, 200, reply.text)
+  assert.equal(provider.asked.length, asked + 1, 'the refresh token did not come twice')
+  const seen = one.upstream.seen.at(-1)
+  assert.equal(seen && headerOf(seen, 'authorization'), 'Bearer renewed')
+  assert.equal((await use(two, cookie)).status, 200, 'the other gate finds it in the store')
+  assert.equal(provider.asked.length, asked + 1)
 })
 
 test('a gate that finds no store at its start is unready, denies, and comes up by itself', async () => {
