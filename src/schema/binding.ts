@@ -9,11 +9,11 @@ import {
   schemaMaps,
 } from './parts.ts'
 import { compilePattern, isLinearAsWritten } from './pattern.ts'
-import { isMultipleOf } from './value.ts'
+import { allDifferent, isMultipleOf } from './value.ts'
 
 /**
  * A copy of a schema in which every keyword that typebox 1.4 gets wrong says the same in others:
- * - `pattern` backtracks and `multipleOf` rounds, so both become refinements of ours.
+ * - `pattern` backtracks, `multipleOf` rounds and `uniqueItems` tells 0 from -0, so they become refinements of ours.
  * - `unevaluatedProperties` takes an array for an object, so arrays get a branch without it.
  * - `contains` and the schema of `unevaluatedProperties` take what is known of a part for known of the whole: they stand
  *   under `not` twice, from which nothing is known.
@@ -46,6 +46,7 @@ export class Binding {
     for (const [keyword, value] of Object.entries(schema)) {
       if (keyword === 'pattern') refinements.push(patternRefinement(value as string))
       else if (keyword === 'multipleOf') refinements.push(multipleOfRefinement(value as number))
+      else if (keyword === 'uniqueItems') refinements.push(...(value === true ? [uniqueRefinement] : []))
       else if (keyword === 'closed') refinements.push(this.#closedRefinement(schema))
       else bound[keyword] = this.#bindKeyword(keyword, value)
     }
@@ -110,6 +111,11 @@ interface Refinement {
 }
 
 const noError = (): string => ''
+
+const uniqueRefinement: Refinement = {
+  check: (value) => !Array.isArray(value) || allDifferent(value),
+  error: noError,
+}
 
 function patternRefinement(source: string): Refinement {
   const matcher = compilePattern(source)

@@ -84,3 +84,14 @@ test('a hundred thousand items that must differ are compared in linear time, wha
   ])
   assert.ok(performance.now() - startedMs < 5000)
 })
+
+test('0 and -0 are one number wherever items must differ (JSON Schema 2020-12 Core 4.2.2)', () => {
+  const validator = compileValidator({ type: 'array', uniqueItems: true }, {})
+  for (const [a, b] of [
+    [0, -0],
+    [[0], [-0]],
+    [{ a: 0 }, { a: -0 }],
+  ])
+    assert.equal(validator.check([a, b]), false, JSON.stringify(a))
+  assert.equal(validator.check([0, 1, '0', false, null]), true)
+})
