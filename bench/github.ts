@@ -39,7 +39,9 @@ identity: { bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${au
   const checkSeconds = await timed(() =>
     ended(spawn(process.execPath, [main, 'check', '-c', file], { stdio: 'ignore' })),
   )
-  const gateway = spawn(process.execPath, [main, 'run', '-c', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const gateway = spawn(process.execPath, [main, 'run', '-c', file, '--workers', '1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const readySeconds = await timed(
     () =>
       new Promise<void>((resolve) => {

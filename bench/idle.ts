@@ -57,7 +57,8 @@ identity: { bearerAuth: { type: jwt, issuer: "${world.issuer}", audience: "${wor
 limits: [{ name: per-address, by: address, rate: 1000000/s, burst: 1000000 }]
 `,
     )
-    return pinned([fileURLToPath(new URL('../src/cli/main.ts', import.meta.url)), 'run', '-c', file], {})
+    const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+    return pinned([main, 'run', '-c', file, '--workers', '1'], {})
   }
 }
 

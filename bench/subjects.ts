@@ -83,8 +83,8 @@ function packaged(name: string): string | null {
   return existsSync(join(here, 'node_modules', name)) ? null : `${name} is not installed: npm run bench:setup`
 }
 
-/** A measurement of speed turns nobody away, however long the queue of its load generator is. */
-const patient = 'bounds: { queueDelay: 5s }'
+/** A measurement of speed turns nobody away, however long the queue of its load generator is; and no peer has a trail. */
+const patient = 'bounds: { queueDelay: 5s }\ntrail: false'
 
 /** @param more of the configuration, YAML, top level */
 export async function startPortcullis(world: World, more = patient): Promise<Started> {
@@ -105,7 +105,8 @@ limits:
 ${more}
 `,
   )
-  return pinned([process.execPath, join(project, 'src/cli/main.ts'), 'run', '-c', file], {}, port, world)
+  const words = ['run', '-c', file, '--workers', '1']
+  return pinned([process.execPath, join(project, 'src/cli/main.ts'), ...words], {}, port, world)
 }
 
 async function startNode(world: World, name: string): Promise<Started> {

@@ -77,7 +77,7 @@ upstreams: { default: { url: "${sink.url}" } }
   )
   const lines: UploadLine[] = []
   for (const kind of kinds) {
-    const gateway = startRun(file)
+    const gateway = startRun(file, {}, ['--workers', '1'])
     try {
       const ready = await gateway.logged('ready')
       const pid = gateway.child.pid as number
