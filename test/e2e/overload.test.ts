@@ -153,20 +153,23 @@ test('so many requests are under way at an upstream, so many wait, and what is o
   }))
 
 test('who waits too long for an upstream is turned away and not sent later', () =>
-  withGate({ upstream: 'connections: 1, timeout: 2s' }, async (gate) => {
-    let finish = () => {}
-    const { answer } = gate.upstream
-    gate.upstream.answer = (response, request) => {
-      finish = () => answer(response, request)
-    }
-    const first = ask(gate, '/public')
-    await until(() => gate.upstream.heads === 1, 'the first is under way')
-    const refused = await Promise.all(Array.from({ length: 4 }, () => ask(gate, '/public')))
-    for (const reply of refused) await assertDenied(gate, reply, 503, 'overloaded')
-    finish()
-    assert.equal((await first).status, 200)
-    assert.equal(gate.upstream.heads, 1)
-  }))
+  withGate(
+    { upstream: 'connections: 1, timeout: 2s', more: 'bounds: { queueDelay: 20ms }' },
+    async (gate) => {
+      let finish = () => {}
+      const { answer } = gate.upstream
+      gate.upstream.answer = (response, request) => {
+        finish = () => answer(response, request)
+      }
+      const first = ask(gate, '/public')
+      await until(() => gate.upstream.heads === 1, 'the first is under way')
+      const refused = await Promise.all(Array.from({ length: 4 }, () => ask(gate, '/public')))
+      for (const reply of refused) await assertDenied(gate, reply, 503, 'overloaded')
+      finish()
+      assert.equal((await first).status, 200)
+      assert.equal(gate.upstream.heads, 1)
+    },
+  ))
 
 test('under more requests than a thread can serve critical ones pass, low ones are turned away, and health answers', async () => {
   const origin = await startGate({ document: ranked })
