@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
+import { HiddenRest } from './hidden-rest.ts'
 import { below } from './location.ts'
 import type { LoweringOptions, SchemaLocation } from './lower.ts'
 
@@ -11,11 +12,16 @@ const none: ReadonlySet<string> = new Set()
  * @see OpenAPI 3.0.4 and 3.1.1 4.8.24, fixed fields of the Schema Object
  */
 export class HiddenMembers {
+  /** The keyword that hides a member in this direction. */
+  readonly flag: 'readOnly' | 'writeOnly'
   readonly #options: LoweringOptions
   readonly #known = new Map<string, ReadonlySet<string>>()
+  readonly #rest: HiddenRest
 
   constructor(options: LoweringOptions) {
     this.#options = options
+    this.flag = options.direction === 'request' ? 'readOnly' : 'writeOnly'
+    this.#rest = new HiddenRest(options, (schema, at) => this.hides(schema, at))
   }
 
   /** Whether a member with this schema is hidden; what applies beside or through a reference counts. */
@@ -24,18 +30,21 @@ export class HiddenMembers {
     const referred = this.#referred(schema, at)
     if (referred && this.hides(referred.schema, referred.at, depth + 1)) return true
     if (referred && this.#options.dialect === '3.0') return false
-    if (schema[this.#options.direction === 'request' ? 'readOnly' : 'writeOnly'] === true) return true
+    if (schema[this.flag] === true) return true
     return partsOf(schema, 'allOf', at).some(([part, place]) => this.hides(part, place, depth + 1))
   }
 
-  /** Names that a schema hides from every instance that it holds for. */
+  /**
+   * Names that a schema hides from every instance that it holds for. Of those that it does not name itself
+   * (`patternProperties` and the like), the ones that it demands somewhere.
+   */
   namesIn(schema: Json, at: SchemaLocation, depth = 0): ReadonlySet<string> {
     if (!isJsonObject(schema) || depth > maxDepth) return none
     const key = `${at.file}#${at.pointer}`
     const known = this.#known.get(key)
     if (known) return known
     this.#known.set(key, none)
-    const names = this.#collect(schema, at, depth)
+    const names = new Set([...this.#collect(schema, at, depth), ...this.#rest.namesIn(schema, at)])
     this.#known.set(key, names)
     return names
   }

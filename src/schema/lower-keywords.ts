@@ -106,9 +106,14 @@ function lowerKeyword(site: Site, keyword: string): void {
   }
   if (kind === 'schema') {
     const world = keyword === 'contains' ? 'condition' : inside[site.world]
+    checkItem(site, value, below(at, keyword), world)
     target[keyword] = context.lower(value, below(at, keyword), world)
-  } else if (kind === 'schemas') target[keyword] = lowerList(site, keyword, () => inside[site.world])
-  else if (kind === 'pattern') lowerPattern(site, value)
+  } else if (kind === 'schemas') {
+    const world = inside[site.world]
+    for (const [index, item] of (Array.isArray(value) ? value : []).entries())
+      checkItem(site, item, below(below(at, keyword), String(index)), world)
+    target[keyword] = lowerList(site, keyword, () => world)
+  } else if (kind === 'pattern') lowerPattern(site, value)
   const rule = plain[kind]
   if (!rule) return
   const [holds, wanted] = rule
@@ -232,9 +237,7 @@ function lowerProperties(site: Site): void {
     if (!isJsonObject(properties)) return invalid(site, 'properties', 'schemas by name')
     target.properties = mapSchemas(properties, below(at, 'properties'), (schema, place, name) => {
       if (inherited.has(name)) refuseName(site, place, name)
-      return site.world !== 'condition' && context.members.hides(schema, place)
-        ? false
-        : context.lower(schema, place, inside[site.world])
+      return lowerMember(site, schema, place)
     })
   }
   for (const name of required) if (inherited.has(name)) refuseName(site, below(at, 'required'), name)
@@ -249,11 +252,7 @@ function lowerProperties(site: Site): void {
   }
   const additional = source.additionalProperties
   if (additional !== undefined) {
-    target.additionalProperties = context.lower(
-      additional,
-      below(at, 'additionalProperties'),
-      inside[site.world],
-    )
+    target.additionalProperties = lowerMember(site, additional, below(at, 'additionalProperties'))
   }
   const patterns = source.patternProperties
   if (isJsonObject(patterns)) {
@@ -263,13 +262,27 @@ function lowerProperties(site: Site): void {
       (schema, place, pattern) => {
         const matcher = compilePattern(pattern)
         if (!matcher.ok) refusePattern(site, place, matcher.error)
-        return context.lower(schema, place, inside[site.world])
+        return lowerMember(site, schema, place)
       },
     )
   } else if (patterns !== undefined) invalid(site, 'patternProperties', 'schemas by pattern')
   if (source.propertyNames !== undefined) {
     target.propertyNames = context.lower(source.propertyNames, below(at, 'propertyNames'), inside[site.world])
   }
+}
+
+/** A member that cannot be sent in this direction is none that may be there. */
+function lowerMember({ world, context }: Site, schema: Json, at: SchemaLocation): JsonSchema {
+  if (world !== 'condition' && context.members.hides(schema, at)) return false
+  return context.lower(schema, at, inside[world])
+}
+
+/** @see OpenAPI 3.0.4 4.7.24, `readOnly` and `writeOnly`: relevant only for the members of an object */
+function checkItem({ context }: Site, item: Json, at: SchemaLocation, world: World): void {
+  if (world === 'condition' || !context.members.hides(item, at)) return
+  const message = `${context.members.flag} of an item is not enforced: items are no members`
+  const fix = 'write it at the member that holds the list, or at members of the item'
+  context.report.warn('schema-keyword-ignored', at, message, fix)
 }
 
 function refuseName({ context }: Site, at: SchemaLocation, name: string): void {
@@ -328,9 +341,9 @@ function lowerUnsendable(site: Site): void {
 
 /** Written down it means the same in both worlds: what this schema and its parts have not evaluated. */
 function lowerUnevaluated(site: Site): void {
-  const { source, target, at, context } = site
+  const { source, target, at } = site
   const place = below(at, 'unevaluatedProperties')
-  target.unevaluatedProperties = context.lower(source.unevaluatedProperties, place, inside[site.world])
+  target.unevaluatedProperties = lowerMember(site, source.unevaluatedProperties as Json, place)
 }
 
 /**
