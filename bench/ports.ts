@@ -7,6 +7,7 @@ import { createProofReader } from '../src/identity/proof-reader.ts'
 import { createSessions } from '../src/identity/sessions.ts'
 import type { Program } from '../src/program/program.ts'
 import { createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { allocatePlaces, attachPlaces } from '../src/stores/memory-places.ts'
 import { createMemoryReplays } from '../src/stores/memory-replays.ts'
 import { createMemorySessions } from '../src/stores/memory-sessions.ts'
 
@@ -27,6 +28,7 @@ export function portsOf(
     passwords: createPasswords({ secrets: {} }),
     load: { lateness: () => ({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }) },
     counters: createMemoryCounters(),
+    places: attachPlaces(allocatePlaces(1000, 1), 0),
     trail: { intend: async () => ({ kind: 'written' }) },
     sessions: createSessions(program, { secrets: {} }, registry, createMemorySessions(), () => {}),
   }

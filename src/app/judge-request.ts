@@ -139,6 +139,7 @@ const ports: Ports = {
   revocations: { stateOf: never },
   load: { lateness: () => ({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }) },
   counters: { take: never },
+  places: { take: never, leave: never },
   sessions: { find: never, begin: never, finish: never, end: never, vouch: never, endAll: never },
   trail: { intend: never },
 }

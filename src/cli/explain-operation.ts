@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import type {
+  CapPlan,
   LimitKey,
   LimitPlan,
   OperationPlan,
@@ -69,8 +70,11 @@ function addressLines(operation: OperationPlan, program: Program): readonly stri
 
 function limitLines(operation: OperationPlan, program: Program): readonly string[] {
   const describe = (index: number, when: string) => {
-    const { name, by, rate, windowSeconds, burst, sharing } = program.limits[index] as LimitPlan
-    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${by.map(keyText).join(' and ')}, ${when}${sharingText(sharing)}`
+    const limit = program.limits[index] as LimitPlan | CapPlan
+    if ('concurrent' in limit)
+      return `${limit.name}: ${limit.concurrent} in flight at once in each gateway, by ${keysText(limit)}, ${when}`
+    const { name, rate, windowSeconds, burst, sharing } = limit
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${keysText(limit)}, ${when}${sharingText(sharing)}`
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
@@ -93,6 +97,10 @@ function sharingText(sharing: SharingPlan | undefined): string {
   if (!sharing) return ''
   const how = sharing.mode === 'exact' ? 'exactly' : `by leases of ${sharing.lease}`
   return `, shared ${how}; without the store: ${sharing.onStoreFault}`
+}
+
+function keysText({ by }: LimitPlan | CapPlan): string {
+  return by.map(keyText).join(' and ')
 }
 
 function keyText(key: LimitKey): string {

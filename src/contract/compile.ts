@@ -81,7 +81,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     operations,
     definitions,
     schemes: Object.fromEntries([...context.schemes].map(([name, { plan }]) => [name, plan])),
-    limits: limits.limits.map((limit) => sharedBy(settings.state, limit)),
+    limits: limits.limits.map((limit) => ('rate' in limit ? sharedBy(settings.state, limit) : limit)),
     resources: gatherResources(configuration.contracts, compiled, operations, context.schemes),
     upstreams: Object.fromEntries(
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),

@@ -2,6 +2,7 @@ import { parseDuration, parseSize } from '../base/duration.ts'
 import { pointerTo } from '../base/pointer.ts'
 import {
   type AddressLists,
+  type CapPlan,
   type CorsPlan,
   type LimitPlan,
   type Priority,
@@ -20,7 +21,7 @@ import type { Section } from './section.ts'
 
 /** What `x-portcullis` says at one level: root, path or operation. */
 export interface Extension {
-  readonly limits: readonly LimitPlan[]
+  readonly limits: readonly (LimitPlan | CapPlan)[]
   /** Tokens that a request takes of each limit. */
   readonly cost: number | undefined
   readonly rules: readonly { readonly expression: string; readonly source: SourcePosition }[]

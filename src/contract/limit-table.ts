@@ -1,9 +1,9 @@
-import type { LimitPlan } from '../program/program.ts'
+import type { CapPlan, LimitPlan } from '../program/program.ts'
 import type { Section } from './section.ts'
 
 /** All limits of a program by index. Limits declared in different places are different buckets, so names are made unique. */
 export class LimitTable {
-  readonly limits: LimitPlan[] = []
+  readonly limits: (LimitPlan | CapPlan)[] = []
   readonly #names = new Set<string>()
 
   /** Keeps a name for a limit that is none of these. */
@@ -12,20 +12,24 @@ export class LimitTable {
   }
 
   /** @param owner what the limit belongs to, used when its own name is taken */
-  add(limit: LimitPlan, owner: string): number {
+  add(limit: LimitPlan | CapPlan, owner: string): number {
     let name = this.#names.has(limit.name) ? `${owner}.${limit.name}` : limit.name
     for (let count = 2; this.#names.has(name); count++) name = `${owner}.${limit.name}.${count}`
     this.#names.add(name)
     return this.limits.push({ ...limit, name }) - 1
   }
 
-  addAll(limits: readonly LimitPlan[], owner: string): readonly number[] {
+  addAll(limits: readonly (LimitPlan | CapPlan)[], owner: string): readonly number[] {
     return limits.map((limit) => this.add(limit, owner))
   }
 
   /** Reports a limit whose bucket never holds what a request of the operation costs. */
   checkCost(applying: readonly number[], cost: number, operation: Section): void {
-    const narrow = applying.map((index) => this.limits[index] as LimitPlan).find(({ burst }) => burst < cost)
+    const rates = applying.flatMap((index) => {
+      const limit = this.limits[index]
+      return limit && 'rate' in limit ? [limit] : []
+    })
+    const narrow = rates.find(({ burst }) => burst < cost)
     if (!narrow) return
     operation.report.error(
       'cost-above-burst',

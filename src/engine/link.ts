@@ -1,6 +1,8 @@
 import { isJsonObject, type JsonSchema } from '../base/json.ts'
 import { unreachable } from '../base/unreachable.ts'
 import type {
+  CapPlan,
+  LimitPlan,
   MediaTypePlan,
   OperationPlan,
   ParameterPlan,
@@ -15,7 +17,7 @@ import type { LinkedDestination } from './forward/compose-forwarding.ts'
 import { type CredentialPlaces, credentialPlaces } from './forward/credential-places.ts'
 import { forwardableFields } from './forward/forwardable-fields.ts'
 import { identityFields } from './forward/identity-fields.ts'
-import { type LinkedLimit, linkLimit } from './limit/limit-key.ts'
+import { type Linked, type LinkedCap, type LinkedLimit, linkLimit, pickLimits } from './limit/limit-key.ts'
 import { credentialFields } from './parse/credential-fields.ts'
 import { type CookieSyntax, cookieSyntax } from './parse/judge-cookies.ts'
 import { metadataPath, resourceMetadata } from './resource-metadata.ts'
@@ -41,6 +43,7 @@ export interface LinkedProgram {
   readonly admission: Admission
   /** Drawn from before anything is computed for a request. */
   readonly doorLimits: readonly LinkedLimit[]
+  readonly doorCaps: readonly LinkedCap[]
   readonly failedAuthentications: LinkedLimit
   readonly routes: RouteNode<LinkedOperation>
   readonly operations: readonly LinkedOperation[]
@@ -54,6 +57,7 @@ export interface LinkedOperation {
   readonly addresses: AddressRule
   readonly security: LinkedSecurity
   readonly limits: readonly LinkedLimit[]
+  readonly caps: readonly LinkedCap[]
   readonly parameters: LinkedParameters
   /** Of the values of the cookies that it reads. */
   readonly cookies: CookieSyntax
@@ -70,12 +74,18 @@ type Compile = (schema: JsonSchema) => Validator
 /** Makes a program executable. Pure; its time and memory are part of the start-up budget. */
 export function link(program: Program): LinkedProgram {
   const compile = sharing((schema) => compileValidator(schema, program.definitions))
-  const shared = { limits: program.limits.map(linkLimit), cookies: declaredCookies(program), compile }
+  const shared = {
+    limits: program.limits.map((limit) => linkLimit(limit)),
+    cookies: declaredCookies(program),
+    compile,
+  }
   const operations = program.operations.map((plan) => linkOperation(program, plan, shared))
+  const door = pickLimits(shared.limits, program.admission.limits)
   return {
     program,
     admission: linkAdmission(program),
-    doorLimits: program.admission.limits.map((index) => shared.limits[index] as LinkedLimit),
+    doorLimits: door.limits,
+    doorCaps: door.caps,
     failedAuthentications: linkLimit(program.admission.failedAuthentications),
     routes: buildRoutes(operations),
     operations,
@@ -107,7 +117,7 @@ function declaredCookies({ operations }: Program): ReadonlySet<string> {
 
 /** What all operations of a program have in common. */
 interface Shared {
-  readonly limits: readonly LinkedLimit[]
+  readonly limits: readonly Linked<LimitPlan | CapPlan>[]
   readonly cookies: ReadonlySet<string>
   readonly compile: Compile
 }
@@ -125,7 +135,7 @@ function linkOperation(
     plan,
     addresses: linkAddresses(plan.addresses),
     security: linkSecurity(program, plan),
-    limits: plan.limits.map((index) => limits[index] as LinkedLimit),
+    ...pickLimits(limits, plan.limits),
     parameters: linkParameters(plan, credentials, cookies, compile),
     cookies: cookieSyntax(plan.parameters, credentials.cookie),
     body: plan.body && linkBody(plan.body, plan.contentCodings, compile),

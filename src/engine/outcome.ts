@@ -1,5 +1,5 @@
 import type { RawHeaders, RawRequest } from '../base/message.ts'
-import type { LimitPlan, OperationPlan, Program } from '../program/program.ts'
+import type { CapPlan, LimitPlan, OperationPlan, Program } from '../program/program.ts'
 import type { Denial } from './decision.ts'
 import type { Permit } from './permit.ts'
 import type { BucketState } from './ports.ts'
@@ -44,6 +44,10 @@ export interface Journal {
   operation: OperationPlan | null
   principal: Principal | null
   readonly quotas: Quota[]
+  /** Under caps, held until the answer has wholly ended; null where it holds none. */
+  places: readonly string[] | null
+  /** The answer has wholly ended, or never comes. */
+  ended: boolean
   /** Why the caller was counted by its address where an expression should have named it; for the operator only. */
   readonly limitFallbacks: string[]
   /** The allowed origin of a cross-origin request; answers of all kinds carry its CORS headers. */
@@ -66,10 +70,10 @@ export interface Journal {
   trailFault: string | null
 }
 
-export interface Quota {
-  readonly limit: LimitPlan
-  readonly state: BucketState
-}
+export type Quota =
+  | { readonly limit: LimitPlan; readonly state: BucketState }
+  /** Places left under a cap when one was taken, or denied. */
+  | { readonly cap: CapPlan; readonly remaining: number }
 
 /** What is known of a request before any stage has looked at it. */
 export function openJournal({
@@ -92,6 +96,8 @@ export function openJournal({
     operation: null,
     principal: null,
     quotas: [],
+    places: null,
+    ended: false,
     limitFallbacks: [],
     crossOrigin: null,
     reported: [],

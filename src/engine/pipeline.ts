@@ -14,6 +14,7 @@ import { composeForwarding } from './forward/compose-forwarding.ts'
 import { drawsFor, judgeTaken } from './limit/limit.ts'
 import type { LinkedLimit } from './limit/limit-key.ts'
 import { limiterUnavailable } from './limit/limiter-unavailable.ts'
+import { leavePlaces, takePlaces } from './limit/places.ts'
 import type { LinkedOperation, LinkedProgram } from './link.ts'
 import { normalizeTarget } from './normalize/normalize-target.ts'
 import type { Journal, Outcome, Reply } from './outcome.ts'
@@ -64,9 +65,11 @@ export async function pipeline(
   if (!admitted.allow) return denial(admitted)
   const client = admitted.value
   noteClient(journal, client.address, head, client)
+  const entered = takePlaces(linked.doorCaps, ports.places, journal, client.address, nowMs)
+  if (!entered.allow) return denial(entered)
   const door = takeAll(linked.doorLimits, 1, ports, journal, client.address, nowMs)
   const atTheDoor = door instanceof Promise ? await door : door
-  if (!atTheDoor.allow) return denial(atTheDoor)
+  if (!atTheDoor.allow) return turnedAway(atTheDoor)
 
   // normalize: one spelling of the target, matched and forwarded alike
   journal.stageClock?.enter('normalize')
@@ -130,7 +133,7 @@ export async function pipeline(
   const failures = showsCredential(operation, presented) ? [linked.failedAuthentications] : none
   const heard = takeAll(failures, 0, ports, journal, client.address, nowMs)
   const stillHeard = heard instanceof Promise ? await heard : heard
-  if (!stillHeard.allow) return denial(stillHeard)
+  if (!stillHeard.allow) return turnedAway(stillHeard)
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
   if (!authenticated.allow && wasGuessed(authenticated)) {
@@ -145,11 +148,13 @@ export async function pipeline(
   const stepUp = judgeStepUp(plan.stepUp, authenticated.value, operation.security.schemes, nowMs)
   if (stepUp) return denial(stepUp)
 
-  // limit: per caller and operation, all limits or none
+  // limit: per caller and operation, all limits or none; places before tokens, for they can be given back
   journal.stageClock?.enter('limit')
+  const placed = takePlaces(operation.caps, ports.places, journal, client.address, nowMs)
+  if (!placed.allow) return turnedAway(placed)
   const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, nowMs)
   const withinQuota = quota instanceof Promise ? await quota : quota
-  if (!withinQuota.allow) return denial(withinQuota)
+  if (!withinQuota.allow) return turnedAway(withinQuota)
 
   // authorize: what keys are meant for, and the scopes of the contract
   journal.stageClock?.enter('authorize')
@@ -197,6 +202,12 @@ export async function pipeline(
     if (!intended.allow) return denial(intended)
   }
   return { kind: 'permit', permit: Permit.mint(forwarding) }
+
+  /** Whoever a limit denies holds no place under any cap. */
+  function turnedAway(found: Denial): Outcome {
+    leavePlaces(journal, ports.places)
+    return denial(found)
+  }
 }
 
 /** Draws from every limit at once, and notes the quotas for the answer whatever comes of it. */

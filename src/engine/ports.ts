@@ -2,7 +2,7 @@ import type { Cidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Memo } from '../base/memo.ts'
 import type { ShownCertificates } from '../base/message.ts'
-import type { LimitPlan } from '../program/program.ts'
+import type { CapPlan, LimitPlan } from '../program/program.ts'
 import type { AccessTokenPlan } from '../program/schemes.ts'
 import type { Accepted } from './authenticate/scheme.ts'
 import type { KeyRecord } from './ledger.ts'
@@ -22,6 +22,7 @@ export interface Ports {
   readonly revocations: Revocations
   readonly load: Load
   readonly counters: Counters
+  readonly places: Places
   readonly sessions: Sessions
   readonly trail: Trail
 }
@@ -222,6 +223,37 @@ export interface BucketState {
   /** Milliseconds until the bucket is full again. */
   readonly resetMs: number
   /** Milliseconds until the tokens asked for are there; 0 when they are now. */
+  readonly retryMs: number
+  /** At least `retryMs`: how long a caller that keeps coming too early is asked to stay away; 0 when allowed. */
+  readonly backOffMs: number
+}
+
+/** Places of requests in flight, under caps. Everything is at hand, so it answers at once. */
+export interface Places {
+  /** Takes one place under each cap, or none at all where any is full (all or nothing). */
+  take(placings: readonly Placing[], nowMs: number): Placed
+  /** Gives places back. @param held as `take` answered it; each is given back once */
+  leave(held: readonly string[]): void
+}
+
+export interface Placing {
+  readonly cap: CapPlan
+  /** Whose places. Untrusted text, unique per caller. */
+  readonly key: string
+}
+
+export interface Placed {
+  readonly allowed: boolean
+  /** One for each placing, in order; where it is denied and none of them is full, there was no room to count. */
+  readonly states: readonly PlaceState[]
+  /** What is to be given back. */
+  readonly held: readonly string[]
+}
+
+export interface PlaceState {
+  /** Places left after this take. */
+  readonly remaining: number
+  /** Above 0 where the cap is full: when it may be tried again at the earliest. */
   readonly retryMs: number
   /** At least `retryMs`: how long a caller that keeps coming too early is asked to stay away; 0 when allowed. */
   readonly backOffMs: number

@@ -7,6 +7,7 @@ import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { overloaded } from '../engine/admit/shed.ts'
 import { deny } from '../engine/decision.ts'
+import { endPlaces } from '../engine/limit/places.ts'
 import type { LinkedProgram } from '../engine/link.ts'
 import { type Journal, openJournal } from '../engine/outcome.ts'
 import { pipeline } from '../engine/pipeline.ts'
@@ -135,6 +136,7 @@ export class DataPlane {
     const exchange = new Exchange(message, response, body, journal, style, (end) => {
       this.#exchanges.delete(exchange)
       generation.inFlight--
+      endPlaces(journal, generation.ports.places)
       if (latest.exchange === exchange) latest.exchange = null
       if (generation.retired) closeWhenIdle(generation)
       this.#parts.record(end)

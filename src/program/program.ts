@@ -14,8 +14,8 @@ export interface Program {
   readonly definitions: { readonly [name: string]: JsonSchema }
   /** Security schemes by the name plans use; every one has a verifier. */
   readonly schemes: { readonly [name: string]: SchemePlan }
-  /** Limits by index; `LimitPlan.name` is unique. */
-  readonly limits: readonly LimitPlan[]
+  /** Limits by index, rates and caps; names are unique. */
+  readonly limits: readonly (LimitPlan | CapPlan)[]
   readonly upstreams: { readonly [name: string]: UpstreamPlan }
   readonly admission: AdmissionPlan
   /** What is served as metadata of protected resources: one for each contract that takes access tokens. */
@@ -149,6 +149,14 @@ export interface LimitPlan {
   readonly ipv6PrefixBits: number
   /** How gateways count it together; absent where each counts for itself. */
   readonly sharing?: SharingPlan
+}
+
+/** So many requests of one key may be in flight at once, in each process by itself. */
+export interface CapPlan {
+  readonly name: string
+  readonly by: readonly LimitKey[]
+  readonly concurrent: number
+  readonly ipv6PrefixBits: number
 }
 
 /** A limit that all gateways draw from together, in a store they share. */

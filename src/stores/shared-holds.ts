@@ -5,6 +5,7 @@ import { LineLocks, noteWords, unlockAfterDeath, wordsPerLine } from './line-loc
 /** What is held, and by which thread; structured clone passes it on. */
 export interface HoldsMemory {
   readonly lines: number
+  readonly slots: number
   readonly workers: number
   /** Of the keyed hash: eight octets. */
   readonly secret: Uint8Array
@@ -16,6 +17,26 @@ export interface HoldsMemory {
   readonly notes: SharedArrayBuffer
 }
 
+/** A key, and how often it may be held. */
+export interface Ask {
+  readonly key: string
+  readonly max: number
+}
+
+/** Told while nobody else can touch the slot. */
+export interface EnterNotes {
+  /** A slot was given to a key that had none. */
+  readonly claimed: (slot: number) => void
+  /** The key of this ask is held as often as it may be. */
+  readonly full: (nth: number, slot: number) => void
+}
+
+export interface Entered {
+  readonly entered: boolean
+  /** How often each key is held now. */
+  readonly counts: readonly number[]
+}
+
 /** Counts what is under way by key, over all threads: connections of an address, requests of a caller. */
 export interface Holds {
   /**
@@ -23,6 +44,8 @@ export interface Holds {
    * @returns false where it is held `max` times already, and where there is no room for one key more
    */
   enter(key: string, max: number): boolean
+  /** Holds all of these keys once more, or none; different ones. */
+  enterAll(asks: readonly Ask[], notes: EnterNotes): Entered
   /** Gives back what was entered in this thread, once for each time. */
   leave(key: string): void
   /** How often a key is held by all threads together. */
@@ -36,6 +59,7 @@ export function allocateHolds(slots: number, workers = 64): HoldsMemory {
   const lines = Math.max(2, Math.ceil(slots / slotsPerLine))
   return {
     lines,
+    slots: lines * slotsPerLine,
     workers,
     secret: new Uint8Array(randomBytes(8)),
     keys: new SharedArrayBuffer(lines * wordsPerLine * 4),
@@ -66,6 +90,7 @@ export function attachHolds(memory: HoldsMemory, worker: number): Holds {
         Atomics.add(counts, slot * workers + worker, 1)
         return true
       }),
+    enterAll,
     leave: (key) =>
       locked(key, (one, other) => {
         const slot = find(one, other)
@@ -79,10 +104,49 @@ export function attachHolds(memory: HoldsMemory, worker: number): Holds {
       }),
   }
 
+  function enterAll(asks: readonly Ask[], notes: EnterNotes): Entered {
+    const digests = asks.map(({ key }) => {
+      hash.digest(key)
+      return { low: hash.low, high: hash.high, ...linesOfDigest() }
+    })
+    for (const { one, other } of digests) {
+      locks.want(one)
+      locks.want(other)
+    }
+    try {
+      locks.lock()
+      const slots = asks.map(({ max }, nth) => {
+        const { low, high, one, other } = digests[nth] as (typeof digests)[number]
+        hash.low = low
+        hash.high = high
+        let slot = find(one, other)
+        if (slot < 0) {
+          slot = claim(one, other)
+          if (slot >= 0) notes.claimed(slot)
+        }
+        if (slot < 0) return { slot, entered: false }
+        const entered = sum(slot) < max
+        // At once, so that the next of these keys is not given the same slot.
+        if (entered) Atomics.add(counts, slot * workers + worker, 1)
+        else notes.full(nth, slot)
+        return { slot, entered }
+      })
+      const all = slots.every(({ entered }) => entered)
+      if (!all)
+        for (const { slot, entered } of slots) if (entered) Atomics.sub(counts, slot * workers + worker, 1)
+      return { entered: all, counts: slots.map(({ slot }) => (slot < 0 ? 0 : sum(slot))) }
+    } finally {
+      locks.unlock()
+    }
+  }
+
+  function linesOfDigest(): { readonly one: number; readonly other: number } {
+    return { one: (hash.low >>> 0) % lines, other: (hash.high >>> 0) % lines }
+  }
+
   function locked<T>(key: string, act: (one: number, other: number) => T): T {
     hash.digest(key)
-    const one = (hash.low >>> 0) % lines
-    const other = (hash.high >>> 0) % lines
+    const { one, other } = linesOfDigest()
     locks.want(one)
     locks.want(other)
     try {
@@ -122,6 +186,11 @@ export function attachHolds(memory: HoldsMemory, worker: number): Holds {
     for (let by = 0; by < workers; by++) held += Atomics.load(counts, slot * workers + by)
     return held
   }
+}
+
+/** How often any key is held by all threads together. Looks at all of them. */
+export function sizeOfHolds({ counts }: HoldsMemory): number {
+  return new Int32Array(counts).reduce((held, count) => held + count, 0)
 }
 
 /** Gives back all that a thread held when it died. Called once it is gone, before another gets its number. */

@@ -43,8 +43,15 @@ export function answerFields(journal: Journal, style: AnswerStyle, htmlPolicy: b
 function pushQuotas(fields: string[], quotas: readonly Quota[]): void {
   let policies = ''
   let states = ''
-  for (const { limit, state } of quotas) {
+  for (const quota of quotas) {
     const separator = policies === '' ? '' : ', '
+    if ('cap' in quota) {
+      const { cap, remaining } = quota
+      policies += `${separator}"${cap.name}";q=${cap.concurrent};qu="concurrent-requests"`
+      states += `${separator}"${cap.name}";r=${remaining}`
+      continue
+    }
+    const { limit, state } = quota
     policies += `${separator}"${limit.name}";q=${limit.rate};w=${limit.windowSeconds}`
     states += `${separator}"${limit.name}";r=${state.remaining};t=${Math.ceil(state.resetMs / 1000)}`
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { compile } from '../../src/contract/compile.ts'
+import type { CapPlan, LimitPlan } from '../../src/program/program.ts'
 import { things } from '../harness/gate.ts'
 
 // What `state` and the sharing of limits may say, and what `check` says of the rest.
@@ -32,6 +33,8 @@ ${more}
   assert.doesNotMatch(said, /hunter2/)
   return { program, settings, said }
 }
+
+const sharingOf = (limit?: LimitPlan | CapPlan) => (limit && 'sharing' in limit ? limit.sharing : undefined)
 
 const sentinels = 'sentinels: ["rediss://a:26379", "rediss://b:26379"]'
 
@@ -112,6 +115,31 @@ limits: [{ name: a, by: subject, rate: 9/s, onStoreFault: allow }]`)
     assert.match(said, says)
 })
 
+test('a cap is read in place of a rate, keeps nothing of buckets, and is not said to be exact over gateways', () => {
+  const cap = (more: string) => read(`limits: [{ name: c, by: [subject, "token.tenant"], ${more} }]`)
+  assert.deepEqual(cap('concurrent: 4').program?.limits, [
+    {
+      name: 'c',
+      by: [{ property: 'subject' }, { expression: 'token.tenant' }],
+      concurrent: 4,
+      ipv6PrefixBits: 64,
+    },
+  ])
+  assert.match(
+    cap('concurrent: 4, mode: exact').said,
+    /counted in each gateway by itself, and are not exact over/,
+  )
+  assert.match(cap('concurrent: 4, rate: 1/s').said, /a rate or a cap, and rate belongs to a rate/)
+  assert.match(cap('concurrent: 4, onStoreFault: deny').said, /onStoreFault belongs to a rate/)
+  for (const wrong of ['concurrent: 0', 'concurrent: 1000001', 'concurrent: many'])
+    assert.match(cap(wrong).said, /error: concurrent must be/)
+  assert.match(cap('burst: 2').said, /rate is missing/)
+  assert.match(
+    read('state: "${REDIS_URL}"\nlimits: [{ name: c, by: key, concurrent: 2 }]').said,
+    /warning: .*requests in flight \(concurrent\), are counted in each gateway/,
+  )
+})
+
 test('limits are exact, at the door local, unless they say otherwise; without a store none is shared', () => {
   const limits = `limits:
   - { name: user, by: subject, rate: 300/min, burst: 60 }
@@ -121,18 +149,18 @@ test('limits are exact, at the door local, unless they say otherwise; without a 
 failedAuthentications: { mode: exact }`
   const { program, said } = read(`state: "\${REDIS_URL}"\n${limits}`)
   assert.ok(program, said)
-  const of = (name: string) => program.limits.find((limit) => limit.name === name)?.sharing
+  const of = (name: string) => sharingOf(program.limits.find((limit) => limit.name === name))
   assert.deepEqual(of('user'), { mode: 'exact', lease: 0, onStoreFault: 'local' })
   assert.deepEqual(of('lent'), { mode: 'leased', lease: 6, onStoreFault: 'local' })
   assert.equal(of('door'), undefined)
   assert.deepEqual(of('shared-door'), { mode: 'exact', lease: 0, onStoreFault: 'deny' })
   assert.equal(program.admission.failedAuthentications.sharing?.mode, 'exact')
   const alone = read(limits).program
-  assert.ok(alone?.limits.every(({ sharing }) => sharing === undefined))
+  assert.ok(alone?.limits.every((limit) => sharingOf(limit) === undefined))
   assert.equal(alone?.admission.failedAuthentications.sharing, undefined)
   const defaults = read('state: "${REDIS_URL}"').program
   assert.deepEqual(
-    defaults?.limits.map(({ name, sharing }) => [name, sharing?.mode]),
+    defaults?.limits.map((limit) => [limit.name, sharingOf(limit)?.mode]),
     [
       ['per-address', undefined],
       ['per-subject', 'exact'],

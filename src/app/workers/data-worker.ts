@@ -163,6 +163,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
         revocations: keys,
         passwords,
         counters: counting.counters,
+        places: control.places,
         sessions,
         trail,
       },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Counters, ReplayMemory } from '../../engine/ports.ts'
+import type { Counters, Places, ReplayMemory } from '../../engine/ports.ts'
 import type { Sample } from '../../sinks/metrics/collect.ts'
 import { releaseAfterDeath as releaseMetricsAfterDeath } from '../../sinks/metrics/collect.ts'
 import { allocateMetrics, type MetricsMemory } from '../../sinks/metrics/memory.ts'
@@ -14,6 +14,13 @@ import {
   releaseAfterDeath as releaseBucketsAfterDeath,
 } from '../../stores/counters-memory.ts'
 import { attachCounters } from '../../stores/memory-counters.ts'
+import {
+  allocatePlaces,
+  attachPlaces,
+  countPlaces,
+  type PlacesMemory,
+  releasePlacesAfterDeath,
+} from '../../stores/memory-places.ts'
 import {
   allocateReplays,
   attachReplays,
@@ -37,6 +44,8 @@ export interface SharedState {
   readonly replays: ReplaysMemory
   /** Connections of clients, by socket peer. */
   readonly connections: HoldsMemory
+  /** Of requests in flight, under caps. */
+  readonly places: PlacesMemory
   readonly metrics: MetricsMemory
   readonly counting: SharedCountersMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
@@ -52,6 +61,8 @@ export interface SharedState {
 const nonceKeyBytes = 32
 /** Four for each connection that may be open by default, each from an address of its own. */
 const connectionSlots = 80_000
+/** Four for each key that twenty thousand requests in flight may be counted by. */
+const placeSlots = 80_000
 const fingerprintKeyBytes = 32
 const ticketKeyBytes = 48
 
@@ -62,6 +73,7 @@ export function allocateSharedState(workers: number): SharedState {
     buckets: allocateCounters({ workers: workers + 1 }),
     replays: allocateReplays({ workers }),
     connections: allocateHolds(connectionSlots, workers),
+    places: allocatePlaces(placeSlots, workers),
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
     nonceKey: randomBytes(nonceKeyBytes),
@@ -77,6 +89,7 @@ export interface AttachedState {
   readonly counters: Counters
   readonly replays: ReplayMemory
   readonly connections: Holds
+  readonly places: Places
   readonly metrics: WorkerMetrics
 }
 
@@ -86,6 +99,7 @@ export function attachSharedState(shared: SharedState, worker: number): Attached
     counters: attachCounters(shared.buckets, worker),
     replays: attachReplays(shared.replays, worker),
     connections: attachHolds(shared.connections, worker),
+    places: attachPlaces(shared.places, worker),
     metrics: attachMetrics(shared.metrics, worker),
   }
 }
@@ -95,11 +109,12 @@ export function releaseAfterDeath(shared: SharedState, worker: number): void {
   releaseBucketsAfterDeath(shared.buckets, worker)
   releaseReplaysAfterDeath(shared.replays, worker)
   releaseHoldsAfterDeath(shared.connections, worker)
+  releasePlacesAfterDeath(shared.places, worker)
   releaseMetricsAfterDeath(shared.metrics, worker)
 }
 
 /** What only the control plane knows. */
-export type Gauges = Omit<AllGauges, 'buckets'>
+export type Gauges = Omit<AllGauges, 'buckets' | 'places'>
 
 /** Tells the figures of all workers and of the process. */
 export interface Figures {
@@ -110,7 +125,7 @@ export interface Figures {
 
 export function openFigures(shared: SharedState, own: Gauges): Figures {
   const buckets = attachCounters(shared.buckets, shared.workers)
-  const gauges = { ...own, buckets: () => buckets }
+  const gauges = { ...own, buckets: () => buckets, places: () => countPlaces(shared.places) }
   return {
     samples: () => allFigures(shared.metrics, gauges),
     expose: (accept) => exposeMetrics(shared.metrics, gauges, accept),

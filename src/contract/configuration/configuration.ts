@@ -1,5 +1,6 @@
 import type {
   AddressLists,
+  CapPlan,
   CorsPlan,
   LimitPlan,
   Priority,
@@ -19,7 +20,7 @@ export interface Configuration {
   readonly upstreams: { readonly [name: string]: UpstreamPlan & { readonly timeoutMs: number } }
   /** By scheme name, or `contract.scheme` where names collide between contracts. */
   readonly identity: { readonly [scheme: string]: IdentityEntry }
-  readonly limits: readonly LimitPlan[]
+  readonly limits: readonly (LimitPlan | CapPlan)[]
   readonly failedAuthentications: LimitPlan
   /** Most fields in a head. */
   readonly maxFields: number

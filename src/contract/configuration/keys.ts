@@ -61,7 +61,7 @@ export const keys = {
     'answerTimeout',
     'idleTimeout',
   ],
-  limit: ['name', 'by', 'rate', 'burst', 'ipv6Prefix', 'mode', 'lease', 'onStoreFault'],
+  limit: ['name', 'by', 'rate', 'burst', 'concurrent', 'ipv6Prefix', 'mode', 'lease', 'onStoreFault'],
   validate: ['requests', 'responses', 'contentEncodings', 'undeclaredCookies', 'maxResponse'],
   addresses: ['allow', 'deny'],
   cors: ['origins', 'credentials'],

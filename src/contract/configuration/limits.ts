@@ -2,8 +2,9 @@ import { parseRate } from '../../base/duration.ts'
 import { nearest } from '../../base/nearest.ts'
 import { compileExpression } from '../../expression/compile-expression.ts'
 import { limitScope } from '../../expression/scopes.ts'
-import type { LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
+import type { CapPlan, LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
 import type { Section } from '../section.ts'
+import { readConcurrent } from './caps.ts'
 import { keys } from './keys.ts'
 import { readSharing, sharedExactly } from './sharing.ts'
 
@@ -58,7 +59,7 @@ export function readFailedAuthentications(parent: Section): LimitPlan {
  * Reads `limits`, in the configuration and in the contract alike.
  * @param door that of the configuration: limits by address alone are drawn from before authentication
  */
-export function readLimits(parent: Section, door?: 'door'): readonly LimitPlan[] | undefined {
+export function readLimits(parent: Section, door?: 'door'): readonly (LimitPlan | CapPlan)[] | undefined {
   const items = parent.items('limits')
   if (!items) return undefined
   const names = new Set<string>()
@@ -82,16 +83,18 @@ export function isAddressOnly(by: LimitPlan['by']): boolean {
   return by.every((key) => 'property' in key && key.property === 'address')
 }
 
-function readLimit(section: Section, hasDoor: boolean): LimitPlan | undefined {
+function readLimit(section: Section, hasDoor: boolean): LimitPlan | CapPlan | undefined {
+  const capped = section.has('concurrent')
+  const needed = capped ? ['name', 'by'] : ['name', 'by', 'rate']
   const complete =
-    ['name', 'by', 'rate'].filter((key) => section.require(key, key === 'rate' ? '100/min' : '…')).length ===
-    3
+    needed.filter((key) => !section.require(key, key === 'rate' ? '100/min' : '…')).length === 0
   const name = section.text('name')
   const by = readKeys(section)
+  const concurrent = capped ? readConcurrent(section) : undefined
   const rate = section.parsed('rate', parseRate, 'a rate such as 100/min (s, min, h, day or month)')
   const burst = section.integer('burst', 1, 1_000_000_000)
   const ipv6PrefixBits = section.integer('ipv6Prefix', 32, 128) ?? defaultIpv6PrefixBits
-  if (!complete || name === undefined || by === undefined || rate === undefined) return undefined
+  if (!complete || name === undefined || by === undefined) return undefined
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
     return section.problem(
       'name',
@@ -100,6 +103,8 @@ function readLimit(section: Section, hasDoor: boolean): LimitPlan | undefined {
       'write a name such as per-user',
     )
   }
+  if (capped) return concurrent === undefined ? undefined : { name, by, concurrent, ipv6PrefixBits }
+  if (rate === undefined) return undefined
   const capacity = burst ?? rate.rate
   const sharing = readSharing(section, capacity, hasDoor && isAddressOnly(by) ? 'local' : 'exact')
   return { name, by, ...rate, burst: capacity, ipv6PrefixBits, ...(sharing && { sharing }) }

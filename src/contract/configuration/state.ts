@@ -27,7 +27,7 @@ export function readState(root: Section, env: NodeJS.ProcessEnv): StateSettings 
   root.report.warn(
     'state-partial',
     root.position('state'),
-    'used DPoP proofs are remembered in each process, and limits by address alone are counted in each gateway',
+    'used DPoP proofs are remembered in each process; limits by address alone, and requests in flight (concurrent), are counted in each gateway',
     'write mode: exact for a limit that must be shared all the same',
   )
   return state

@@ -77,6 +77,7 @@ const ports: Ports = {
   revocations: { stateOf: () => 'good' },
   trail: { intend: async () => ({ kind: 'written' }) },
   counters: { take: () => ({ allowed: true, states: [] }) },
+  places: { take: () => ({ allowed: true, states: [], held: [] }), leave() {} },
   sessions: {
     find: () => down,
     begin: async () => down,

@@ -2,7 +2,7 @@ import { type IpAddress, networkOf } from '../../base/ip.ts'
 import { unreachable } from '../../base/unreachable.ts'
 import { type Expression, linkExpression } from '../../expression/compile-expression.ts'
 import { limitScope } from '../../expression/scopes.ts'
-import type { LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
+import type { CapPlan, LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
 import { anonymous, keyMembers, type Principal } from '../principal.ts'
 
 /** Who may be counted: the client's address and, once known, its identity and operation. */
@@ -13,19 +13,34 @@ export interface Countable {
 }
 
 /** A limit, ready to name the bucket of a caller. */
-export interface LinkedLimit {
-  readonly plan: LimitPlan
+export interface Linked<Plan> {
+  readonly plan: Plan
   /** @param fellBack told what an expression that could not be evaluated met; never a value of the client */
   readonly keyFor: (who: Countable, fellBack: (detail: string) => void) => string
 }
 
+export type LinkedLimit = Linked<LimitPlan>
+export type LinkedCap = Linked<CapPlan>
+
 type KeyReader = (who: Countable, fellBack: (detail: string) => void) => string | null
+
+/** Of the limits named by index: those with a rate, and those with a cap. */
+export function pickLimits(
+  limits: readonly Linked<LimitPlan | CapPlan>[],
+  indexes: readonly number[],
+): { readonly limits: readonly LinkedLimit[]; readonly caps: readonly LinkedCap[] } {
+  const picked = indexes.map((index) => limits[index] as Linked<LimitPlan | CapPlan>)
+  return { limits: picked.filter(isRate), caps: picked.filter(isCap) }
+}
+
+const isCap = (limit: Linked<LimitPlan | CapPlan>): limit is LinkedCap => 'concurrent' in limit.plan
+const isRate = (limit: Linked<LimitPlan | CapPlan>): limit is LinkedLimit => !isCap(limit)
 
 /**
  * INVARIANT: a caller without what a limit counts by is counted by its address, never let through uncounted and never
  * thrown together with all others who lack it (attack F4). Kinds cannot collide: each has its prefix.
  */
-export function linkLimit(plan: LimitPlan): LinkedLimit {
+export function linkLimit<Plan extends LimitPlan | CapPlan>(plan: Plan): Linked<Plan> {
   const readers = plan.by.map((key) => linkKey(plan, key))
   const [only] = readers
   const addressOf = ({ address }: Countable) => addressKey(address, plan.ipv6PrefixBits)
@@ -42,7 +57,7 @@ export function linkLimit(plan: LimitPlan): LinkedLimit {
   }
 }
 
-function linkKey(plan: LimitPlan, key: LimitKey): KeyReader {
+function linkKey(plan: LimitPlan | CapPlan, key: LimitKey): KeyReader {
   if ('property' in key) return propertyReader(key.property)
   const expression = linkExpression(key.expression, limitScope)
   return ({ principal }, fellBack) => {

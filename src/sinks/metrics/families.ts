@@ -99,6 +99,13 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.limit.buckets', unit: '{bucket}' },
   },
+  limitPlaces: {
+    name: 'portcullis_limit_places',
+    type: 'gauge',
+    help: 'Places held by requests in flight under caps.',
+    labels: [],
+    otlp: { name: 'portcullis.limit.places', unit: '{request}' },
+  },
   limitOverflow: {
     name: 'portcullis_limit_overflow_total',
     type: 'counter',

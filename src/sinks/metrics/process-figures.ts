@@ -5,6 +5,8 @@ import type { FamilyId } from './families.ts'
 export interface Gauges {
   readonly issuers: () => readonly IssuerFigures[]
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
+  /** Places held under caps. */
+  readonly places?: () => number
   /** Null where limits are not shared. */
   readonly limitStore?: () => LimitStoreFigures | null
   readonly programDigest: () => string
@@ -76,6 +78,7 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   const { size, overflowed } = gauges.buckets()
   one('limitBuckets', [], size)
   one('limitOverflow', [], overflowed)
+  if (gauges.places) one('limitPlaces', [], gauges.places())
   const store = gauges.limitStore?.()
   if (store) limitStore(store)
   one('programInfo', [gauges.programDigest()], 1)
