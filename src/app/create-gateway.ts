@@ -104,6 +104,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const figures = openFigures(shared, {
     issuers: () => issuers.status(),
     ready: () => isReady,
+    trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     expiries,

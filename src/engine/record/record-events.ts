@@ -45,6 +45,11 @@ export const events = {
     meaning: 'It can be written again; `lost` says how much of what happened is not on it.',
   },
   trail_pruned: { severity: 'info', meaning: 'Entries that were old enough went from the trail.' },
+  trail_writer_died: {
+    severity: 'error',
+    meaning: 'The thread that writes the audit trail ended by itself; another follows.',
+  },
+  trail_writer_replaced: { severity: 'info', meaning: 'Another has taken up its chain.' },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
   defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },
