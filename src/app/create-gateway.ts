@@ -9,6 +9,7 @@ import { createLog } from '../sinks/log.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
@@ -71,6 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let isReady = false
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
+  let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
   const ready = new Promise<void>((resolve) => {
@@ -96,6 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let { digest, operations } = describe(first)
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
+    await quotas?.stop()
     await trail?.stop()
     throw error
   })
@@ -114,6 +117,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const admin = await openAdmin().catch(async (error: unknown) => {
     await metricsExport?.stop()
     await crew.stop(0)
+    await quotas?.stop()
     await trail?.stop()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
@@ -129,6 +133,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   async function openFirst(): Promise<Crew> {
     if (settings.trail)
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
+    quotas = keepQuotas(shared.buckets, settings, log.event)
     return started.open(first)
   }
 
@@ -231,6 +236,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)
+    await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()
     await trail?.stop()

@@ -33,6 +33,12 @@ export const events = {
     meaning: 'The store of shared limits does not answer; limits go on as `onStoreFault` says.',
   },
   store_back: { severity: 'info', meaning: 'It answers again.' },
+  quotas_lost: {
+    severity: 'warn',
+    meaning: 'What was saved of long quotas cannot be used; their buckets start full.',
+  },
+  quotas_unsaved: { severity: 'warn', meaning: 'Long quotas cannot be saved; they go on in memory.' },
+  quotas_saved: { severity: 'info', meaning: 'They are saved again.' },
   breaker_opened: { severity: 'warn', meaning: 'An upstream fails and is left alone for a while.' },
   breaker_closed: { severity: 'info', meaning: 'It answers again, and gets all requests.' },
   trail_checkpoint: {
