@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { placeOfError } from '../../base/place-of-error.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { IssuerRegistry } from '../../identity/issuer-registry.ts'
 import type { LedgerEvent } from '../../identity/ledger-view.ts'
@@ -73,7 +74,7 @@ export function startThread(worker: number, control: ThreadControl): Thread {
   const channel = openChannel<WorkerCalls>(thread, calls)
   let cause: string | null = null
   thread.on('error', (error: Error) => {
-    cause = error.stack ?? error.message
+    cause = placeOfError(error)
   })
   const ended = new Promise<string>((resolve) => {
     thread.once('exit', (code) => {
