@@ -41,7 +41,7 @@ listen:
   http: { host: 127.0.0.1, port: 0, allowPlaintext: true }
   admin: { host: 127.0.0.1, port: 0, token: "\${ADMIN_TOKEN}" }
 upstreams:
-  default: { url: "${upstream.url}", breaker: { failures: 3, openFor: 30s } }
+  default: { url: "${upstream.url}", breaker: { failures: 3, ratio: 0.1, openFor: 30s } }
 identity:
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}", algorithms: [ES256] }
   opaqueAuth: { type: introspection, issuer: "http://127.0.0.1:${closed}", audience: "${audience}", clientId: gate, clientSecret: "\${CLIENT_SECRET}" }
@@ -222,7 +222,7 @@ const leads: { readonly [R in Reason]: readonly (() => Promise<RawReply>)[] } = 
       ),
   ],
   overloaded: Array.from(
-    { length: 4 },
+    { length: 12 },
     () => () =>
       answered(
         (response) => response.destroy(),
