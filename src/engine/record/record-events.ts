@@ -20,6 +20,16 @@ export const events = {
   key_set_failed: { severity: 'warn', meaning: 'The keys of an issuer could not be fetched.' },
   ledger_read: { severity: 'info', meaning: 'API keys and revocations were read, or changed.' },
   ledger_unavailable: { severity: 'error', meaning: 'They could not be read.' },
+  api_key_created: { severity: 'info', meaning: 'An API key is new in the ledger.' },
+  api_key_changed: { severity: 'info', meaning: 'Something else about an API key was changed there.' },
+  api_key_rotated: { severity: 'info', meaning: 'An API key has a `successor`, and ends.' },
+  api_key_revoked: { severity: 'info', meaning: 'An API key was revoked.' },
+  tokens_revoked: {
+    severity: 'info',
+    meaning:
+      'Tokens of an issuer are no longer believed; `revocation` is the id that `portcullis tokens` knows.',
+  },
+  tokens_restored: { severity: 'info', meaning: 'They are believed again.' },
   forwarding_ignored: {
     severity: 'warn',
     meaning: 'A peer that is no trusted proxy sent forwarding fields; said once.',
@@ -92,6 +102,9 @@ export const eventFields = [
   'previous',
   'content',
   'key_id',
+  'successor',
+  'revocation',
+  'kind',
   'signature',
 ] as const
 
