@@ -24,7 +24,7 @@ import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
-import { needsRestart } from './workers/standing-settings.ts'
+import { keepStanding, needsRestart, reservePorts } from './workers/standing-settings.ts'
 
 export interface GatewayOptions {
   /** Path of `portcullis.yaml`. */
@@ -95,6 +95,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     throw error
   })
   let { settings } = first
+  /** What applies until a restart stands here. */
+  let standing = first.settings
   let { digest, operations } = describe(first)
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
@@ -134,7 +136,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (settings.trail)
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
     quotas = keepQuotas(shared.buckets, settings, log.event)
-    return started.open(first)
+    // A single worker opens its ports itself, and is told if one is taken.
+    if (shared.workers > 1) standing = await reservePorts(standing)
+    return started.open({ ...first, settings: standing })
   }
 
   function tellOfTrail({ event, ...fields }: TrailNews): void {
@@ -202,11 +206,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return false
     let prepared: Prepared | null = null
     try {
-      const next = await compiled()
+      const wanted = await compiled()
+      const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
       prepared = await crew.prepare(next)
       if (stopping) throw new Error('the gateway is stopping')
       await prepared.commit()
-      const restartNeeded = needsRestart(settings, next.settings)
+      const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
       ;({ digest, operations } = describe(next))
       watchAll(files, settings)
@@ -215,7 +220,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         operations: next.program.operations.length,
         ...(restartNeeded && {
           detail:
-            'addresses of listeners, bounds, the state or telemetry changed; they apply after a restart',
+            'addresses of listeners, bounds, the state, its folder, the trail or telemetry changed; they apply after a restart',
         }),
       })
       return true
