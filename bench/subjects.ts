@@ -84,7 +84,8 @@ function packaged(name: string): string | null {
 }
 
 /** A measurement of speed turns nobody away, however long the queue of its load generator is; and no peer has a trail. */
-const patient = 'bounds: { queueDelay: 5s }\ntrail: false'
+export const patience = 'bounds: { queueDelay: 5s }'
+const patient = `${patience}\ntrail: false`
 
 /** @param more of the configuration, YAML, top level */
 export async function startPortcullis(world: World, more = patient): Promise<Started> {

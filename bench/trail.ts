@@ -10,7 +10,7 @@ import { openSqliteTrail } from '../src/stores/sqlite-trail.ts'
 import { createSigningKey } from '../test/harness/trail.ts'
 import { load, type Run, scenarios } from './load.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
-import { startPortcullis } from './subjects.ts'
+import { patience, startPortcullis } from './subjects.ts'
 import type { World } from './world.ts'
 
 const entries = 60_000
@@ -131,7 +131,7 @@ async function compareGateways(
 }> {
   const post = scenarios[1]
   if (!post) throw new Error('there is no POST to measure')
-  const state = (name: string) => `stateDir: ./trail-${name}`
+  const state = (name: string) => `${patience}\nstateDir: ./trail-${name}`
   const gates = [
     await startPortcullis(world, `${state('off')}\ntrail: false`),
     await startPortcullis(world, state('on')),

@@ -9,6 +9,7 @@ import { createLog } from '../sinks/log.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
@@ -23,7 +24,7 @@ import { startCrew } from './workers/crew.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
-import { needsRestart } from './workers/standing-settings.ts'
+import { keepStanding, needsRestart, reservePorts } from './workers/standing-settings.ts'
 
 export interface GatewayOptions {
   /** Path of `portcullis.yaml`. */
@@ -71,6 +72,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let isReady = false
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
+  let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
   const ready = new Promise<void>((resolve) => {
@@ -93,9 +95,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     throw error
   })
   let { settings } = first
+  /** What applies until a restart stands here. */
+  let standing = first.settings
   let { digest, operations } = describe(first)
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
+    await quotas?.stop()
     await trail?.stop()
     throw error
   })
@@ -104,6 +109,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const figures = openFigures(shared, {
     issuers: () => issuers.status(),
     ready: () => isReady,
+    trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     expiries,
@@ -113,6 +119,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const admin = await openAdmin().catch(async (error: unknown) => {
     await metricsExport?.stop()
     await crew.stop(0)
+    await quotas?.stop()
     await trail?.stop()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
@@ -128,7 +135,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   async function openFirst(): Promise<Crew> {
     if (settings.trail)
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
-    return started.open(first)
+    quotas = keepQuotas(shared.buckets, settings, log.event)
+    // A single worker opens its ports itself, and is told if one is taken.
+    if (shared.workers > 1) standing = await reservePorts(standing)
+    return started.open({ ...first, settings: standing })
   }
 
   function tellOfTrail({ event, ...fields }: TrailNews): void {
@@ -196,11 +206,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return false
     let prepared: Prepared | null = null
     try {
-      const next = await compiled()
+      const wanted = await compiled()
+      const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
       prepared = await crew.prepare(next)
       if (stopping) throw new Error('the gateway is stopping')
       await prepared.commit()
-      const restartNeeded = needsRestart(settings, next.settings)
+      const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
       ;({ digest, operations } = describe(next))
       watchAll(files, settings)
@@ -209,7 +220,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         operations: next.program.operations.length,
         ...(restartNeeded && {
           detail:
-            'addresses of listeners, bounds, the state or telemetry changed; they apply after a restart',
+            'addresses of listeners, bounds, the state, its folder, the trail or telemetry changed; they apply after a restart',
         }),
       })
       return true
@@ -230,6 +241,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)
+    await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()
     await trail?.stop()

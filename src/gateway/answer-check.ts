@@ -1,4 +1,5 @@
 import { decode } from '../base/content-coding.ts'
+import { placeOfError } from '../base/place-of-error.ts'
 import { deny } from '../engine/decision.ts'
 import {
   type ExpectedContent,
@@ -171,7 +172,7 @@ export class AnswerCheck implements Receiver {
     try {
       return judge()
     } catch (error) {
-      const denial = deny('response', 'internal', error instanceof Error ? error.message : 'a defect')
+      const denial = deny('response', 'internal', placeOfError(error))
       if (this.#reports) this.journal.reported.push(denial)
       else {
         this.#denied = true

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseIp } from '../base/ip.ts'
 import type { Peer } from '../base/message.ts'
+import { placeOfError } from '../base/place-of-error.ts'
 import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { overloaded } from '../engine/admit/shed.ts'
@@ -154,7 +155,7 @@ export class DataPlane {
       .catch((error: unknown) => {
         // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.
         this.#parts.onDefect(error, journal.requestId)
-        exchange.deny(deny('forward', 'internal', error instanceof Error ? error.message : 'a defect'))
+        exchange.deny(deny('forward', 'internal', placeOfError(error)))
       })
   }
 

@@ -8,6 +8,7 @@ import {
   revokes,
   type TokenRevocation,
 } from '../engine/ledger.ts'
+import { type LedgerNews, newsOfKey, newsOfRevocation } from '../engine/ledger-news.ts'
 import type { ApiKeys, KnownKey, Revocations, SeenKey } from '../engine/ports.ts'
 import { isKeyText, keyHash } from './api-key-text.ts'
 
@@ -15,6 +16,7 @@ import { isKeyText, keyHash } from './api-key-text.ts'
 export type LedgerEvent =
   | { readonly event: 'ledger_read'; readonly keys: number; readonly revocations: number }
   | { readonly event: 'ledger_unavailable'; readonly detail: string }
+  | LedgerNews
 
 /** What a view does with a ledger. */
 export type ReadLedger = Pick<Ledger, 'changesSince' | 'noteUses' | 'close'>
@@ -107,10 +109,14 @@ export class LedgerView implements ApiKeys, Revocations {
   async #poll(): Promise<void> {
     const startedMs = Date.now()
     try {
-      const news = this.#apply(await this.#ledger.changesSince(this.#revision))
+      const changes = await this.#ledger.changesSince(this.#revision)
+      // What was there at the first sight of the ledger is no news.
+      const done = this.#readAtMs === null ? [] : this.#newsOf(changes)
+      const news = this.#apply(changes)
       const back = this.#failing || this.#readAtMs === null
       this.#readAtMs = startedMs
       this.#failing = false
+      for (const one of done) this.#tell(one)
       // Last of all: whoever hears of it may ask at once whether the view is ready.
       if (news || back)
         this.#tell({ event: 'ledger_read', keys: this.#byHash.size, revocations: this.#revocations.size })
@@ -120,6 +126,13 @@ export class LedgerView implements ApiKeys, Revocations {
     }
     if (!this.#failing) await this.#flush(startedMs)
     if (!this.#stopped) this.#timer = setTimeout(() => (this.#polling = this.#poll()), pollMs).unref()
+  }
+
+  #newsOf({ keys, revocations }: LedgerChanges): readonly LedgerNews[] {
+    return [
+      ...keys.flatMap((key) => newsOfKey(this.#byHash.get(this.#hashes.get(key.id) ?? '')?.key, key)),
+      ...revocations.flatMap((one) => newsOfRevocation(this.#revocations.get(one.id), one)),
+    ]
   }
 
   /** @returns whether anything is other than it was */

@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from './fault-run.ts'
 import { judgeValue } from './judge-value.ts'
+import { meantBranch } from './meant-branch.ts'
 import { type Definitions, definitionOf } from './parts.ts'
 import { compilePattern } from './pattern.ts'
 import { allDifferent } from './value.ts'
@@ -304,7 +305,7 @@ function judgeInPlace(
   return valid
 }
 
-/** Lists the faults of the only branch that comes near, so that a client learns more than `does not match`. */
+/** Lists the faults of the branch that is meant, so that a client learns more than `does not match`. */
 function judgeBranches(
   keyword: 'anyOf' | 'oneOf',
   branches: readonly JsonSchema[],
@@ -315,16 +316,16 @@ function judgeBranches(
 ): boolean {
   const tried = branches.map((branch) => {
     const attempt: Run = { ...run, faults: [] }
-    return { verdict: judge(branch, instance, pointer, attempt), faults: attempt.faults }
+    return { branch, verdict: judge(branch, instance, pointer, attempt), faults: attempt.faults }
   })
   const passed = tried.filter(({ verdict }) => verdict.valid)
   if (passed.length > 1 && keyword === 'oneOf')
     return report(run, pointer, 'must have exactly one of the allowed shapes')
   for (const { verdict } of passed) include(verdict)
   if (passed.length > 0) return true
-  const near = tried.filter(({ faults }) => faults.every((fault) => fault.pointer !== pointer))
-  if (near.length !== 1) return report(run, pointer, 'must have one of the allowed shapes')
-  for (const fault of near[0]?.faults ?? []) report(run, fault.pointer, fault.message)
+  const meant = meantBranch(tried, pointer, run.definitions)
+  if (!meant) return report(run, pointer, 'must have one of the allowed shapes')
+  for (const fault of meant.faults) report(run, fault.pointer, fault.message)
   return false
 }
 

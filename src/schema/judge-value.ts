@@ -14,6 +14,9 @@ const typeNames: { readonly [type: string]: string } = {
   null: 'null',
 }
 
+export const notListed = 'must be one of the listed values'
+export const notFixed = 'must be the fixed value'
+
 /** What can be said of a value without looking into it. */
 export function judgeValue(schema: JsonObject, instance: unknown, pointer: string, run: Run): boolean {
   const { type } = schema
@@ -25,10 +28,9 @@ export function judgeValue(schema: JsonObject, instance: unknown, pointer: strin
   }
   let valid = true
   if (Array.isArray(schema.enum) && !schema.enum.some((one) => jsonEqual(one, instance))) {
-    valid = report(run, pointer, 'must be one of the listed values')
+    valid = report(run, pointer, notListed)
   }
-  if ('const' in schema && !jsonEqual(schema.const, instance))
-    valid = report(run, pointer, 'must be the fixed value')
+  if ('const' in schema && !jsonEqual(schema.const, instance)) valid = report(run, pointer, notFixed)
   if (typeof instance === 'number') valid = judgeNumber(schema, instance, pointer, run) && valid
   if (typeof instance === 'string') valid = judgeString(schema, instance, pointer, run) && valid
   return valid

@@ -4,7 +4,8 @@ const slotsPerLine = 5
 /** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
 const firstTag = 2 * slotsPerLine
 const doublesPerLine = wordsPerLine / 2
-const limitLines = 65_536
+/** Lines of limits, after those of both regions. */
+export const limitLines = 65_536
 
 /** Memory of a table, shared by all threads; structured clone passes it on. */
 export interface TableMemory {

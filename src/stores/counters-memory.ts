@@ -5,7 +5,7 @@ import { noteWords, unlockAfterDeath } from './line-locks.ts'
 /** What the token buckets of all threads are made of; structured clone passes it on. */
 export interface CountersMemory {
   readonly table: TableMemory
-  /** Of the keyed hash: eight octets. */
+  /** Of the keyed hash: eight octets, shared; what was saved is restored before the first take. */
   readonly secret: Uint8Array
   /** The epoch, the count of overflows, and the notes of the threads about what they lock. */
   readonly desk: SharedArrayBuffer
@@ -19,13 +19,16 @@ export interface CountersOptions {
 }
 
 const overflowedWord = 2
+const longDrawnWord = 3
 const firstNote = 16
 
 /** Called once, on the main thread. */
 export function allocateCounters({ keys = 1_000_000, workers = 64 }: CountersOptions = {}): CountersMemory {
+  const secret = new Uint8Array(new SharedArrayBuffer(8))
+  secret.set(randomBytes(8))
   return {
     table: allocateTable(keys),
-    secret: new Uint8Array(randomBytes(8)),
+    secret,
     desk: new SharedArrayBuffer((firstNote + workers * noteWords) * 4),
   }
 }
@@ -43,6 +46,22 @@ export function attachDesk({ desk }: CountersMemory) {
     epochMs(atMs: number): number {
       Atomics.compareExchange(epoch, 0, 0n, BigInt(Math.ceil(atMs) - 1))
       return Number(Atomics.load(epoch, 0))
+    },
+    /** Null before the first take. */
+    get startedMs(): number | null {
+      return Number(Atomics.load(epoch, 0)) || null
+    },
+    /** Goes on with the count of an earlier process. */
+    startFrom(epochMs: number): void {
+      Atomics.store(epoch, 0, BigInt(epochMs))
+    },
+    /** Notes that a bucket of a long limit is other than it was; after its line is unlocked. */
+    noteLongDrawn(): void {
+      if (Atomics.load(words, longDrawnWord) === 0) Atomics.store(words, longDrawnWord, 1)
+    },
+    /** Whether one was drawn from since this was asked last. */
+    takeLongDrawn(): boolean {
+      return Atomics.exchange(words, longDrawnWord, 0) !== 0
     },
     get overflowed(): number {
       return Atomics.load(words, overflowedWord) >>> 0

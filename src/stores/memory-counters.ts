@@ -62,7 +62,7 @@ export function attachCounters(
   const desk = attachDesk(memory)
   const locks = new LineLocks(words, desk.noteOf(worker), worker, atomics)
   const limitLines = new LimitLines(table, words, locks)
-  const hash = new KeyedHash(memory.secret)
+  let hash: KeyedHash | null = null
   const limits = new Map<string, Known>()
   const places: Place[] = []
   /** Instants are kept as milliseconds since the first take: of those since 1970 a double keeps no microseconds. */
@@ -78,6 +78,7 @@ export function attachCounters(
         return settle(draws, nowMs)
       } finally {
         locks.unlock()
+        if (draws.some(isLong)) desk.noteLongDrawn()
       }
     },
     mayDeny(limit, atMs) {
@@ -192,6 +193,7 @@ export function attachCounters(
   function knownOf({ name }: LimitPlan): Known {
     const found = limits.get(name)
     if (found) return found
+    hash ??= new KeyedHash(memory.secret)
     hash.digest(name)
     const known = { hash: hash.derived(), line: limitLines.lineOf(hash.low, hash.high) }
     limits.set(name, known)
@@ -208,6 +210,10 @@ export function attachCounters(
     place.known = known
     return place
   }
+}
+
+function isLong({ limit }: Draw): boolean {
+  return limit.windowSeconds >= longSeconds
 }
 
 const nothing: Drawn = { allowed: true, fullAtMs: 0, remaining: 0, resetMs: 0, retryMs: 0 }

@@ -268,6 +268,7 @@ const cases: readonly Case[] = [
   ['a list of one empty item', query(array, { explode: false }), '/color?a=', ['']],
   ['encoding that is not UTF-8', query(text), '/color?a=%C3%28', refused],
   ['integer: no sign', query({ type: 'integer' }), '/color?a=%2B1', refused],
+  ['integer: minus zero', query({ type: 'integer' }), '/color?a=-0', -0],
   ['integer: no leading zero', query({ type: 'integer' }), '/color?a=01', refused],
   ['integer: no fraction', query({ type: 'integer' }), '/color?a=1.0', refused],
   ['integer: no blank', query({ type: 'integer' }), '/color?a=%201', refused],

@@ -115,6 +115,11 @@ test('revoked: refused within 2 s, without a reload; the answer does not say why
   await assertNotForwarded(gate, withKey(key), 401, 'credential_invalid')
   const line = await gate.logged((one) => one.reason === 'credential_invalid')
   assert.equal(line.detail, `${id}: revoked`)
+  for (const event of ['api_key_created', 'api_key_revoked']) {
+    const told = gate.log.filter((one) => one.event === event && one.key_id === id)
+    assert.equal(told.length, 1, event)
+    assert.ok(Number(told[0]?.time_ms) > 1e12)
+  }
 })
 
 test('rotation: both keys are good during the overlap, the new one alone after it', async () => {

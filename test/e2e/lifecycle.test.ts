@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -120,6 +120,25 @@ test('limits and keys outlive a reload', () =>
     },
     { limits: '[{ name: s, by: subject, rate: 1/day, burst: 2 }]' },
   ))
+
+for (const workers of [1, 2])
+  test(`what applies after a restart stays as it was, and every reload says so: ${workers} workers`, () =>
+    withGate(
+      async (gate) => {
+        const detailAfter = async (more: string) => {
+          gate.configure(configurationFor({ more }, gate.upstream, gate.issuer))
+          const lines = gate.log.length
+          assert.equal(await gate.gateway.reload(), true)
+          return gate.log.slice(lines).find(({ event }) => event === 'reload')?.detail
+        }
+        assert.match(String(await detailAfter('stateDir: ./elsewhere')), /apply after a restart/)
+        assert.match(String(await detailAfter('stateDir: ./elsewhere')), /apply after a restart/)
+        await assertNotForwarded(gate, ask(gate, '/things'), 401, 'credential_missing')
+        assert.ok(!existsSync(join(gate.folder, 'elsewhere')))
+        assert.equal(await detailAfter(''), undefined)
+      },
+      { workers },
+    ))
 
 test('a request under way at a reload is finished by what was in force when it came', () =>
   withGate(async (gate) => {

@@ -1,20 +1,30 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import type { TrailLane } from '../../sinks/trail/trail-client.ts'
+import {
+  allocateTrailFigures,
+  attachTrailFigures,
+  type TrailFigures,
+} from '../../sinks/trail/trail-figures.ts'
 import { StartError } from '../start-error.ts'
 import { keyOfTrail, type TrailPlace } from './open-trail.ts'
-import type { TrailNews, TrailOrder } from './trail-thread.ts'
+import type { TrailNews, TrailOrder, TrailStart } from './trail-thread.ts'
 
-/** The one thread of a process that writes the trail. */
+/** The one thread of a process that writes the trail; one that ends is replaced by another that takes up its chain. */
 export interface TrailThread {
   /** For `attachTrail` in a serving thread, to which it may be transferred; one for each. */
-  connect(): MessagePort
+  connect(): TrailLane
   readonly hashKey: Uint8Array
+  readonly figures: Readonly<TrailFigures>
   /** After the serving threads have flushed: writes what is left and a last checkpoint. */
   stop(): Promise<void>
 }
 
 const stopPatienceMs = 10_000
+const steadyAfterMs = 10_000
+const firstPauseMs = 500
+const maxPauseMs = 30_000
 
 /**
  * Starts the writer of the audit trail.
@@ -23,37 +33,99 @@ const stopPatienceMs = 10_000
  */
 export function startTrail(place: TrailPlace, tell: (news: TrailNews) => void): TrailThread {
   const hashKey = hashKeyOf(place)
-  const chain = `${
-    hostname()
-      .replace(/[^A-Za-z0-9.-]/g, '')
-      .slice(0, 40) || 'gate'
-  }-${randomBytes(6).toString('hex')}`
-  const script = import.meta.url.endsWith('.ts') ? './trail-thread.ts' : './trail-thread.js'
-  const worker = new Worker(new URL(script, import.meta.url), {
-    workerData: { place, chain },
-    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
-  })
-  const order = (what: TrailOrder, transfer: MessagePort[] = []) => worker.postMessage(what, transfer)
-  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  worker.on('message', tell)
-  // Its ports fall silent: what is on the trail is denied, or passes as configured.
-  worker.on('error', (error) =>
-    tell({ event: 'trail_unavailable', detail: `its thread ended: ${String(error)}` }),
-  )
+  const chain = newChain()
+  const memory = allocateTrailFigures()
+  const figures = attachTrailFigures(memory)
+  /** One for each serving thread that lives. */
+  const lanes = new Set<MessagePort>()
+  let stopping = false
+  let pauseMs = 0
+  let planned: NodeJS.Timeout | null = null
+  let running: Running | null = begin(false)
+
   return {
     hashKey,
+    figures,
     connect() {
       const { port1, port2 } = new MessageChannel()
-      order({ kind: 'connect', port: port2 }, [port2])
+      lanes.add(port2)
+      port2.once('close', () => lanes.delete(port2))
+      port2.unref()
+      if (running) lay(running.worker, port2)
       return port1
     },
     async stop() {
-      order({ kind: 'stop' })
-      const timer = setTimeout(() => void worker.terminate(), stopPatienceMs)
-      await ended
-      clearTimeout(timer)
+      stopping = true
+      if (planned) clearTimeout(planned)
+      if (running) await end(running)
+      for (const lane of lanes) lane.close()
     },
   }
+
+  function begin(resume: boolean): Running {
+    const script = import.meta.url.endsWith('.ts') ? './trail-thread.ts' : './trail-thread.js'
+    const workerData: TrailStart = { place, chain, resume, memory }
+    const worker = new Worker(new URL(script, import.meta.url), {
+      workerData,
+      name: 'trail',
+      resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 },
+    })
+    const startedMs = Date.now()
+    let cause = 'it ended by itself'
+    worker.on('message', tell)
+    worker.on('error', (error) => {
+      cause = String(error)
+    })
+    const ended = new Promise<void>((resolve) => {
+      worker.once('exit', () => {
+        resolve()
+        if (!stopping) replace(cause, Date.now() - startedMs)
+      })
+    })
+    for (const lane of lanes) lay(worker, lane)
+    return { worker, ended }
+  }
+
+  // While there is none, what is on the trail is denied, or passes as configured.
+  function replace(detail: string, livedMs: number): void {
+    running = null
+    figures.writable = 0
+    pauseMs =
+      livedMs > steadyAfterMs ? firstPauseMs : Math.min(Math.max(pauseMs * 2, firstPauseMs), maxPauseMs)
+    tell({ event: 'trail_writer_died', chain, detail, after_ms: pauseMs })
+    planned = setTimeout(() => {
+      figures.restarts++
+      running = begin(true)
+    }, pauseMs).unref()
+  }
+}
+
+interface Running {
+  readonly worker: Worker
+  readonly ended: Promise<void>
+}
+
+/** Gives one end of a new channel to the thread that writes, and the other to the one that serves. */
+function lay(worker: Worker, lane: MessagePort): void {
+  const { port1, port2 } = new MessageChannel()
+  const order: TrailOrder = { kind: 'connect', port: port2 }
+  worker.postMessage(order, [port2])
+  lane.postMessage(port1, [port1])
+}
+
+async function end({ worker, ended }: Running): Promise<void> {
+  const order: TrailOrder = { kind: 'stop' }
+  worker.postMessage(order)
+  const timer = setTimeout(() => void worker.terminate(), stopPatienceMs)
+  await ended
+  clearTimeout(timer)
+}
+
+function newChain(): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9.-]/g, '')
+    .slice(0, 40)
+  return `${host || 'gate'}-${randomBytes(6).toString('hex')}`
 }
 
 function hashKeyOf(place: TrailPlace): Uint8Array {

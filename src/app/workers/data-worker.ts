@@ -1,3 +1,4 @@
+import { placeOfError } from '../../base/place-of-error.ts'
 import { link } from '../../engine/link.ts'
 import type { Certificates } from '../../engine/ports.ts'
 import type { Ending } from '../../engine/record/ending.ts'
@@ -190,7 +191,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   function onDefect(error: unknown, requestId: string): void {
     control.tell('defect', {
       request_id: requestId,
-      detail: error instanceof Error ? error.stack : String(error),
+      detail: placeOfError(error),
     })
   }
 }

@@ -30,13 +30,14 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
 
 /**
  * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
- * for, bounds, the state, the trail and telemetry stay as they were.
+ * for, bounds, the state and its folder, the trail and telemetry stay as they were.
  */
 export function keepStanding(first: Settings, next: Settings): Settings {
   const { https, http } = first.listen
   return {
     ...next,
     state: first.state,
+    stateDir: first.stateDir,
     telemetry: first.telemetry,
     bounds: first.bounds,
     trail: first.trail,
@@ -55,9 +56,17 @@ function keep<T extends HttpsListen | HttpListen>(stands: T, next: T | null): T 
 
 /** Whether some of these settings only apply after a restart. */
 export function needsRestart(before: Settings, after: Settings): boolean {
-  const addresses = ({ listen: { https, http, admin }, state, telemetry, bounds, trail }: Settings) =>
+  const addresses = ({
+    listen: { https, http, admin },
+    state,
+    stateDir,
+    telemetry,
+    bounds,
+    trail,
+  }: Settings) =>
     JSON.stringify([
       state,
+      stateDir,
       telemetry,
       bounds,
       trail,

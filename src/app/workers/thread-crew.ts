@@ -1,7 +1,6 @@
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
 import { releaseAfterDeath } from './shared-state.ts'
-import { keepStanding, reservePorts } from './standing-settings.ts'
 import { startThread, type Thread, type ThreadControl } from './thread.ts'
 
 const answerWithinMs = 2000
@@ -47,8 +46,7 @@ async function openThreadCrew(
   control: ThreadControl,
   threads: readonly Thread[],
 ): Promise<Crew> {
-  const settings = await reservePorts(first.settings)
-  let policy: Policy = { ...first, settings }
+  let policy = first
   let stopping = false
   const posts = threads.map((thread, worker): Post => {
     return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
@@ -123,8 +121,7 @@ async function openThreadCrew(
     return within(answerWithinMs, thread.status(), silent).catch(() => ({ unready: [], inFlight: 0 }))
   }
 
-  async function prepare(wanted: Policy): Promise<Prepared> {
-    const next = { ...wanted, settings: keepStanding(settings, wanted.settings) }
+  async function prepare(next: Policy): Promise<Prepared> {
     const asked = serving()
     const answers = await Promise.allSettled(asked.map(({ thread }) => thread.prepare(next)))
     const ready = asked.filter((_, index) => answers[index]?.status === 'fulfilled')

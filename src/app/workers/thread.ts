@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads'
+import { placeOfError } from '../../base/place-of-error.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { IssuerRegistry } from '../../identity/issuer-registry.ts'
+import type { LedgerEvent } from '../../identity/ledger-view.ts'
 import { StartError } from '../start-error.ts'
 import type { TrailLink } from '../trail/gate-trail.ts'
 import { openChannel } from './channel.ts'
@@ -37,7 +39,16 @@ export interface Thread {
 }
 
 /** All threads read the ledger of their process, and what becomes of it is told once. */
-const toldByFirst: ReadonlySet<string> = new Set(['ledger_read', 'ledger_unavailable'])
+const toldByFirst: ReadonlySet<string> = new Set<LedgerEvent['event']>([
+  'ledger_read',
+  'ledger_unavailable',
+  'api_key_created',
+  'api_key_changed',
+  'api_key_rotated',
+  'api_key_revoked',
+  'tokens_revoked',
+  'tokens_restored',
+])
 
 /** Starts a thread; it serves nothing until it is opened. */
 export function startThread(worker: number, control: ThreadControl): Thread {
@@ -63,7 +74,7 @@ export function startThread(worker: number, control: ThreadControl): Thread {
   const channel = openChannel<WorkerCalls>(thread, calls)
   let cause: string | null = null
   thread.on('error', (error: Error) => {
-    cause = error.stack ?? error.message
+    cause = placeOfError(error)
   })
   const ended = new Promise<string>((resolve) => {
     thread.once('exit', (code) => {

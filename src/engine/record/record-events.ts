@@ -20,6 +20,16 @@ export const events = {
   key_set_failed: { severity: 'warn', meaning: 'The keys of an issuer could not be fetched.' },
   ledger_read: { severity: 'info', meaning: 'API keys and revocations were read, or changed.' },
   ledger_unavailable: { severity: 'error', meaning: 'They could not be read.' },
+  api_key_created: { severity: 'info', meaning: 'An API key is new in the ledger.' },
+  api_key_changed: { severity: 'info', meaning: 'Something else about an API key was changed there.' },
+  api_key_rotated: { severity: 'info', meaning: 'An API key has a `successor`, and ends.' },
+  api_key_revoked: { severity: 'info', meaning: 'An API key was revoked.' },
+  tokens_revoked: {
+    severity: 'info',
+    meaning:
+      'Tokens of an issuer are no longer believed; `revocation` is the id that `portcullis tokens` knows.',
+  },
+  tokens_restored: { severity: 'info', meaning: 'They are believed again.' },
   forwarding_ignored: {
     severity: 'warn',
     meaning: 'A peer that is no trusted proxy sent forwarding fields; said once.',
@@ -33,6 +43,12 @@ export const events = {
     meaning: 'The store of shared limits does not answer; limits go on as `onStoreFault` says.',
   },
   store_back: { severity: 'info', meaning: 'It answers again.' },
+  quotas_lost: {
+    severity: 'warn',
+    meaning: 'What was saved of long quotas cannot be used; their buckets start full.',
+  },
+  quotas_unsaved: { severity: 'warn', meaning: 'Long quotas cannot be saved; they go on in memory.' },
+  quotas_saved: { severity: 'info', meaning: 'They are saved again.' },
   breaker_opened: { severity: 'warn', meaning: 'An upstream fails and is left alone for a while.' },
   breaker_closed: { severity: 'info', meaning: 'It answers again, and gets all requests.' },
   trail_checkpoint: {
@@ -45,6 +61,11 @@ export const events = {
     meaning: 'It can be written again; `lost` says how much of what happened is not on it.',
   },
   trail_pruned: { severity: 'info', meaning: 'Entries that were old enough went from the trail.' },
+  trail_writer_died: {
+    severity: 'error',
+    meaning: 'The thread that writes the audit trail ended by itself; another follows.',
+  },
+  trail_writer_replaced: { severity: 'info', meaning: 'Another has taken up its chain.' },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
   defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },
@@ -81,6 +102,9 @@ export const eventFields = [
   'previous',
   'content',
   'key_id',
+  'successor',
+  'revocation',
+  'kind',
   'signature',
 ] as const
 

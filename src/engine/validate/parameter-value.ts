@@ -15,7 +15,7 @@ const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const readers = {
   integer: (text) => {
     const value = integer.test(text) ? Number(text) : Number.NaN
-    return Number.isSafeInteger(value) && !Object.is(value, -0) ? value : undefined
+    return Number.isSafeInteger(value) ? value : undefined
   },
   number: (text) => {
     const value = number.test(text) ? Number(text) : Number.NaN

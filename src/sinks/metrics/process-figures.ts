@@ -9,6 +9,8 @@ export interface Gauges {
   readonly places?: () => number
   /** Null where limits are not shared. */
   readonly limitStore?: () => LimitStoreFigures | null
+  /** Null where there is no audit trail. */
+  readonly trail?: () => TrailState | null
   readonly programDigest: () => string
   readonly ready?: () => boolean
   readonly reloads?: () => ReloadFigures
@@ -53,6 +55,18 @@ export interface LimitStoreFigures {
   readonly allow: number
 }
 
+/** The audit trail as its writer tells of it. */
+export interface TrailState {
+  readonly writable: number
+  readonly entries: number
+  readonly pending: number
+  readonly refused: number
+  readonly lost: number
+  /** Epoch milliseconds; 0 before the first. */
+  readonly checkpointMs: number
+  readonly restarts: number
+}
+
 /** When something that the gateway was given ends. */
 export interface Expiry {
   readonly kind: 'certificate' | 'revocation_list'
@@ -81,6 +95,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   if (gauges.places) one('limitPlaces', [], gauges.places())
   const store = gauges.limitStore?.()
   if (store) limitStore(store)
+  const trail = gauges.trail?.()
+  if (trail) trailState(trail)
   one('programInfo', [gauges.programDigest()], 1)
   if (gauges.ready) one('ready', [], Number(gauges.ready()))
   const reloads = gauges.reloads?.()
@@ -106,6 +122,16 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
     for (const outcome of storeOutcomes) one('limitStoreTakes', [outcome], figures[outcome])
     one('limitStoreBorrows', [], figures.borrowed)
     for (const mode of faultModes) one('limitStoreFaults', [mode], figures[mode])
+  }
+
+  function trailState(state: TrailState): void {
+    one('trailWritable', [], state.writable)
+    one('trailEntries', [], state.entries)
+    one('trailPending', [], state.pending)
+    one('trailRefused', [], state.refused)
+    one('trailLost', [], state.lost)
+    if (state.checkpointMs > 0) one('trailCheckpoint', [], state.checkpointMs / 1000)
+    one('trailRestarts', [], state.restarts)
   }
 
   function one(family: FamilyId, labels: readonly string[], value: number): void {

@@ -11,15 +11,20 @@ export interface TrailMessage {
   readonly intents: string
   readonly notes: string
   readonly lost: number
+  /** The notes were on their way to a writer that ended. */
+  readonly again: boolean
 }
 
-export function batchOf({ intents, notes, lost }: TrailMessage): Batch {
-  return { intents: linesOf(intents), notes: linesOf(notes), lost }
+export function batchOf({ intents, notes, lost, again }: TrailMessage): Batch {
+  return { intents: linesOf(intents), notes: linesOf(notes), lost, again }
 }
 
 function linesOf(text: string): readonly string[] {
   return text === '' ? [] : text.split('\n')
 }
+
+/** What passes to a serving thread: the port of the writer, of the first one and of each that takes its place. */
+export type TrailLane = MessagePort
 
 /** Answer to the batch before it; there is never more than one on its way. */
 export type TrailAnswer = Written
@@ -42,39 +47,72 @@ const busyIntents = 4
 /**
  * Sends entries to the thread that writes the trail. One batch is on its way at a time, and what comes meanwhile makes the
  * next: the busier the gate, the more entries share a commit.
+ *
+ * A writer that ends leaves the fate of the batch on its way unknown: its intents are answered with a fault, its notes go
+ * to the next writer, which knows what of them it finds on the trail.
  */
-export function attachTrail(port: MessagePort, hashKey: Uint8Array): TrailClient {
+export function attachTrail(lane: TrailLane, hashKey: Uint8Array): TrailClient {
   const sieve = new DenialSieve()
   let intents: string[] = []
   let waiting: ((intended: Intended) => void)[] = []
   let sent: ((intended: Intended) => void)[] = []
   let notes: string[] = []
   let lost = 0
-  let underWay = false
+  /** Null until there is a writer, and from its end until there is another. */
+  let line: MessagePort | null = null
+  /** Of the batch on its way. */
+  let sentNotes: readonly string[] = []
+  let sentLost = 0
+  let again = false
+  /** Nothing can be sent now: a batch is on its way, or there is no writer. */
+  let underWay = true
   let lastIntents = 0
   let planned: NodeJS.Timeout | NodeJS.Immediate | null = null
   let notesPlanned = false
-  let deadline: NodeJS.Timeout | null = null
+  let deadline: NodeJS.Timeout | null = setTimeout(giveUp, patienceMs).unref()
   /** The writer does not answer; null while it does. */
   let stalled: Intended | null = null
   let onIdle: (() => void)[] = []
 
-  port.on('message', (answer: TrailAnswer) => {
-    const intended: Intended = answer.ok ? written : { kind: 'fault', detail: answer.detail }
-    underWay = false
-    stalled = null
-    if (deadline) clearTimeout(deadline)
-    const answered = sent
-    sent = []
-    for (const resolve of answered) resolve(intended)
-    if (intents.length > 0) plan()
-    else if (onIdle.length > 0) send()
+  lane.on('message', (port: MessagePort) => {
+    line = port
+    port.on('message', answered)
+    port.once('close', () => ended(port))
+    port.unref()
+    goOn()
   })
-  port.unref()
+  lane.unref()
   const minutes = setInterval(() => note(...sieve.over(Date.now())), 5000).unref()
   sieve.over(Date.now())
 
   return { intend, write, flush }
+
+  function answered(answer: TrailAnswer): void {
+    const intended: Intended = answer.ok ? written : { kind: 'fault', detail: answer.detail }
+    const waited = sent
+    sent = []
+    sentNotes = []
+    sentLost = 0
+    for (const resolve of waited) resolve(intended)
+    goOn()
+  }
+
+  function goOn(): void {
+    underWay = false
+    stalled = null
+    if (deadline) clearTimeout(deadline)
+    if (again || (onIdle.length > 0 && intents.length === 0)) send()
+    else if (intents.length > 0 && planned === null) plan()
+  }
+
+  function ended(port: MessagePort): void {
+    if (line !== port) return
+    line = null
+    again = sentNotes.length + sentLost > 0
+    underWay = true
+    if (deadline) clearTimeout(deadline)
+    refuseAll({ kind: 'fault', detail: 'the thread that writes the audit trail has ended' })
+  }
 
   function intend(entry: Parameters<Trail['intend']>[0]): Promise<Intended> {
     if (stalled) return Promise.resolve(stalled)
@@ -115,33 +153,48 @@ export function attachTrail(port: MessagePort, hashKey: Uint8Array): TrailClient
 
   function send(): void {
     planned = null
-    if (underWay) return
+    if (underWay || line === null) return
+    if (again) {
+      again = false
+      post(line, { intents: '', notes: sentNotes.join('\n'), lost: sentLost, again: true })
+      return
+    }
     if (intents.length + notes.length + lost === 0) {
       const idle = onIdle
       onIdle = []
       for (const resolve of idle) resolve()
       return
     }
-    const message: TrailMessage = { intents: intents.join('\n'), notes: notes.join('\n'), lost }
+    const message = { intents: intents.join('\n'), notes: notes.join('\n'), lost, again: false }
     sent = waiting
+    sentNotes = notes
+    sentLost = lost
     lastIntents = intents.length
     waiting = []
     intents = []
     notes = []
     lost = 0
+    post(line, message)
+  }
+
+  function post(port: MessagePort, message: TrailMessage): void {
     underWay = true
     deadline = setTimeout(giveUp, patienceMs).unref()
     port.postMessage(message)
   }
 
   function giveUp(): void {
-    stalled = { kind: 'fault', detail: 'the audit trail does not answer' }
+    refuseAll({ kind: 'fault', detail: 'the audit trail does not answer' })
+  }
+
+  function refuseAll(fault: Intended): void {
+    stalled = fault
     const given = sent.concat(waiting)
     sent = []
     waiting = []
     // Those that were not sent never will be: their requests are answered.
     intents = []
-    for (const resolve of given) resolve(stalled)
+    for (const resolve of given) resolve(fault)
   }
 
   function flush(): Promise<void> {

@@ -2,7 +2,9 @@ import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { apart, gathered } from './outcomes.ts'
+import { lastSigned } from './resume-chain.ts'
 import type { SigningKey } from './signing-key.ts'
+import { allocateTrailFigures, attachTrailFigures, type TrailFigures } from './trail-figures.ts'
 
 /** What a thread sends at once. */
 export interface Batch {
@@ -12,6 +14,8 @@ export interface Batch {
   readonly notes: readonly string[]
   /** Notes that the thread had to let go. */
   readonly lost: number
+  /** The notes were sent to a writer that ended before it answered, and may be on the trail. */
+  readonly again?: boolean
 }
 
 export type Written = { readonly ok: true } | { readonly ok: false; readonly detail: string }
@@ -26,6 +30,9 @@ export interface TrailWriterOptions {
   readonly key: SigningKey
   /** Unique; no other writer has it. */
   readonly chain: string
+  /** The chain was begun by a writer of this process that has ended: it is taken up where that one left it. */
+  readonly resume?: boolean
+  readonly figures?: TrailFigures
   readonly checkpointMs: number
   readonly nowMs: () => number
   readonly tell: (event: TrailEvent) => void
@@ -52,7 +59,7 @@ const tickMs = 1000
  * the chain goes, so that nothing is lost that was acknowledged, and nothing is written twice.
  */
 export class TrailWriter {
-  readonly #options: TrailWriterOptions
+  readonly #options: TrailWriterOptions & { readonly figures: TrailFigures }
   readonly #queue: Waiting[] = []
   /** Notes for which the store could not be had. */
   #kept: string[] = []
@@ -66,12 +73,24 @@ export class TrailWriter {
   #fault: string | null = null
   /** An append was answered with an error, and may have taken place. */
   #doubted = false
+  /** The chain of a writer that ended was not taken up yet. */
+  #resuming: boolean
+  /** Notes that writer left on the trail since its last checkpoint. */
+  readonly #inherited = new Set<string>()
   #running: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: TrailWriterOptions) {
-    this.#options = options
+    const figures = options.figures ?? attachTrailFigures(allocateTrailFigures())
+    this.#options = { ...options, figures }
     this.#head = { chain: options.chain, sequence: 0, hash: genesisOf(options.chain) }
+    this.#resuming = options.resume === true
+    this.#doubted = this.#resuming
+    if (!this.#resuming) return
+    // What it kept in memory has gone with it.
+    figures.lost += figures.pending
+    this.#lost = figures.unsaid + figures.pending
+    this.#show()
   }
 
   get head(): Head {
@@ -135,13 +154,15 @@ export class TrailWriter {
       if (this.#head.sequence === 0) await this.#checkpoint('opening')
       const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
       const intents = taken.flatMap(({ batch }) => batch.intents)
-      const notes = taken.flatMap(({ batch }) => batch.notes)
+      const notes = taken.flatMap(({ batch }) => this.#unwritten(batch))
       const texts = [...intents, ...gathered(this.#kept.concat(notes))]
       // After a fault it also shows that writing is possible again.
       if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
       if (texts.length > 0) await this.#append(texts)
       this.#kept = []
       this.#lost = 0
+      this.#options.figures.lost += taken.reduce((sum, { batch }) => sum + batch.lost, 0)
+      this.#show(true)
       for (const { answer } of taken) answer({ ok: true })
       if (this.#fault !== null) this.#options.tell({ event: 'trail_available', lost })
       this.#fault = null
@@ -160,13 +181,29 @@ export class TrailWriter {
   }
 
   #refuse(taken: readonly Waiting[], detail: string): void {
+    const { figures } = this.#options
+    const before = this.#lost
     for (const { batch, answer } of taken) {
       this.#lost += batch.lost
-      for (const note of batch.notes)
+      figures.refused += batch.intents.length
+      for (const note of this.#unwritten(batch))
         if (this.#kept.length < maxKept) this.#kept.push(note)
         else this.#lost++
       answer({ ok: false, detail })
     }
+    figures.lost += this.#lost - before
+    this.#show(false)
+  }
+
+  #unwritten({ notes, again }: Batch): readonly string[] {
+    return again ? notes.filter((note) => !this.#inherited.has(note)) : notes
+  }
+
+  #show(writable = this.#fault === null): void {
+    const { figures } = this.#options
+    figures.writable = Number(writable)
+    figures.pending = this.#kept.length
+    figures.unsaid = this.#lost
   }
 
   async #append(texts: readonly string[], checkpointMs: number | null = null): Promise<void> {
@@ -189,6 +226,7 @@ export class TrailWriter {
     }
     this.#timeMs = timeMs
     this.#sinceCheckpoint += rows.length
+    this.#options.figures.entries += rows.length
   }
 
   /**
@@ -196,8 +234,14 @@ export class TrailWriter {
    * writes this chain, so what is there was written here.
    */
   async #settle(): Promise<void> {
-    const { store, chain } = this.#options
-    const written = new Set<string>()
+    const { store, chain, key } = this.#options
+    const resuming = this.#resuming
+    if (resuming) {
+      const { timeMs, ...head } = await lastSigned(store, chain, key)
+      this.#head = head
+      this.#timeMs = timeMs
+    }
+    const written = resuming ? this.#inherited : new Set<string>()
     for (;;) {
       const rows = await store.read(chain, this.#head.sequence, maxEntries)
       for (const { sequence, timeMs, hash, text } of rows) {
@@ -205,11 +249,14 @@ export class TrailWriter {
           throw new Error(`entry ${sequence} of the chain ${chain} is not what was written`)
         this.#head = { chain, sequence, hash }
         this.#timeMs = timeMs
+        this.#sinceCheckpoint++
         for (const one of apart(text)) written.add(one)
       }
       if (rows.length < maxEntries) break
     }
     this.#doubted = false
+    this.#resuming = false
+    if (resuming) return
     this.#kept = this.#kept.filter((text) => !written.has(text))
     if (written.has(gapText(this.#lost))) this.#lost = 0
   }
@@ -234,6 +281,7 @@ export class TrailWriter {
     for (const { chain: other, sequence } of moved) this.#named.set(other, sequence)
     this.#sinceCheckpoint = 0
     this.#checkpointedMs = timeMs
+    this.#options.figures.checkpointMs = timeMs
     const written = readCheckpoint(at, text)
     if (!written) throw new Error('a checkpoint that cannot be read')
     const { role: _, heads: __, ...kept } = written
