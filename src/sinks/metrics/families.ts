@@ -1,3 +1,5 @@
+import { runtimeFamilies } from './runtime-families.ts'
+
 /** One metric: what `/metrics` and OTLP call it, and how its series of several threads become one. */
 export interface Family {
   /** Prometheus spelling of `otlp`. */
@@ -16,8 +18,6 @@ export interface Family {
 /** Bounds in seconds, as OpenTelemetry advises for `http.server.request.duration`. */
 const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const sizeBounds = [128, 512, 2048, 8192, 32_768, 131_072, 524_288, 2_097_152, 8_388_608]
-/** As OpenTelemetry advises for `v8js.gc.duration`. */
-const pauseBounds = [0.01, 0.1, 1, 10]
 
 /**
  * Every metric there is. Labels hold what the contract, the configuration and tables of ours say, never what a client
@@ -317,56 +317,7 @@ export const families = {
     labels: ['mode'],
     otlp: { name: 'portcullis.limit.store.faults', unit: '{draw}' },
   },
-  eventLoopDelayP50: {
-    name: 'nodejs_eventloop_delay_p50_seconds',
-    type: 'gauge',
-    help: 'Median lateness of the event loop of a thread in the last seconds.',
-    labels: ['worker'],
-    otlp: { name: 'nodejs.eventloop.delay.p50', unit: 's' },
-  },
-  eventLoopDelayP99: {
-    name: 'nodejs_eventloop_delay_p99_seconds',
-    type: 'gauge',
-    help: 'Lateness of the event loop of a thread that one turn in a hundred was over.',
-    labels: ['worker'],
-    otlp: { name: 'nodejs.eventloop.delay.p99', unit: 's' },
-  },
-  eventLoopDelayMax: {
-    name: 'nodejs_eventloop_delay_max_seconds',
-    type: 'gauge',
-    help: 'Greatest lateness of the event loop of a thread in the last seconds.',
-    labels: ['worker'],
-    otlp: { name: 'nodejs.eventloop.delay.max', unit: 's' },
-  },
-  eventLoopUtilization: {
-    name: 'nodejs_eventloop_utilization_ratio',
-    type: 'gauge',
-    help: 'Share of its time that the event loop of a thread was not waiting.',
-    labels: ['worker'],
-    otlp: { name: 'nodejs.eventloop.utilization', unit: '1' },
-  },
-  heapUsed: {
-    name: 'v8js_memory_heap_used_bytes',
-    type: 'gauge',
-    help: 'Heap that a thread uses.',
-    labels: ['worker'],
-    otlp: { name: 'v8js.memory.heap.used', unit: 'By' },
-  },
-  heapLimit: {
-    name: 'v8js_memory_heap_limit_bytes',
-    type: 'gauge',
-    help: 'Heap that a thread may use.',
-    labels: ['worker'],
-    otlp: { name: 'v8js.memory.heap.limit', unit: 'By' },
-  },
-  gcDuration: {
-    name: 'v8js_gc_duration_seconds',
-    type: 'histogram',
-    help: 'Pauses for garbage collection by kind.',
-    labels: ['v8js_gc_type'],
-    otlp: { name: 'v8js.gc.duration', unit: 's' },
-    bounds: pauseBounds,
-  },
+  ...runtimeFamilies,
   cpuSeconds: {
     name: 'process_cpu_seconds_total',
     type: 'counter',
