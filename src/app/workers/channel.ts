@@ -7,8 +7,7 @@ export interface Wire {
 }
 
 /** What one side does for the other. Arguments and results cross by structured clone. */
-// biome-ignore lint/suspicious/noExplicitAny: of methods of any signature; each is typed where it is called
-export type Service = { readonly [name: string]: (...args: any[]) => unknown }
+export type Service = { readonly [name: string]: (...args: never[]) => unknown }
 
 /** The other side of a channel. */
 export interface Far<S extends Service> {
@@ -76,7 +75,8 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
   }
 
   function serve({ id, name, args }: Message & { kind: 'call' }): void {
-    const method = own[name]
+    // The other side called it by the types of `Far`.
+    const method = own[name] as ((...args: unknown[]) => unknown) | undefined
     if (!method) throw new Error(`a thread asked for ${name}, which nobody offers`)
     if (id === null) return void method(...args)
     // A method that throws at once, and one that rejects, fail alike.

@@ -6,15 +6,15 @@ export interface Gauges {
   readonly issuers: () => readonly IssuerFigures[]
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
   /** Places held under caps. */
-  readonly places?: () => number
+  readonly places: () => number
   /** Null where limits are not shared. */
-  readonly limitStore?: () => LimitStoreFigures | null
+  readonly limitStore: () => LimitStoreFigures | null
   /** Null where there is no audit trail. */
-  readonly trail?: () => TrailState | null
+  readonly trail: () => TrailState | null
   readonly programDigest: () => string
-  readonly ready?: () => boolean
-  readonly reloads?: () => ReloadFigures
-  readonly expiries?: () => readonly Expiry[]
+  readonly ready: () => boolean
+  readonly reloads: () => ReloadFigures
+  readonly expiries: () => readonly Expiry[]
 }
 
 export interface IssuerFigures {
@@ -92,21 +92,19 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   const { size, overflowed } = gauges.buckets()
   one('limitBuckets', [], size)
   one('limitOverflow', [], overflowed)
-  if (gauges.places) one('limitPlaces', [], gauges.places())
-  const store = gauges.limitStore?.()
+  one('limitPlaces', [], gauges.places())
+  const store = gauges.limitStore()
   if (store) limitStore(store)
-  const trail = gauges.trail?.()
+  const trail = gauges.trail()
   if (trail) trailState(trail)
   one('programInfo', [gauges.programDigest()], 1)
-  if (gauges.ready) one('ready', [], Number(gauges.ready()))
-  const reloads = gauges.reloads?.()
-  if (reloads) {
-    one('reloads', ['success'], reloads.succeeded)
-    one('reloads', ['failure'], reloads.failed)
-    one('lastReloadSuccessful', [], Number(!reloads.lastFailed))
-    one('lastReloadSuccess', [], Math.round(reloads.lastSuccessMs) / 1000)
-  }
-  for (const { kind, use, name, endsMs } of gauges.expiries?.() ?? []) {
+  one('ready', [], Number(gauges.ready()))
+  const reloads = gauges.reloads()
+  one('reloads', ['success'], reloads.succeeded)
+  one('reloads', ['failure'], reloads.failed)
+  one('lastReloadSuccessful', [], Number(!reloads.lastFailed))
+  one('lastReloadSuccess', [], Math.round(reloads.lastSuccessMs) / 1000)
+  for (const { kind, use, name, endsMs } of gauges.expiries()) {
     if (kind === 'certificate') one('certificateExpiry', [use, name], endsMs / 1000)
     else one('revocationListExpiry', [name], endsMs / 1000)
   }
