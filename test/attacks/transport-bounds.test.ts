@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+import { metric } from '../harness/metric.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 
 // E3: clients that take more than their share, or never come to an end. Honest ones stand beside them.
 
@@ -56,20 +58,6 @@ async function honest(gate: TestGate, token: string, times: number): Promise<voi
   }
   const median = waitedMs.toSorted((a, b) => a - b)[Math.floor(times / 2)] as number
   assert.ok(median < 250, `the median of honest requests is ${median.toFixed(0)} ms`)
-}
-
-async function metric(gate: TestGate, line: string): Promise<number> {
-  const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
-  const found = text.split('\n').find((one) => one.startsWith(`${line} `))
-  return Number(found?.slice(line.length + 1) ?? 0)
-}
-
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (let waited = 0; waited < 5000; waited += 20) {
-    if (await holds()) return
-    await sleep(20)
-  }
-  assert.fail(what)
 }
 
 test('E3 slowloris: heads that never end are 408 in time, and honest clients see normal service', () =>

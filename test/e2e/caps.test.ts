@@ -5,7 +5,9 @@ import type { Worker } from 'node:worker_threads'
 import { parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
+import { metric } from '../harness/metric.ts'
 import { openSocket } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 
 // Caps on requests in flight, before an upstream that answers when it is told to.
 
@@ -14,20 +16,6 @@ const limits = (concurrent = most) => `[
   { name: mine, by: subject, concurrent: ${concurrent} },
   { name: wide, by: subject, rate: 1000000/s, burst: 1000000 }
 ]`
-
-async function metric(gate: TestGate, name: string): Promise<number> {
-  const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
-  const line = text.split('\n').find((one) => one.startsWith(`${name} `))
-  return Number(line?.slice(name.length + 1))
-}
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endMs = Date.now() + 10_000
-  while (!(await holds())) {
-    assert.ok(Date.now() < endMs, `never: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 /** Answers wait until they are let go. */
 function holdAnswers(gate: TestGate) {

@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type GateOptions, project, startGate, type TestGate } from '../harness/gate.ts'
+import { metric } from '../harness/metric.ts'
+import { until } from '../harness/until.ts'
 
 async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
   const gate = await startGate(options)
@@ -19,24 +21,7 @@ async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<v
   }
 }
 
-async function metric(gate: TestGate, name: string): Promise<number> {
-  const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name} `))
-      ?.slice(name.length + 1),
-  )
-}
 const breakerOf = (gate: TestGate) => metric(gate, 'portcullis_upstream_breaker{upstream="default"}')
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let waited = 0; waited < 8000; waited += 10) {
-    if (await holds()) return
-    await sleep(10)
-  }
-  assert.fail(what)
-}
 
 const operation = (priority: string) => ({
   get: {

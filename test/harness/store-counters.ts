@@ -95,10 +95,3 @@ export const remaining = ({ states }: { readonly states: readonly BucketState[] 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits until something holds; fails after ten seconds. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    if (await holds()) return
-    await pause(10)
-  }
-  throw new Error(`it never came: ${what}`)
-}

@@ -12,8 +12,8 @@ import {
   remaining,
   sharedLimit,
   startCounting,
-  until,
 } from '../harness/store-counters.ts'
+import { until } from '../harness/until.ts'
 
 // F5: a server that is stopped, paused, slow, refusing, or restarted empty; each limit does what it says.
 

@@ -5,8 +5,9 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import { startIssuer, type TestIssuer } from '../harness/issuer.ts'
+import { metric } from '../harness/metric.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
-import { until } from '../harness/store-counters.ts'
+import { until } from '../harness/until.ts'
 
 // Two gates before Debian's redis-server: what clients, the log and the metrics see of limits they share.
 
@@ -36,16 +37,6 @@ after(async () => {
 
 const start = (more = `state: { redis: "${redis.url}", deadline: 500ms }`, unready = false) =>
   startGate({ issuer, limits, more, unready })
-
-async function metric(gate: TestGate, name: string): Promise<number> {
-  const text = await (await fetch(`${gate.gateway.addresses.admin}/metrics`)).text()
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name} `))
-      ?.slice(name.length + 1),
-  )
-}
 
 const isUp = (gate: TestGate, up: number) => async () =>
   (await metric(gate, 'portcullis_limit_store_up')) === up

@@ -11,8 +11,8 @@ import {
   remaining,
   sharedLimit,
   startCounting,
-  until,
 } from '../harness/store-counters.ts'
+import { until } from '../harness/until.ts'
 
 // Gateways that share limits in Debian's redis-server.
 

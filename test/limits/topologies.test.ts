@@ -7,7 +7,8 @@ import { test } from 'node:test'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
 import { freePort } from '../harness/free-port.ts'
 import { settingsOf, startRedis, startSentinel } from '../harness/redis.ts'
-import { allowedOf, pause, remaining, sharedLimit, startCounting, until } from '../harness/store-counters.ts'
+import { allowedOf, pause, remaining, sharedLimit, startCounting } from '../harness/store-counters.ts'
+import { until } from '../harness/until.ts'
 
 // How a server can be reached: encrypted and as a user, behind Sentinel, as a cluster of three.
 
