@@ -5,7 +5,8 @@ import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import { createLog } from '../sinks/log.ts'
+import { type DroppedLines, type LineOutput, openStdout } from '../sinks/line-output.ts'
+import { createLog, eventLine, isRequestLine } from '../sinks/log.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
@@ -58,7 +59,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const reloads = tallyReloads(createLog(options.log))
+  const output = options.log ? null : openStdout({ droppedLine, isRequest: isRequestLine })
+  const reloads = tallyReloads(createLog(options.log ?? (output as LineOutput).write))
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -112,6 +114,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
+    droppedLines: () => output?.dropped ?? noneDropped,
     expiries,
     programDigest: () => digest,
   })
@@ -249,6 +252,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event('stopped')
     log.flush()
   }
+}
+
+const noneDropped: DroppedLines = { requests: 0, events: 0 }
+
+function droppedLine({ requests, events }: DroppedLines): string {
+  return eventLine('log_dropped', { requests, events })
 }
 
 /** What the control plane keeps of a program. */

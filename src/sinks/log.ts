@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs'
 import type { Denial } from '../engine/decision.ts'
 import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
@@ -27,9 +26,9 @@ const flushAfterMs = 10
  * JSON lines, one an event, with OpenTelemetry's attribute names. Lines are built from the fields that the table of records
  * gives the log and from nothing else, so no header, query, body or credential can get in.
  *
- * @param write takes a piece of complete lines; defaults to stdout, synchronously, so that nothing is lost at an exit
+ * @param write takes a piece of complete lines
  */
-export function createLog(write: (lines: string) => void = writeStdout): Log {
+export function createLog(write: (lines: string) => void): Log {
   let held = ''
   let timer: NodeJS.Timeout | null = null
 
@@ -135,8 +134,13 @@ function operationText(operation: OperationPlan): string {
   return written
 }
 
+/** Whether a line tells of a request that passed. */
+export function isRequestLine(line: string): boolean {
+  return line.slice(0, 64).includes(`${at.event}"request"`)
+}
+
 /** The line of an event that is not a request. */
-function eventLine(event: string, fields: EventFields = {}): string {
+export function eventLine(event: string, fields: EventFields = {}): string {
   const written = JSON.stringify(allowedFields(fields), (_, value: unknown) =>
     typeof value === 'string' ? value.slice(0, maxText * 4) : value,
   ).replace(unsafe, escapeCharacter)
@@ -176,16 +180,4 @@ function timestamp(): string {
     stamp = new Date(nowMs).toISOString()
   }
   return stamp
-}
-
-function writeStdout(lines: string): void {
-  let left = Buffer.from(lines)
-  // A pipe that nobody reads would block or fail; the gate goes on, its operator sees the gap.
-  for (let attempts = 0; left.length > 0 && attempts < 100; attempts++) {
-    try {
-      left = left.subarray(writeSync(1, left))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-    }
-  }
 }

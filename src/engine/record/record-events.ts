@@ -66,6 +66,10 @@ export const events = {
     meaning: 'The thread that writes the audit trail ended by itself; another follows.',
   },
   trail_writer_replaced: { severity: 'info', meaning: 'Another has taken up its chain.' },
+  log_dropped: {
+    severity: 'warn',
+    meaning: 'So many lines of passed `requests`, and of denials and other `events`, were let go unread.',
+  },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
   defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },
@@ -106,6 +110,8 @@ export const eventFields = [
   'revocation',
   'kind',
   'signature',
+  'requests',
+  'events',
 ] as const
 
 const rows: { readonly [event: string]: EventRow } = events

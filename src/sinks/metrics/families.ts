@@ -253,6 +253,13 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.trail.writer_restarts', unit: '{restart}' },
   },
+  logDropped: {
+    name: 'portcullis_log_dropped_lines_total',
+    type: 'counter',
+    help: 'Lines of the log that were let go because nobody read them in time.',
+    labels: ['class'],
+    otlp: { name: 'portcullis.log.dropped_lines', unit: '{line}' },
+  },
   spansExported: {
     name: 'portcullis_spans_exported_total',
     type: 'counter',

@@ -1,3 +1,4 @@
+import type { DroppedLines } from '../line-output.ts'
 import type { Sample } from './collect.ts'
 import type { FamilyId } from './families.ts'
 
@@ -15,6 +16,7 @@ export interface Gauges {
   readonly ready: () => boolean
   readonly reloads: () => ReloadFigures
   readonly expiries: () => readonly Expiry[]
+  readonly droppedLines: () => DroppedLines
 }
 
 export interface IssuerFigures {
@@ -108,6 +110,9 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
     if (kind === 'certificate') one('certificateExpiry', [use, name], endsMs / 1000)
     else one('revocationListExpiry', [name], endsMs / 1000)
   }
+  const { requests, events } = gauges.droppedLines()
+  one('logDropped', ['request'], requests)
+  one('logDropped', ['event'], events)
   const { user, system } = process.cpuUsage()
   one('cpuSeconds', [], (user + system) / 1e6)
   one('residentMemory', [], process.memoryUsage.rss())
