@@ -102,8 +102,11 @@ function readRequestFile(file: Uint8Array): RequestFile | string {
   const names = headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
   if (names.includes('transfer-encoding'))
     return 'a body must stand in the file as it is, without Transfer-Encoding'
-  if (body.length > 0 && !names.includes('content-length'))
-    headers.push('Content-Length', String(body.length))
+  const announced = headers[names.indexOf('content-length') * 2 + 1]
+  if (!names.includes('content-length')) {
+    if (body.length > 0) headers.push('Content-Length', String(body.length))
+  } else if (/^\d+$/.test(announced ?? '') && Number(announced) !== body.length)
+    return `Content-Length says ${announced}, and the body in the file has ${body.length} octets`
   if (!names.includes('host')) headers.push('Host', 'localhost')
   let wasRead = false
   const request: RawRequest = {

@@ -53,6 +53,21 @@ const items = `far:
             additionalProperties: { type: integer } # far other
             if: { required: [list] }
             then: { properties: { post: { type: integer } } } # far post
+        application/told+json:
+          schema:
+            allOf:
+              - oneOf:
+                  - type: object
+                    properties:
+                      kind: { const: a }
+                      only: { type: integer } # far only
+                      value: { type: string }
+                      deep: { type: object, properties: { a: { type: string } } } # far deep a
+                  - type: object
+                    properties:
+                      kind: { const: b }
+                      value: { type: integer }
+                      deep: { type: object, properties: { b: { type: string } } } # far deep b
     responses: { '204': { description: done } }
 `
 
@@ -72,6 +87,7 @@ type Row = readonly [
   pointer: string,
   mark: string,
   contentType?: string,
+  message?: string,
 ]
 const table: readonly Row[] = [
   ['near', 'path', '/id', 'maximum: 7'],
@@ -90,18 +106,24 @@ const table: readonly Row[] = [
   ['far', 'body', '/xa', '# far x', 'application/json'],
   ['far', 'body', '/a', '# far other', 'application/json'],
   ['far', 'body', '/post', '# far post', 'application/json'],
+  ['far', 'body', '/only', '# far only', 'application/told+json'],
+  ['far', 'body', '/value', 'allOf:', 'application/told+json'],
+  ['far', 'body', '/deep/a', '# far deep a', 'application/told+json'],
+  ['far', 'body', '/deep/b', '# far deep b', 'application/told+json'],
+  ['far', 'body', '/only', 'allOf:', 'application/told+json', 'is not a known field'],
+  ['far', 'body', '/list', '# far list', 'application/json', 'is not a known field'],
   ['far', 'body', '', ' post:', 'text/plain'],
   ['far', 'body', '', ' post:', ''],
 ]
-for (const [route, place, pointer, mark, contentType = ''] of table) {
-  test(`${place} ${pointer} of /${route}${contentType && ` in ${contentType}`} is told at: ${mark}`, () => {
+for (const [route, place, pointer, mark, contentType = '', message = ''] of table) {
+  test(`${place} ${pointer} of /${route}${contentType && ` in ${contentType}`} ${message} is told at: ${mark}`, () => {
     assert.deepEqual(
       diagnostics.filter(({ severity }) => severity === 'error'),
       [],
     )
     const operation = program?.operations.find((one) => one.route.startsWith(`/${route}`))
     assert.ok(operation)
-    const { file, line } = new FaultLocator().locate(operation, { in: place, pointer }, contentType)
+    const { file, line } = new FaultLocator().locate(operation, { in: place, pointer, message }, contentType)
     const [name, text] = route === 'near' ? ['referred.yaml', referred] : ['items.yaml', items]
     assert.equal(basename(file), name)
     assert.equal(line, text.split('\n').findIndex((one) => one.includes(mark)) + 1)

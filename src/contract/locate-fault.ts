@@ -2,6 +2,7 @@ import type { Json } from '../base/json.ts'
 import { isJsonObject } from '../base/json.ts'
 import { pointerSteps, pointerTo } from '../base/pointer.ts'
 import type { OperationPlan, SourcePosition } from '../program/program.ts'
+import { unknownField } from '../schema/faults.ts'
 import { compilePattern } from '../schema/pattern.ts'
 import { Documents, type Located } from './documents.ts'
 import { entryFor } from './media-type.ts'
@@ -12,14 +13,18 @@ import type { SourceFile } from './source.ts'
 export interface FaultPlace {
   readonly in: 'path' | 'query' | 'header' | 'cookie' | 'body'
   readonly pointer: string
+  readonly message?: string
 }
 
-const branches = ['allOf', 'anyOf', 'oneOf'] as const
+const alternatives = ['anyOf', 'oneOf'] as const
 const conditionals = ['then', 'else'] as const
 const others = ['additionalProperties', 'unevaluatedProperties'] as const
 const maxDepth = 16
 
-/** Finds where the contract says what a part of a request must be; the nearest place around it when it says nothing. */
+/**
+ * Finds where the contract says what a part of a request must be; the nearest place around it when it says nothing, or
+ * when branches of `anyOf` and `oneOf` say it at several places, of which only the value knows the one that is meant.
+ */
 export class FaultLocator {
   readonly #documents = new Documents(new Report())
 
@@ -34,13 +39,13 @@ export class FaultLocator {
     const steps = pointerSteps(fault.pointer)
     if (fault.in === 'body') {
       const schema = this.#body(found, contentType)
-      return schema ? this.#documents.position(this.#inside(schema, steps).at) : plan.source
+      return schema ? this.#documents.position(this.#inside(schema, steps, fault).at) : plan.source
     }
     const [name = '', ...inner] = steps
     const parameter = this.#parameter(found, fault.in, name)
     if (!parameter) return plan.source
     const schema = inner.length > 0 ? this.#schemaOf(parameter) : undefined
-    return this.#documents.position((schema ? this.#inside(schema, inner) : parameter).at)
+    return this.#documents.position((schema ? this.#inside(schema, inner, fault) : parameter).at)
   }
 
   /** The operation and what stands around it, wherever references led to. */
@@ -81,24 +86,38 @@ export class FaultLocator {
     return this.#down(mediaType === undefined ? parameter : this.#down(content, mediaType), 'schema')
   }
 
-  #inside(schema: Located, steps: readonly string[]): Located {
-    let place = schema
-    for (const step of steps) {
-      const next = this.#member(place, step, 0)
-      if (!next) break
-      place = next
+  #inside(schema: Located, steps: readonly string[], { message }: FaultPlace): Located {
+    let certain = schema
+    let places: readonly Located[] = [schema]
+    for (const [index, step] of steps.entries()) {
+      // What the branch that is meant does not know, another may declare.
+      const unknown = message === unknownField && index === steps.length - 1
+      places = distinct(places.flatMap((place) => this.#members(place, step, unknown, 0)))
+      if (places.length === 0) break
+      if (places.length === 1) certain = places[0] as Located
     }
-    return place
+    return certain
   }
 
-  #member(schema: Located, step: string, depth: number): Located | undefined {
+  #members(schema: Located, step: string, unknown: boolean, depth: number): readonly Located[] {
     const own = this.#ownMember(schema, step)
-    if (own || depth >= maxDepth) return own
-    for (const part of this.#parts(schema)) {
-      const found = this.#member(part, step, depth + 1)
-      if (found) return found
+    if (own) return [own]
+    if (depth < maxDepth) {
+      const within = (part: Located) => this.#members(part, step, unknown, depth + 1)
+      const together = [
+        ...this.#parts(schema, 'allOf'),
+        ...conditionals.flatMap((keyword) => this.#down(schema, keyword) ?? []),
+      ]
+      for (const part of together) {
+        const found = within(part)
+        if (found.length > 0) return found
+      }
+      const branches = unknown ? [] : alternatives.flatMap((keyword) => this.#parts(schema, keyword))
+      const found = branches.flatMap(within)
+      if (found.length > 0) return found
     }
-    return this.#otherMember(schema, step)
+    const other = this.#otherMember(schema, step)
+    return other ? [other] : []
   }
 
   #ownMember(schema: Located, step: string): Located | undefined {
@@ -107,13 +126,11 @@ export class FaultLocator {
     return this.#down(this.#down(schema, 'prefixItems'), step) ?? this.#down(schema, 'items')
   }
 
-  #parts(schema: Located): readonly Located[] {
-    const lists = branches.flatMap((keyword) => {
-      const parts = this.#down(schema, keyword)
-      return Array.isArray(parts?.value) ? parts.value.map((_, index) => this.#down(parts, index)) : []
-    })
-    const single = conditionals.map((keyword) => this.#down(schema, keyword))
-    return [...lists, ...single].filter((part) => part !== undefined)
+  #parts(schema: Located, keyword: string): readonly Located[] {
+    const parts = this.#down(schema, keyword)
+    return Array.isArray(parts?.value)
+      ? parts.value.flatMap((_, index) => this.#down(parts, index) ?? [])
+      : []
   }
 
   /** A member whose name no schema spells out. */
@@ -142,6 +159,10 @@ export class FaultLocator {
       at: { file: parent.at.file, pointer: pointerTo(parent.at.pointer, step) },
     })
   }
+}
+
+function distinct(places: readonly Located[]): readonly Located[] {
+  return [...new Map(places.map((place) => [`${place.at.file}#${place.at.pointer}`, place])).values()]
 }
 
 interface Found {

@@ -106,11 +106,13 @@ export class Exchange implements Receiver, Member {
 
   head(status: number, headers: UpstreamHead): void {
     this.journal.stageClock?.enter('response')
-    const fields = responseFields(headers, this.journal, this.#style)
+    // RFC 9110 8.6: a 204 has no Content-Length, and some would wait for what it promises.
+    const sent = status === 204 ? { ...headers, 'content-length': undefined } : headers
+    const fields = responseFields(sent, this.journal, this.#style)
     // An upstream that answers before it has read everything leaves octets that nobody will read (attack E2).
     if (this.#isLast() || !this.#body.complete) fields.push('Connection', 'close')
     this.#response.writeHead(status, fields)
-    const length = headers['content-length']
+    const length = sent['content-length']
     if (typeof length === 'string') this.#announcedBytes = Number(length)
     else if (this.#message.method !== 'HEAD') this.#response.flushHeaders()
   }

@@ -75,6 +75,31 @@ test('D3, D5, D6 parts are a closed world, judged in the words of JSON, and noth
   await refused(Buffer.from(whole(text('name', '\xff')), 'latin1'), '/name', 'must be UTF-8')
 })
 
+test('faults of all parts are told together where none of them is a file', async () => {
+  const parts = [
+    text('extra', '1'),
+    text('about', '{"a":"x","b":1}', json),
+    text('tags', 'abcd'),
+    text('tags', 'a'),
+    text('tags', 'abcd'),
+    text('size', 'x'),
+    text('size', '1'),
+    text('name', 'x'.repeat(11)),
+  ]
+  const told = async (body: string) => {
+    const reply = await bodies.post('/parts', contentType, body)
+    assert.equal(reply.status, 400)
+    const { errors } = JSON.parse(reply.body) as { readonly errors: readonly { readonly pointer: string }[] }
+    return errors.map(({ pointer }) => pointer)
+  }
+  const pointers = ['/extra', '/about/a', '/about/b', '/tags/0', '/tags/2', '/size', '/size', '/name']
+  assert.deepEqual(await told(whole(...parts)), pointers)
+  // Without the last boundary nobody knows where the last part ends.
+  assert.deepEqual(await told(parts.join('')), [...pointers.slice(0, -1), ''])
+  const many = Array.from({ length: 30 }, (_, index) => text(`x${index}`, '1'))
+  assert.equal((await told(whole(...many))).length, 20)
+})
+
 test('a text is no file and a file no text, and content types are the declared ones', async () => {
   await refused(whole(part('name="name"; filename="a"', 'x')), '/name', 'must not be a file')
   await refused(

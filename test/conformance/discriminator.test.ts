@@ -84,6 +84,31 @@ test('where the base is expected an object is what its discriminator says, and n
   }
 })
 
+test('3.2: an object that says none of the heirs is what defaultMapping names, unless it says it is the base', () => {
+  const discriminator = { propertyName: 'petType', defaultMapping: 'Cat', mapping: { base: 'Pet' } }
+  const { required: _, ...Pet } = pet(discriminator)
+  const { request } = judgesOf(schemaDocument(ref('Pet'), { ...heirs(), Pet }, '3.2.0'))
+  for (const value of [
+    { name: 'Tom', hunts: 'keen' },
+    { ...Tom, petType: 'Fish' },
+    Tom,
+    Rex,
+    { petType: 'Pet', name: 'a' },
+    { petType: 'base', name: 'a' },
+  ])
+    assert.ok(request.check(value), JSON.stringify(value))
+  for (const [value, pointer] of [
+    [{ name: 'Tom' }, '/hunts'],
+    [{ name: 'Tom', hunts: 'keen', pack: 1 }, '/pack'],
+    [{ petType: 'Fish', name: 'a' }, '/hunts'],
+    [{ petType: 'Pet', name: 'a', hunts: 'keen' }, '/hunts'],
+    [{ ...Rex, hunts: 'keen' }, '/hunts'],
+  ] as const) {
+    assert.equal(request.check(value), false, JSON.stringify(value))
+    assert.equal(request.faults(value, 20)[0]?.pointer, pointer, JSON.stringify(value))
+  }
+})
+
 test('values of the mapping name heirs too, and heirs of heirs count', () => {
   const discriminator = {
     propertyName: 'petType',
@@ -162,6 +187,12 @@ const faulty: readonly (readonly [what: string, discriminator: unknown, problem:
     { propertyName: 'petType', defaultMapping: 'Fish' },
     /ref-unresolved: Fish/,
   ],
+  [
+    'a default that extends nothing',
+    { propertyName: 'petType', defaultMapping: 'Stone' },
+    /schema-invalid: it leads to no schema that extends this one/,
+  ],
+  ['a default that is no name', { propertyName: 'petType', defaultMapping: 1 }, /schema-invalid: defaultM/],
   ['no propertyName', { mapping: {} }, /schema-invalid: propertyName/],
   ['no mapping of names', { propertyName: 'petType', mapping: ['Cat'] }, /schema-invalid: mapping/],
   ['a text', 'petType', /schema-invalid: discriminator/],
@@ -169,7 +200,7 @@ const faulty: readonly (readonly [what: string, discriminator: unknown, problem:
 
 for (const [what, discriminator, problem] of faulty) {
   test(`a discriminator with ${what} is a problem`, () => {
-    const schemas = { ...heirs(), Pet: { ...pet(), discriminator } }
+    const schemas = { ...heirs(), Stone: { type: 'object' }, Pet: { ...pet(), discriminator } }
     const { errors } = compileContract(schemaDocument(ref('Pet'), schemas))
     assert.match(errors.map(({ rule, message, fix }) => `${rule}: ${message} ${fix}`).join('\n'), problem)
   })

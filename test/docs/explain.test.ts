@@ -69,7 +69,15 @@ test('explain --request finds the place through references, in every media type,
 })
 
 test('explain --request says what is no request, and which call it does not understand', async () => {
-  for (const request of ['', 'GET /notes', 'GET /notes HTTP/2\n\n', 'GET /notes HTTP/1.1\nbroken\n\n']) {
+  const length = (octets: number) => `POST /notes HTTP/1.1\nContent-Length: ${octets}\n\n{}`
+  for (const request of [
+    '',
+    'GET /notes',
+    'GET /notes HTTP/2\n\n',
+    'GET /notes HTTP/1.1\nbroken\n\n',
+    length(1),
+    length(3),
+  ]) {
     const told = await judge(request)
     assert.equal(told.code, 1)
     assert.match(told.stderr, /is no request: /)

@@ -460,6 +460,23 @@ test('content under an answer that declares none is a fault, empty ones pass', a
   }
 })
 
+test('a 205 must have no content: what comes with one never passes unjudged (RFC 9110 15.3.6)', async () => {
+  for (const target of ['/reset', '/stripped-reset'])
+    for (const fields of [json, { ...json, 'Transfer-Encoding': 'chunked' }]) {
+      answers('{"hash":"s3cret"}', fields, 205)
+      await assertRefused(target, /answer 205: it has content/, 's3cret')
+      answers('', fields, 205)
+      assert.equal((await ask(gate, target)).status, 205)
+    }
+})
+
+test('a 204 has no Content-Length, whatever the upstream says (RFC 9110 8.6)', async () => {
+  answers('', { 'Content-Length': 3 }, 204)
+  const reply = await ask(gate, '/bare', { headers: ['Connection: close'] })
+  assert.equal(reply.status, 204)
+  assert.equal(reply.fields.get('content-length'), undefined)
+})
+
 test('a stream of events passes as it comes under enforce', async () => {
   let push: ((text: string) => void) | undefined
   gate.upstream.answer = (response) => {

@@ -36,7 +36,7 @@ assert.ok(multipart)
 
 /** Reads a body cut into pieces of the given sizes, one after another. */
 function readParts(body: Buffer, sizes: readonly number[]): string {
-  const reading = MultipartReading.open(multipart as NonNullable<typeof multipart>, parts)
+  const reading = MultipartReading.open(multipart as NonNullable<typeof multipart>, parts, false)
   assert.ok(reading)
   for (let at = 0, i = 0; at < body.length; i++) {
     const size = sizes.length === 0 ? body.length : (sizes[i % sizes.length] as number)

@@ -39,6 +39,7 @@ export interface JudgedAnswer {
 const maxFaults = 20
 const any: ExpectedContent = { kind: 'any' }
 const none: ExpectedContent = { kind: 'none' }
+const withoutContent: Pick<LinkedResponse, 'content'> = { content: [] }
 
 /**
  * Judges the head of an answer, and says what is to be done with its content.
@@ -58,8 +59,9 @@ export function judgeResponse(
   const declared = declaredFor(responses.byStatus, status)
   if (!declared) return { faults: [`the status ${status} is not declared`], content: any }
   const faults = declared.headers.flatMap((header) => judgeField(header, fields))
-  if (method === 'HEAD' || status === 204 || status === 205 || status === 304) return { faults, content: any }
-  const content = judgeContent(declared, status, fields, responses.maxBytes)
+  if (method === 'HEAD' || status === 204 || status === 304) return { faults, content: any }
+  // RFC 9110 15.3.6: a 205 must have no content, yet readers of HTTP/1.1 take what it has.
+  const content = judgeContent(status === 205 ? withoutContent : declared, status, fields, responses.maxBytes)
   return typeof content === 'string' ? { faults: [...faults, content], content: any } : { faults, content }
 }
 
@@ -122,7 +124,7 @@ function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFie
 
 /** @returns what is wrong, as a text */
 function judgeContent(
-  { content }: LinkedResponse,
+  { content }: Pick<LinkedResponse, 'content'>,
   status: number,
   fields: AnswerFields,
   maxBytes: number,
@@ -161,7 +163,7 @@ function isRead({ reading }: MediaTypePlan, actual: string): boolean {
   return reading !== 'unread' && (reading !== 'json' || jsonType.test(actual))
 }
 
-/** What is wrong with content under an answer that declares none. */
+/** What is wrong with content where none may be. */
 export const undeclaredContent = 'it has content, and the contract declares none'
 
 function unseen(why: Unseen): ExpectedContent {

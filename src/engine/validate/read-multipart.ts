@@ -26,23 +26,33 @@ const maxFieldBytes = 1024 * 1024
  */
 export class MultipartReading implements PartTaker {
   readonly #parts: ReadonlyMap<string, LinkedPart>
+  readonly #toTheEnd: boolean
   readonly #value: Record<string, unknown> = Object.create(null)
   /** Octets of the part so far, in its first `#partBytes`; ATTACK: many tiny reads, each kept as an object. */
   #kept: Buffer = Buffer.alloc(0)
   #parser: MultipartParser | null = null
+  /** Null between parts, and in one that was blamed: the rest of it is passed by. */
   #part: LinkedPart | null = null
   #head: PartHead | null = null
   #partBytes = 0
   #fieldBytes = 0
   #faults: readonly JsonFault[] = []
 
-  private constructor(parts: ReadonlyMap<string, LinkedPart>) {
+  private constructor(parts: ReadonlyMap<string, LinkedPart>, toTheEnd: boolean) {
     this.#parts = parts
+    this.#toTheEnd = toTheEnd
   }
 
-  /** @returns null when the media type has no boundary */
-  static open(contentType: ContentType, parts: ReadonlyMap<string, LinkedPart>): MultipartReading | null {
-    const reading = new MultipartReading(parts)
+  /**
+   * @param toTheEnd goes on after a fault, so that those of all parts are told; else the first ends it
+   * @returns null when the media type has no boundary
+   */
+  static open(
+    contentType: ContentType,
+    parts: ReadonlyMap<string, LinkedPart>,
+    toTheEnd: boolean,
+  ): MultipartReading | null {
+    const reading = new MultipartReading(parts, toTheEnd)
     reading.#parser = MultipartParser.open(contentType, reading)
     return reading.#parser === null ? null : reading
   }
@@ -54,26 +64,26 @@ export class MultipartReading implements PartTaker {
 
   /** Nothing more comes: the value of the whole, with an empty text for each file. */
   finish(): ContentReading {
-    const faults = this.#told(this.#parser?.end() ?? null)
-    return faults ? { ok: false, faults } : { ok: true, value: this.#value }
+    const faults = this.#told(this.#parser?.end() ?? null) ?? this.#faults
+    return faults.length > 0 ? { ok: false, faults } : { ok: true, value: this.#value }
   }
 
   begin(head: PartHead): string | null {
-    const { name } = head
-    if (isPrototypeName(name)) return this.#blame(name, 'is not an acceptable name')
-    const part = this.#parts.get(name)
-    if (!part) return this.#blame(name, 'is not a known field')
-    if (!part.plan.list && Object.hasOwn(this.#value, name)) return this.#blame(name, 'must not stand twice')
-    const wrong = misdescribed(part.plan, head)
-    if (wrong !== null) return this.#blame(name, wrong)
+    const part = this.#parts.get(head.name) ?? null
     this.#part = part
     this.#head = head
     this.#partBytes = 0
-    return null
+    if (isPrototypeName(head.name)) return this.#blame(head.name, 'is not an acceptable name')
+    if (!part) return this.#blame(head.name, 'is not a known field')
+    if (!part.plan.list && Object.hasOwn(this.#value, head.name))
+      return this.#blame(head.name, 'must not stand twice')
+    const wrong = misdescribed(part.plan, head)
+    return wrong === null ? null : this.#blame(head.name, wrong)
   }
 
   data(octets: Uint8Array): string | null {
-    const { plan } = this.#part as LinkedPart
+    if (!this.#part) return null
+    const { plan } = this.#part
     this.#partBytes += octets.length
     if (plan.kind === 'file') {
       return plan.maxBytes !== null && this.#partBytes > plan.maxBytes
@@ -88,7 +98,8 @@ export class MultipartReading implements PartTaker {
   }
 
   end(): string | null {
-    const { plan, validator } = this.#part as LinkedPart
+    if (!this.#part) return null
+    const { plan, validator } = this.#part
     const announced = this.#head?.announcedBytes ?? null
     if (announced !== null && announced !== this.#partBytes)
       return this.#blame(plan.name, 'must be as long as its Content-Length')
@@ -97,13 +108,14 @@ export class MultipartReading implements PartTaker {
     const content = readPart(plan, this.#kept.subarray(0, this.#partBytes))
     const list = this.#value[plan.name] as unknown[] | undefined
     const path = plan.list ? [plan.name, String(list?.length ?? 0)] : [plan.name]
+    const read = content.ok ? content : null
+    const settled = read && validator ? settle(read, validator) : read
+    // A part at fault has its place too, for what comes after it.
+    if (!plan.list) this.#value[plan.name] = settled?.value
+    else if (list) list.push(settled?.value)
+    else this.#value[plan.name] = [settled?.value]
     if (!content.ok) return this.#blameAt(path, content.faults)
-    const settled = validator ? settle(content, validator) : content
-    if (!settled) return this.#blameAt(path, validator?.faults(content.value, maxFaults) ?? [])
-    if (!plan.list) this.#value[plan.name] = settled.value
-    else if (list) list.push(settled.value)
-    else this.#value[plan.name] = [settled.value]
-    return null
+    return settled ? null : this.#blameAt(path, validator?.faults(content.value, maxFaults) ?? [])
   }
 
   #keep(octets: Uint8Array): void {
@@ -116,18 +128,22 @@ export class MultipartReading implements PartTaker {
     this.#kept.set(octets, before)
   }
 
-  #blame(name: string, message: string): string {
+  #blame(name: string, message: string): string | null {
     return this.#blameAt([name], [{ pointer: '', message }])
   }
 
-  #blameAt(path: readonly string[], faults: readonly JsonFault[]): string {
-    this.#faults = faults.map(({ pointer, message }) => ({ pointer: toPointer(path) + pointer, message }))
-    return faults[0]?.message ?? ''
+  /** @returns what ends the reading; null to go on */
+  #blameAt(path: readonly string[], faults: readonly JsonFault[]): string | null {
+    const found = faults.map(({ pointer, message }) => ({ pointer: toPointer(path) + pointer, message }))
+    this.#faults = [...this.#faults, ...found].slice(0, maxFaults)
+    this.#part = null
+    return this.#toTheEnd && this.#faults.length < maxFaults ? null : (faults[0]?.message ?? '')
   }
 
   #told(wrong: string | null): readonly JsonFault[] | null {
     if (wrong === null) return null
-    return this.#faults.length > 0 ? this.#faults : [{ pointer: '', message: wrong }]
+    const ofParts = this.#faults.length > 0 && (!this.#toTheEnd || this.#faults.length === maxFaults)
+    return ofParts ? this.#faults : [...this.#faults, { pointer: '', message: wrong }]
   }
 }
 

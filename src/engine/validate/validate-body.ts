@@ -102,10 +102,10 @@ function expectParts(
   for (const name of contentType.parameters.keys())
     if (name !== 'boundary' && name !== 'charset' && !named.includes(name))
       return unsupported('multipart has no parameters but boundary and charset')
-  const reading = MultipartReading.open(contentType, parts)
+  const streams = [...parts.values()].some(({ plan }) => plan.kind === 'file')
+  const reading = MultipartReading.open(contentType, parts, !streams)
   if (!reading) return unsupported('the boundary is missing, or is none')
-  if ([...parts.values()].some(({ plan }) => plan.kind === 'file'))
-    return allow({ kind: 'parts', inspector: inspectParts(reading, declared.validator) })
+  if (streams) return allow({ kind: 'parts', inspector: inspectParts(reading, declared.validator) })
   const read: ReadContent = (bytes) => {
     const faults = reading.push(bytes)
     return faults ? { ok: false, faults } : reading.finish()
