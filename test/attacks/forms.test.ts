@@ -85,7 +85,7 @@ test('D5 a field of a form that stands twice is refused', async () => {
     '/address/city',
     'must not stand twice',
   )
-  await refused('name=x&filter[to]=1&filter[to]=2', '/filter', 'must not stand twice')
+  await refused('name=x&filter[to]=1&filter[to]=2', '/filter/to', 'must not be repeated')
   await refused('name=x&Name=y', '/Name', 'is not a known field')
   await refused('a=1&a=2', '/a', 'must not stand twice', '/open')
 })

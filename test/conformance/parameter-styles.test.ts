@@ -391,3 +391,45 @@ test('what means nothing beside content is a problem of the contract (OpenAPI 3.
     ['parameter-content'],
   )
 })
+
+const filter = query(
+  { type: 'object', properties: { a: { type: 'integer', maximum: 9 }, b: { type: 'string', maxLength: 3 } } },
+  { style: 'deepObject', explode: true },
+)
+const sizes = query({ type: 'array', items: { type: 'integer', maximum: 9 } }, { explode: false })
+const faults: readonly (readonly [object, string, ...(readonly [pointer: string, message: string])[]])[] = [
+  [
+    filter,
+    '/color?a%5Ba%5D=q&a%5Bb%5D=wxyz',
+    ['/a/a', 'must be an integer'],
+    ['/a/b', 'must have at most 3 characters'],
+  ],
+  [filter, '/color?a%5Ba%5D=1&a%5Bc%5D=1', ['/a/c', 'is not a known field']],
+  [filter, '/color?a%5Ba%5D=1&a%5Ba%5D=1', ['/a/a', 'must not be repeated']],
+  [
+    filter,
+    '/color?a%5Ba%5D=10&a%5B__proto__%5D=1',
+    ['/a/__proto__', 'is not an acceptable name'],
+    ['/a/a', 'must be ≤ 9'],
+  ],
+  [
+    sizes,
+    '/color?a=1,x,77,y',
+    ['/a/1', 'must be an integer'],
+    ['/a/3', 'must be an integer'],
+    ['/a/2', 'must be ≤ 9'],
+  ],
+]
+
+for (const [parameter, target, ...expected] of faults) {
+  test(`what is wrong in ${decodeURIComponent(target)} is told member by member, all at once`, () => {
+    const verdict = judgeParameters(linkedContract(parameterDocument(parameter)), target)
+    assert.ok(!verdict.allow)
+    const { client } = verdict.denial
+    assert.ok(client && 'faults' in client)
+    assert.deepEqual(
+      client.faults.map(({ pointer, message }) => [pointer, message]),
+      expected,
+    )
+  })
+}

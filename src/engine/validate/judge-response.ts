@@ -116,7 +116,7 @@ function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFie
   const separator = value.type.kind === 'object' && explode ? /[,=]/ : ','
   const pieces = value.type.kind === 'primitive' ? [text] : text.split(separator).map((piece) => piece.trim())
   const reading = value.json ? readJsonText(text) : readPieces(value.type, pieces)
-  if (!reading.ok) return [`header ${name} ${reading.message}`]
+  if (!reading.ok) return reading.faults.map((fault) => `header ${name} ${phrase(fault)}`)
   const check = validator()
   if (settle(reading, check)) return []
   return check.faults(reading.value, maxFaults).map((fault) => `header ${name} ${phrase(fault)}`)

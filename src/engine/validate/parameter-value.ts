@@ -1,12 +1,25 @@
+import { toPointer } from '../../base/fault-pointer.ts'
 import { isInexact } from '../../base/inexact-number.ts'
-import { isPrototypeName, readJson } from '../../base/read-json.ts'
+import { isPrototypeName, type JsonFault, readJson } from '../../base/read-json.ts'
 import type { ParameterType, PrimitiveType } from '../../program/program.ts'
+import { unknownField } from '../../schema/faults.ts'
 import type { Ambiguity, Readable } from './settle.ts'
 
 /** A parameter's typed value, or what is wrong with its text. */
 export type Reading =
   /** The value is undefined for an empty text that stands for an omitted parameter. */
-  ({ readonly ok: true } & Readable) | { readonly ok: false; readonly message: string }
+  | ({ readonly ok: true } & Readable)
+  | {
+      readonly ok: false
+      readonly faults: readonly JsonFault[]
+      /** With texts where no wanted type was spelled, so that all else in it can be judged. */
+      readonly value?: unknown
+    }
+
+/** What is wrong with a parameter as a whole. */
+export function unread(message: string): Reading {
+  return { ok: false, faults: [{ pointer: '', message }] }
+}
 
 const encoder = new TextEncoder()
 const integer = /^-?(?:0|[1-9]\d{0,15})$/
@@ -49,8 +62,7 @@ export function readingsOf(text: string, wanted: readonly PrimitiveType[]): read
 
 export function readPrimitive(text: string, wanted: readonly PrimitiveType[]): Reading {
   const readings = readingsOf(text, wanted)
-  if (readings.length === 0) return notOf(wanted, '')
-  return { ok: true, ...whole(readings) }
+  return readings.length === 0 ? unread(notOf(wanted)) : { ok: true, ...whole(readings) }
 }
 
 /** A value that is one text. */
@@ -60,8 +72,8 @@ export function whole(readings: readonly unknown[]): Readable {
   return { value, ambiguities: [{ readings, holder: null, keys: [], pointer: '' }] }
 }
 
-function notOf(wanted: readonly PrimitiveType[], each: string): Reading {
-  return { ok: false, message: `${each}must be ${wanted.map((type) => articles[type]).join(' or ')}` }
+function notOf(wanted: readonly PrimitiveType[]): string {
+  return `must be ${wanted.map((type) => articles[type]).join(' or ')}`
 }
 
 /** Reads pieces that were already split and decoded by the parameter's style. */
@@ -76,17 +88,23 @@ export function readPieces(type: ParameterType, pieces: readonly string[]): Read
   }
 }
 
-export const repeated: Reading = { ok: false, message: 'must not be repeated' }
-export const undecodable: Reading = { ok: false, message: 'must be percent-encoded UTF-8' }
+const twice = 'must not be repeated'
+export const repeated: Reading = unread(twice)
+export const undecodable: Reading = unread('must be percent-encoded UTF-8')
 
 /** Items of a list and members of an object, whatever their schema says. */
 const maxPieces = 1000
-const tooMany: Reading = { ok: false, message: `must have at most ${maxPieces} items` }
+const tooMany: Reading = unread(`must have at most ${maxPieces} items`)
 
 function readArray(items: readonly PrimitiveType[], pieces: readonly string[]): Reading {
   if (pieces.length > maxPieces) return tooMany
   const lists = pieces.map((piece) => readingsOf(piece, items))
-  if (lists.some(({ length }) => length === 0)) return notOf(items, 'every item ')
+  if (lists.some(({ length }) => length === 0)) {
+    const faults = lists.flatMap(({ length }, index) =>
+      length === 0 ? [{ pointer: `/${index}`, message: notOf(items) }] : [],
+    )
+    return { ok: false, faults, value: lists.map(([value], index) => value ?? pieces[index]) }
+  }
   return { ok: true, ...listOf(pieces, lists) }
 }
 
@@ -111,7 +129,7 @@ export function listOf(texts: readonly string[], readings: readonly (readonly un
 
 /** `name,value,name,value` (simple and form without explode). */
 function readMembers(type: Extract<ParameterType, { kind: 'object' }>, pieces: readonly string[]): Reading {
-  if (pieces.length % 2 === 1) return { ok: false, message: 'must be a list of names and values' }
+  if (pieces.length % 2 === 1) return unread('must be a list of names and values')
   const entries: [string, string][] = []
   for (let i = 0; i < pieces.length; i += 2) entries.push([pieces[i] as string, pieces[i + 1] as string])
   return readEntries(type, entries)
@@ -126,7 +144,7 @@ export function readAssignments(
   const entries: [string, string][] = []
   for (const piece of pieces) {
     const equals = piece.indexOf('=')
-    if (equals < 0) return { ok: false, message: 'must be a list of name=value' }
+    if (equals < 0) return unread('must be a list of name=value')
     const name = decode(piece.slice(0, equals))
     const value = decode(piece.slice(equals + 1))
     if (name === null || value === null) return undecodable
@@ -148,17 +166,32 @@ export function readEntries(
   if (entries.length > maxPieces) return tooMany
   const value: Record<string, unknown> = Object.create(null)
   const ambiguities: Ambiguity[] = []
+  const faults: JsonFault[] = []
   for (const [name, text] of entries) {
-    if (leadsToPrototype(name)) return { ok: false, message: 'has a member with a forbidden name' }
-    if (Object.hasOwn(value, name)) return repeated
     const wanted = Object.hasOwn(type.properties, name) ? type.properties[name] : type.additional
-    if (!wanted) return { ok: false, message: 'has a member that is not known' }
-    const readings = readingsOf(text, wanted)
-    if (readings.length === 0) return notOf(wanted, 'every member ')
-    value[name] = readings[0]
+    const readings = wanted ? readingsOf(text, wanted) : []
+    const message = wrongWith(name, value, wanted || null, readings)
+    if (message !== null) faults.push({ pointer: toPointer([name]), message })
+    if (!wanted || message === notAName || message === twice) continue
+    value[name] = readings.length > 0 ? readings[0] : text
     if (readings.length > 1) ambiguities.push({ readings, holder: value, keys: [name], pointer: '' })
   }
-  return { ok: true, value, ambiguities }
+  return faults.length === 0 ? { ok: true, value, ambiguities } : { ok: false, faults, value }
+}
+
+const notAName = 'is not an acceptable name'
+
+/** @param known members before it */
+function wrongWith(
+  name: string,
+  known: object,
+  wanted: readonly PrimitiveType[] | null,
+  readings: readonly unknown[],
+): string | null {
+  if (leadsToPrototype(name)) return notAName
+  if (Object.hasOwn(known, name)) return twice
+  if (!wanted) return unknownField
+  return readings.length === 0 ? notOf(wanted) : null
 }
 
 /** Percent-decodes strictly; null when the octets are not UTF-8. */
@@ -188,5 +221,5 @@ export function decodeAll(
 /** Reads a parameter that the contract describes by `content: application/json`. */
 export function readJsonText(text: string): Reading {
   const read = readJson(encoder.encode(text), { maxDepth: 16 })
-  return read.ok ? { ok: true, value: read.value } : { ok: false, message: read.fault.message }
+  return read.ok ? { ok: true, value: read.value } : { ok: false, faults: [read.fault] }
 }

@@ -8,6 +8,7 @@ import {
   readPieces,
   repeated,
   undecodable,
+  unread,
 } from './parameter-value.ts'
 
 type Decode = (text: string) => string | null
@@ -16,10 +17,10 @@ type Decode = (text: string) => string | null
 export function readPathParameter(plan: ParameterPlan, raw: string): Reading {
   switch (plan.style) {
     case 'label':
-      if (!raw.startsWith('.')) return { ok: false, message: 'must begin with a full stop' }
+      if (!raw.startsWith('.')) return unread('must begin with a full stop')
       return readPlain(plan, raw.slice(1), plan.explode ? '.' : ',', percentDecode)
     case 'matrix':
-      if (!raw.startsWith(';')) return { ok: false, message: 'must begin with a semicolon' }
+      if (!raw.startsWith(';')) return unread('must begin with a semicolon')
       return readMatrix(plan, raw.slice(1).split(';'))
     default:
       return readSimple(plan, raw)
@@ -56,7 +57,7 @@ function readMatrix(plan: ParameterPlan, pieces: readonly string[]): Reading {
   for (const piece of pieces) {
     const equals = piece.indexOf('=')
     const name = percentDecode(equals < 0 ? piece : piece.slice(0, equals))
-    if (name !== plan.name) return { ok: false, message: 'must be written as ;name=value' }
+    if (name !== plan.name) return unread('must be written as ;name=value')
     texts.push(equals < 0 ? '' : piece.slice(equals + 1))
   }
   if (plan.type.kind === 'array' && plan.explode) {

@@ -3,7 +3,7 @@ import { isPrototypeName, type JsonFault, readJson } from '../../base/read-json.
 import type { FieldPlan, FormPlan, ParameterType, PrimitiveType } from '../../program/program.ts'
 import type { QueryPair } from '../normalize/target.ts'
 import { type ContentReading, type ReadContent, unreadable } from './content.ts'
-import { leadsToPrototype, listOf, percentDecode, whole } from './parameter-value.ts'
+import { leadsToPrototype, listOf, percentDecode, repeated, whole } from './parameter-value.ts'
 import { claimFor, claims, isAlias, isMember, type QueryClaim, readQueryParameter } from './read-query.ts'
 import type { Ambiguity, Readable } from './settle.ts'
 import { spelledReadings } from './spelled-value.ts'
@@ -111,7 +111,7 @@ function readPairs(text: string): readonly QueryPair[] | string {
 function readField({ plan, claim }: Field, pairs: readonly QueryPair[]): ContentReading {
   if (plan.json) return readJsonField(plan, pairs)
   const read = readQueryParameter(claim, pairs)
-  if (!read.ok) return unreadable(read.message === 'must not be repeated' ? twice : read.message)
+  if (!read.ok) return read === repeated ? unreadable(twice) : read
   if (plan.type.kind === 'object') {
     const name = Object.keys(read.value as object).find(isPrototypeName)
     if (name !== undefined) return { ok: false, faults: [{ pointer: toPointer([name]), message: notAName }] }

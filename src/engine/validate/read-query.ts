@@ -11,6 +11,7 @@ import {
   readPrimitive,
   repeated,
   undecodable,
+  unread,
   whole,
 } from './parameter-value.ts'
 
@@ -82,14 +83,14 @@ export function readQueryParameter(claim: QueryClaim, pairs: readonly QueryPair[
   const { plan } = claim
   const texts: string[] = []
   for (const pair of pairs) {
-    if (pair.value === null && !plan.allowEmptyValue) return { ok: false, message: 'must have a value' }
+    if (pair.value === null && !plan.allowEmptyValue) return unread('must have a value')
     texts.push(pair.value ?? '')
   }
   if (plan.allowEmptyValue && isEmpty(plan.type, texts)) return { ok: true, value: undefined }
   if (claim.members !== 'none') {
     const { length: wholes } = claim.whole ? pairs.filter(({ name }) => name === claim.name) : []
     if (wholes === 0) return readMemberPairs(plan, claim, pairs, texts)
-    if (wholes < pairs.length) return { ok: false, message: 'must be one value or have members, not both' }
+    if (wholes < pairs.length) return unread('must be one value or have members, not both')
   }
   if (plan.json) return texts.length === 1 ? decodeThen(texts[0] as string, readJsonText) : repeated
   if (plan.type.kind === 'primitive') {

@@ -1,3 +1,4 @@
+import type { JsonFault } from '../../base/read-json.ts'
 import { splitSegment } from '../../base/segment.ts'
 import { kindAt } from '../../base/value-kind.ts'
 import type { ParameterPlan } from '../../program/program.ts'
@@ -159,7 +160,11 @@ class ParameterCheck {
 
   #judge({ plan, validator }: LinkedParameter, reading: Reading): void {
     if (!reading.ok) {
-      this.#fault(plan, reading.message)
+      for (const fault of reading.faults) this.#faultIn(plan, fault, undefined)
+      if (!('value' in reading) || validator.check(reading.value)) return
+      const told = new Set(reading.faults.map(({ pointer }) => pointer))
+      for (const fault of validator.faults(reading.value, maxFaults))
+        if (!told.has(fault.pointer)) this.#faultIn(plan, fault, reading.value)
       return
     }
     if (reading.value === undefined) return
@@ -168,14 +173,13 @@ class ParameterCheck {
       this.values[plan.in].set(plan.name, settled.value)
       return
     }
-    for (const fault of validator.faults(reading.value, maxFaults)) {
-      this.#add({
-        in: plan.in,
-        pointer: pointerTo(plan.name) + fault.pointer,
-        message: fault.message,
-        seen: kindAt(reading.value, fault.pointer),
-      })
-    }
+    for (const fault of validator.faults(reading.value, maxFaults)) this.#faultIn(plan, fault, reading.value)
+  }
+
+  /** @param value that was judged; undefined for one that could not be read */
+  #faultIn(plan: ParameterPlan, { pointer, message }: JsonFault, value: unknown): void {
+    const seen = value === undefined ? {} : { seen: kindAt(value, pointer) }
+    this.#add({ in: plan.in, pointer: pointerTo(plan.name) + pointer, message, ...seen })
   }
 
   #fault(plan: ParameterPlan, message: string): void {
