@@ -1,7 +1,7 @@
 import { compile } from '../contract/compile.ts'
 import { type Command, configurationOf, configurationOption } from './command.ts'
 import { describe, tally } from './diagnostics.ts'
-import { paint, plural, print } from './terminal.ts'
+import { jsonText, paint, plural, print } from './terminal.ts'
 
 export const check: Command = {
   usage: 'check [-c FILE] [--json]',
@@ -15,9 +15,7 @@ export const check: Command = {
     const { program, diagnostics, summary } = compile(configurationOf(call), process.env)
     const sound = program !== null
     if (call.flag('json')) {
-      print(
-        JSON.stringify({ sound, digest: program?.digest ?? null, summary, problems: diagnostics }, null, 2),
-      )
+      print(jsonText({ sound, digest: program?.digest ?? null, summary, problems: diagnostics }, 2))
       return sound ? 0 : 1
     }
     for (const diagnostic of diagnostics) print(describe(diagnostic, process.stdout))

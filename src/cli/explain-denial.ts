@@ -4,7 +4,7 @@ import { readLedgerSettings } from '../contract/read-ledger-settings.ts'
 import type { SourcePosition } from '../program/program.ts'
 import { type Call, configurationOf, type ExitCode } from './command.ts'
 import { tellAll } from './diagnostics.ts'
-import { print, shownPath, tell } from './terminal.ts'
+import { jsonText, print, printable, shownPath, tell } from './terminal.ts'
 
 /** Says why the request with this id was denied. A contract with problems costs the places in it, and nothing else. */
 export async function explainDeniedRequest(call: Call, requestId: string): Promise<ExitCode> {
@@ -22,9 +22,7 @@ export async function explainDeniedRequest(call: Call, requestId: string): Promi
     )
     return 1
   }
-  print(
-    call.flag('json') ? JSON.stringify(found, null, 2).replace(/[\u007f-\uffff]/g, escaped) : inWords(found),
-  )
+  print(call.flag('json') ? jsonText(found, 2) : inWords(found))
   return 0
 }
 
@@ -62,19 +60,10 @@ function inWords(found: DenialExplanation): string {
   if (found.address) rows.push(['address', found.address])
   rows.push(['trace', found.trace_id ?? ''], ['found', `in ${found.found}`])
   return [found.request_id, ...rows.map(([name, text]) => `  ${name.padEnd(10)}${text}`)]
-    .map(printable)
+    .map((line) => printable(line))
     .join('\n')
 }
 
 function place({ file, line, column }: SourcePosition): string {
   return `${shownPath(file)}:${line}:${column}`
-}
-
-/** What clients named themselves must not write over the terminal (attack G3). */
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, '')
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

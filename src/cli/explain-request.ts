@@ -3,7 +3,7 @@ import { type Judgement, judgeRequest } from '../app/judge-request.ts'
 import { FaultLocator } from '../contract/locate-fault.ts'
 import type { Program } from '../program/program.ts'
 import type { ExitCode } from './command.ts'
-import { print, shownPath, tell } from './terminal.ts'
+import { jsonText, print, shownPath, tell } from './terminal.ts'
 
 /** Judges a request file offline and says why it is refused, with the place in the contract that says so. */
 export async function explainRequest(program: Program, file: string, json: boolean): Promise<ExitCode> {
@@ -23,11 +23,7 @@ export async function explainRequest(program: Program, file: string, json: boole
   if (json) {
     const { operation, refused, unread } = judged
     print(
-      JSON.stringify(
-        { operation: operation?.id ?? null, refused: refused && { ...refused, faults }, unread },
-        null,
-        2,
-      ),
+      jsonText({ operation: operation?.id ?? null, refused: refused && { ...refused, faults }, unread }, 2),
     )
   } else print(inWords(judged, faults))
   return judged.refused ? 1 : 0

@@ -5,7 +5,7 @@ import { tally, tellAll } from './diagnostics.ts'
 import { explainDeniedRequest } from './explain-denial.ts'
 import { explainOperation } from './explain-operation.ts'
 import { explainRequest } from './explain-request.ts'
-import { print, tell } from './terminal.ts'
+import { jsonText, print, tell } from './terminal.ts'
 
 export const explain: Command = {
   usage: 'explain [-c FILE] [--json] OPERATION | --request FILE | --id REQUEST_ID',
@@ -43,11 +43,7 @@ export const explain: Command = {
       tell(`portcullis: no operation is called ${name}; ${hint}`)
       return 1
     }
-    print(
-      call.flag('json')
-        ? JSON.stringify(found.operation, null, 2)
-        : explainOperation(found.operation, program),
-    )
+    print(call.flag('json') ? jsonText(found.operation, 2) : explainOperation(found.operation, program))
     return 0
   },
 }

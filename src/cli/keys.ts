@@ -17,7 +17,7 @@ import {
 import { tally, tellAll } from './diagnostics.ts'
 import { readSecretLine } from './stdin.ts'
 import { table } from './table.ts'
-import { print, tell, time } from './terminal.ts'
+import { jsonText, print, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
 
 /** A key that nobody renews ends by itself. */
@@ -137,7 +137,7 @@ async function revoke(call: Call): Promise<ExitCode> {
       tell(`portcullis: there is no key ${id}; portcullis keys list shows them`)
       return 1
     }
-    if (call.flag('json')) print(JSON.stringify({ id, revoked: time(record.revokedMs) }))
+    if (call.flag('json')) print(jsonText({ id, revoked: time(record.revokedMs) }))
     else print(`${id} (${record.name}) is revoked; every gateway refuses it within 2 s`)
     return 0
   })
@@ -156,7 +156,7 @@ async function list(call: Call): Promise<ExitCode> {
       lastUsed: time(uses.get(facts.id) ?? null),
     }))
     if (call.flag('json')) {
-      print(JSON.stringify(rows, null, 2))
+      print(jsonText(rows, 2))
       return 0
     }
     print(
@@ -186,7 +186,7 @@ function show(call: Call, { text, record }: MintedKey): void {
   const { hash: _, createdMs, expiresMs, revokedMs: __, replacedBy: ___, ...facts } = record
   const times = { created: time(createdMs), expires: time(expiresMs) }
   if (call.flag('json')) {
-    print(JSON.stringify({ ...facts, ...times, key: text }, null, 2))
+    print(jsonText({ ...facts, ...times, key: text }, 2))
     return
   }
   print(text)

@@ -1,6 +1,10 @@
-/** Columns of text; what cannot be shown on a terminal is left out (attack G3). */
+import { printable } from './terminal.ts'
+
+const maxCell = 200
+
+/** Columns of text; what cannot be shown on a terminal is left out (attack G3), and so is the rest of a long text. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const safe = rows.map((row) => row.map((cell) => cell.replace(/\p{C}/gu, '')))
+  const safe = rows.map((row) => row.map((cell) => printable(cell, maxCell)))
   const widths = titles.map((title, column) =>
     Math.max(title.length, ...safe.map((row) => row[column]?.length ?? 0)),
   )

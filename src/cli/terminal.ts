@@ -32,3 +32,21 @@ export function plural(count: number, noun: string): string {
 export function time(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString()
 }
+
+/**
+ * What clients, issuers and other people named themselves, on one line and within bounds: nothing in it writes over a terminal,
+ * turns the direction of what follows, or is there without being seen (attack G3).
+ */
+export function printable(text: string, most = 512): string {
+  const seen = text.replace(unseen, '')
+  return seen.length > most ? `${seen.slice(0, most)}…` : seen
+}
+const unseen = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+
+/** JSON in ASCII, for the same reason. @param indent blanks of one level; none for one line */
+export function jsonText(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}

@@ -11,7 +11,7 @@ import {
   UsageError,
 } from './command.ts'
 import { table } from './table.ts'
-import { print, tell, time } from './terminal.ts'
+import { jsonText, print, printable, tell, time } from './terminal.ts'
 import { withLedger } from './with-ledger.ts'
 
 const actions: Actions = {
@@ -55,7 +55,7 @@ async function revoke(call: Call): Promise<ExitCode> {
     const wish = { issuer, kind, value: jti ?? subject ?? '', issuedBeforeMs } as const
     const { id } = await revokeTokens(ledger, wish, nowMs)
     if (call.flag('json'))
-      print(JSON.stringify({ id, ...wish, issuedBeforeMs: undefined, issuedBefore: time(issuedBeforeMs) }))
+      print(jsonText({ id, ...wish, issuedBeforeMs: undefined, issuedBefore: time(issuedBeforeMs) }))
     else print(`${id}: every gateway refuses these tokens within 2 s`)
     return 0
   })
@@ -70,7 +70,7 @@ async function list(call: Call): Promise<ExitCode> {
         created: time(createdMs),
       }),
     )
-    if (call.flag('json')) print(JSON.stringify(rows, null, 2))
+    if (call.flag('json')) print(jsonText(rows, 2))
     else
       print(
         table(
@@ -94,12 +94,10 @@ async function restore(call: Call): Promise<ExitCode> {
   return withLedger(call, async (ledger) => {
     const restored = await restoreTokens(ledger, id, Date.now())
     if (!restored) {
-      tell(`portcullis: no revocation in force is called ${id}; portcullis tokens list shows them`)
+      tell(`portcullis: no revocation in force is called ${printable(id)}; portcullis tokens list shows them`)
       return 1
     }
-    print(
-      call.flag('json') ? JSON.stringify({ id, restored: time(restored.restoredMs) }) : `${id} is taken back`,
-    )
+    print(call.flag('json') ? jsonText({ id, restored: time(restored.restoredMs) }) : `${id} is taken back`)
     return 0
   })
 }

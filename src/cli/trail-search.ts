@@ -4,7 +4,7 @@ import { parseDuration } from '../base/duration.ts'
 import { type Call, type ExitCode, UsageError } from './command.ts'
 import { csvLine } from './csv.ts'
 import { table } from './table.ts'
-import { print } from './terminal.ts'
+import { jsonText, print } from './terminal.ts'
 import { withTrail } from './with-trail.ts'
 
 /** Columns of CSV, and the order of members in JSON. */
@@ -94,11 +94,7 @@ function membersOf({ facts, ...own }: FoundEntry): { readonly [name: string]: un
 function jsonOf(entry: FoundEntry): string {
   const members = membersOf(entry)
   const ordered = columns.flatMap((name) => (members[name] == null ? [] : [[name, members[name]]]))
-  // In ASCII: what a client named itself must not write over the terminal (attack G3).
-  return JSON.stringify(Object.fromEntries(ordered)).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return jsonText(Object.fromEntries(ordered))
 }
 
 function cellOf(value: unknown): string {

@@ -9,7 +9,7 @@ import {
 import { type Actions, runAction } from './actions.ts'
 import { type Call, type Command, configurationOption, type ExitCode, UsageError } from './command.ts'
 import { table } from './table.ts'
-import { paint, plural, print, tell, time } from './terminal.ts'
+import { jsonText, paint, plural, print, printable, tell, time } from './terminal.ts'
 import { exportTrail, searchTrailFor } from './trail-search.ts'
 import { trailPlace, withTrail } from './with-trail.ts'
 
@@ -76,10 +76,10 @@ function verify(call: Call): Promise<ExitCode> {
     })
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
     const { chains, entries, problems } = report
-    if (call.flag('json')) print(JSON.stringify({ sound: problems.length === 0, ...report }, null, 2))
+    if (call.flag('json')) print(jsonText({ sound: problems.length === 0, ...report }, 2))
     else {
       for (const { chain, sequence, problem } of problems)
-        print(`${paint('red', 'bad')}  chain ${shown(chain)}, entry ${sequence}: ${problem}`)
+        print(`${paint('red', 'bad')}  chain ${shown(chain)}, entry ${sequence}: ${printable(problem)}`)
       for (const { chain, last, signedUpTo, closed } of chains)
         if (!closed && last > signedUpTo)
           print(
@@ -113,7 +113,7 @@ function addOne(call: Call): Promise<ExitCode> {
     throw new UsageError('trail hold add needs one of --subject, --operation and --request')
   return withTrail(call, async (store, place) => {
     const added = await addHold(place, store, { field, value, note: call.text('note') ?? '' }, Date.now())
-    if (call.flag('json')) print(JSON.stringify({ ...added, created: time(added.createdMs) }))
+    if (call.flag('json')) print(jsonText({ ...added, created: time(added.createdMs) }))
     else
       print(`${added.id}: entries with this ${field} are kept, and all after the first of them in its chain`)
     return 0
@@ -124,13 +124,11 @@ function removeOne(call: Call, id: string): Promise<ExitCode> {
   return withTrail(call, async (store, place) => {
     if (await removeHold(place, store, id)) {
       print(
-        call.flag('json')
-          ? JSON.stringify({ id })
-          : `${id} is no more; its entries go when they are old enough`,
+        call.flag('json') ? jsonText({ id }) : `${id} is no more; its entries go when they are old enough`,
       )
       return 0
     }
-    tell(`portcullis: there is no hold ${id}; portcullis trail hold list shows them`)
+    tell(`portcullis: there is no hold ${printable(id)}; portcullis trail hold list shows them`)
     return 1
   })
 }
@@ -141,7 +139,7 @@ function list(call: Call): Promise<ExitCode> {
       ...facts,
       created: time(createdMs) ?? '',
     }))
-    if (call.flag('json')) print(JSON.stringify(holds, null, 2))
+    if (call.flag('json')) print(jsonText(holds, 2))
     else
       print(
         table(

@@ -210,7 +210,7 @@ export class SessionIssuer {
   #troubleOf(oauth: typeof Library, error: unknown): Granted {
     const detail = `${this.#plan.issuer}: ${error instanceof Error ? error.message : 'unknown trouble'}`
     if (error instanceof oauth.AuthorizationResponseError)
-      return { kind: 'refused', detail: `the issuer answered ${error.error}` }
+      return { kind: 'refused', detail: `the issuer answered ${knownError(error.error)}` }
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant')
       return { kind: 'refused', detail: 'the issuer answered invalid_grant' }
     const unreadable: readonly unknown[] = [
@@ -302,4 +302,29 @@ async function boundedFetch(
     status: answer.statusCode,
     headers: fields,
   })
+}
+
+/** RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6. */
+const authorizationErrors: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'unauthorized_client',
+  'access_denied',
+  'unsupported_response_type',
+  'invalid_scope',
+  'server_error',
+  'temporarily_unavailable',
+  'interaction_required',
+  'login_required',
+  'account_selection_required',
+  'consent_required',
+  'invalid_request_uri',
+  'invalid_request_object',
+  'request_not_supported',
+  'request_uri_not_supported',
+  'registration_not_supported',
+])
+
+/** It comes through the browser, which may say anything: what is no word of the standards is not written down. */
+function knownError(error: string): string {
+  return authorizationErrors.has(error) ? error : 'with an error of its own'
 }

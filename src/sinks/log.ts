@@ -151,7 +151,7 @@ export function eventLine(event: string, fields: EventFields = {}): string {
 // hide in a viewer (attack G3).
 const unsafe = new RegExp(
   [
-    '[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]',
+    '[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb]',
     '[\\ufe00-\\ufe0f]',
     '\\udb40|(?<=\\udb40)[\\udc00-\\udfff]',
   ].join('|'),

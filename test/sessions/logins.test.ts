@@ -131,6 +131,17 @@ test('only the browser that began a login can end it (RFC 9700 4.7, login CSRF)'
   assert.equal(provider.asked.length, asked, 'the issuer was not asked')
 })
 
+test('what a browser says that the issuer said is told only where it is a word of the standards (RFC 6749 4.1.2.1)', async () => {
+  const answered = async (error: string) => {
+    const { state, cookie } = await begin()
+    const path = `${own}/callback?error=${error}&state=${state}&iss=${provider.issuer}`
+    const reply = await send(path, { headers: [`Cookie: ${cookie}`] })
+    return (await gate.logged((line) => line.request_id === reply.fields.get('x-request-id'))).detail
+  }
+  assert.match(String(await answered('access_denied')), /the issuer answered access_denied/)
+  assert.match(String(await answered('a-secret')), /the issuer answered with an error of its own/)
+})
+
 test('an ID token that is not of this login signs nobody in (OpenID Connect Core 3.1.3.7)', async () => {
   const stranger = await createTestKey('ES256', provider.key.kid)
   const bad: readonly (readonly [string, (nonce: string) => Promise<string | undefined>])[] = [
