@@ -59,8 +59,10 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const output = options.log ? null : openStdout({ droppedLine, isRequest: isRequestLine })
-  const reloads = tallyReloads(createLog(options.log ?? (output as LineOutput).write))
+  const output: Pick<LineOutput, 'write' | 'dropped'> = options.log
+    ? { write: options.log, dropped: { requests: 0, events: 0 } }
+    : openStdout({ droppedLine, isRequest: isRequestLine })
+  const reloads = tallyReloads(createLog(output.write))
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -114,7 +116,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines: () => output?.dropped ?? noneDropped,
+    droppedLines: () => output.dropped,
     expiries,
     programDigest: () => digest,
   })
@@ -253,8 +255,6 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.flush()
   }
 }
-
-const noneDropped: DroppedLines = { requests: 0, events: 0 }
 
 function droppedLine({ requests, events }: DroppedLines): string {
   return eventLine('log_dropped', { requests, events })
