@@ -1,5 +1,6 @@
 import { type Coding, codingOf } from '../../base/content-coding.ts'
 import { pointerSteps } from '../../base/pointer.ts'
+import type { JsonFault } from '../../base/read-json.ts'
 import type { MediaTypePlan } from '../../program/program.ts'
 import { type Denial, deny } from '../decision.ts'
 import { parseContentType } from './content-type.ts'
@@ -68,9 +69,9 @@ export function judgeResponse(
 /** @returns what is wrong with the content; empty when nothing is. For the operator only. */
 export function judgeContentOf(content: JudgedContent, bytes: Uint8Array): readonly string[] {
   const read = content.read(bytes)
-  if (!read.ok) return read.faults.map(phrase)
+  if (!read.ok) return read.faults.map((fault) => phrase(fault))
   const validator = content.validator()
-  return settle(read, validator) ? [] : validator.faults(read.value, maxFaults).map(phrase)
+  return settle(read, validator) ? [] : validator.faults(read.value, maxFaults).map((fault) => phrase(fault))
 }
 
 export type StrippedContent =
@@ -80,12 +81,12 @@ export type StrippedContent =
 /** Like `judgeContentOf`, but what the contract does not declare is cut out; what is left matches its schema. */
 export function stripContentOf(content: JudgedContent, bytes: Uint8Array): StrippedContent {
   const read = content.read(bytes)
-  if (!read.ok) return { ok: false, faults: read.faults.map(phrase) }
+  if (!read.ok) return { ok: false, faults: read.faults.map((fault) => phrase(fault)) }
   const validator = content.validator()
   if (settle(read, validator)) return { ok: true, bytes, members: 0 }
   const stripped = content.strippable ? stripUnknown(validator, read.value, bytes) : null
   if (stripped) return { ok: true, ...stripped }
-  return { ok: false, faults: validator.faults(read.value, maxFaults).map(phrase) }
+  return { ok: false, faults: validator.faults(read.value, maxFaults).map((fault) => phrase(fault)) }
 }
 
 const maxShown = 3
@@ -116,10 +117,10 @@ function judgeField({ plan, validator }: LinkedResponseHeader, fields: AnswerFie
   const separator = value.type.kind === 'object' && explode ? /[,=]/ : ','
   const pieces = value.type.kind === 'primitive' ? [text] : text.split(separator).map((piece) => piece.trim())
   const reading = value.json ? readJsonText(text) : readPieces(value.type, pieces)
-  if (!reading.ok) return reading.faults.map((fault) => `header ${name} ${phrase(fault)}`)
+  if (!reading.ok) return reading.faults.map((fault) => phrase(fault, `header ${name}`))
   const check = validator()
   if (settle(reading, check)) return []
-  return check.faults(reading.value, maxFaults).map((fault) => `header ${name} ${phrase(fault)}`)
+  return check.faults(reading.value, maxFaults).map((fault) => phrase(fault, `header ${name}`))
 }
 
 /** @returns what is wrong, as a text */
@@ -177,7 +178,7 @@ function codingOfAnswer(written: AnswerFields[string]): Coding | null | undefine
 }
 
 /** Names in pointers come from the upstream: what does not look like a field's name may be data, and is not told. */
-function phrase({ pointer, message }: { readonly pointer: string; readonly message: string }): string {
-  const steps = pointerSteps(pointer).map((step) => (/^[A-Za-z0-9_.-]{1,64}$/.test(step) ? step : '*'))
-  return `${steps.length === 0 ? 'the content' : `/${steps.join('/')}`} ${message}`
+function phrase({ pointer, message }: JsonFault, holder = ''): string {
+  const steps = pointerSteps(pointer).map((step) => (/^[A-Za-z0-9_.-]{1,64}$/.test(step) ? `/${step}` : '/*'))
+  return `${`${holder} ${steps.join('')}`.trim() || 'the content'} ${message}`
 }
