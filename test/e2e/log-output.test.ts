@@ -49,6 +49,20 @@ async function startPiped(gate: TestGate, workers: number) {
 
 const agent = 'a'.repeat(500)
 
+type Piped = Awaited<ReturnType<typeof startPiped>>
+
+async function withPiped(workers: number, use: (piped: Piped) => Promise<void>): Promise<void> {
+  const gate = await startGate()
+  const piped = await startPiped(gate, workers)
+  try {
+    await use(piped)
+  } finally {
+    piped.child.kill('SIGKILL')
+    piped.reader.destroy()
+    await gate.stop()
+  }
+}
+
 /** Sends requests, some at a time, and answers how long each took. */
 async function send(url: string, count: number, status: number): Promise<readonly number[]> {
   const tookMs: number[] = []
@@ -67,10 +81,8 @@ async function send(url: string, count: number, status: number): Promise<readonl
 }
 
 for (const workers of [1, 2])
-  test(`a log that nobody reads delays no request; what was let go is counted: ${workers} workers`, async () => {
-    const gate = await startGate()
-    const piped = await startPiped(gate, workers)
-    try {
+  test(`a log that nobody reads delays no request; what was let go is counted: ${workers} workers`, () =>
+    withPiped(workers, async (piped) => {
       piped.reader.pause()
       const passed = 6000
       const tookMs = await send(`${piped.http}/public`, passed, 200)
@@ -95,33 +107,20 @@ for (const workers of [1, 2])
       )
       assert.equal(count('request') + dropped, passed)
       assert.equal(count('denied'), 300)
-    } finally {
-      piped.child.kill('SIGKILL')
-      piped.reader.destroy()
-      await gate.stop()
-    }
-  })
+    }))
 
-test('the gate goes on when the reader of its log is gone, and says so on stderr, once', async () => {
-  const gate = await startGate()
-  const piped = await startPiped(gate, 1)
-  try {
+test('the gate goes on when the reader of its log is gone, and says so on stderr, once', () =>
+  withPiped(1, async (piped) => {
     piped.reader.destroy()
     await send(`${piped.http}/public`, 100, 200)
     await until(() => piped.stderr() !== '', 'a word on stderr')
     assert.match(piped.stderr(), /^nobody reads the log any more \(EPIPE\); the gate goes on without\n$/)
     piped.child.kill('SIGTERM')
     assert.equal(await piped.ended, 0)
-  } finally {
-    piped.child.kill('SIGKILL')
-    await gate.stop()
-  }
-})
+  }))
 
-test('a stop does not wait for long for a reader that does not read', async () => {
-  const gate = await startGate()
-  const piped = await startPiped(gate, 1)
-  try {
+test('a stop does not wait for long for a reader that does not read', () =>
+  withPiped(1, async (piped) => {
     piped.reader.pause()
     await send(`${piped.http}/public`, 400, 200)
     const startedMs = Date.now()
@@ -129,9 +128,4 @@ test('a stop does not wait for long for a reader that does not read', async () =
     assert.equal(await piped.ended, 0)
     assert.ok(Date.now() - startedMs < 8000)
     assert.match(piped.stderr(), /its last lines are lost/)
-  } finally {
-    piped.child.kill('SIGKILL')
-    piped.reader.destroy()
-    await gate.stop()
-  }
-})
+  }))
