@@ -19,14 +19,16 @@ const counters = attachCounters(memory, worker, {
     gate()
     return Atomics.exchange(array, index, next)
   }) as typeof Atomics.exchange,
-  notify: (_array, index = 0, count = Number.POSITIVE_INFINITY) => {
+  notify: (array, index = 0, count = Number.POSITIVE_INFINITY) => {
+    if (!stepping) return Atomics.notify(array as Int32Array<SharedArrayBuffer>, index, count)
     gate()
     // The scheduler wakes: who sleeps is known to it alone.
     words[at(cells.notified)] = index
     words[at(cells.notifiedCount)] = Math.min(count, 1000)
     return 0
   },
-  wait: ((array: Int32Array, index: number, value: number) => {
+  wait: ((array: Int32Array<SharedArrayBuffer>, index: number, value: number, timeoutMs?: number) => {
+    if (!stepping) return Atomics.wait(array, index, value, timeoutMs)
     gate()
     if (Atomics.load(array, index) !== value) return 'not-equal'
     words[at(cells.sleepsOn)] = index

@@ -27,6 +27,8 @@ export const cells = {
   done: 3,
 } as const
 
+const longestStepMs = 30_000
+
 /** When all takes come. */
 export const nowMs = 1_800_000_000_000
 
@@ -140,12 +142,14 @@ export class Lockstep {
     return cells.first + worker * cells.each + cells.state
   }
 
-  /** Waits until no thread is on its way. */
+  /** Waits until no thread is on its way. @throws when one stays away: this thread blocks, and no time-out of a test ends that */
   #settled(): readonly number[] {
-    for (;;) {
+    for (const startedMs = performance.now(); ; ) {
       const reports = Atomics.load(this.#words, cells.reports)
       const states = this.#states()
       if (states.every((state) => state !== 0)) return states
+      if (performance.now() - startedMs > longestStepMs)
+        throw new Error(`after ${longestStepMs} ms some thread is still on its way: ${states.join(' ')}`)
       Atomics.wait(this.#words, cells.reports, reports, 1000)
     }
   }
