@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { delimiter } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Suite, suites } from './suites.ts'
@@ -17,6 +18,9 @@ if (unknown.length > 0) {
 }
 
 const wanted = named.length > 0 ? suites.filter(({ name }) => named.includes(name)) : suites
+/** A test that blocks its thread is out of reach of the runner's own time-out. */
+const suiteMinutes = 20
+
 const failed: string[] = []
 const leftOut: string[] = []
 for (const suite of wanted) {
@@ -26,7 +30,7 @@ for (const suite of wanted) {
     continue
   }
   const startedMs = performance.now()
-  const code = runSuite(suite)
+  const code = await runSuite(suite)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
   console.log(`${code === 0 ? 'passed' : 'FAILED'}  ${suite.name}  ${seconds} s`)
   if (code !== 0) failed.push(suite.name)
@@ -37,7 +41,8 @@ if (leftOut.length > 0)
 console.log(failed.length === 0 ? 'all suites that ran passed' : `failed: ${failed.join(', ')}`)
 process.exitCode = failed.length > 0 || (process.env.CI === 'true' && leftOut.length > 0) ? 1 : 0
 
-function runSuite({ files, command }: Suite): number | null {
+/** @returns the exit code; null when a signal ended it, ours among them */
+async function runSuite({ name, files, command }: Suite): Promise<number | null> {
   const [program = process.execPath, ...args] = command ?? [
     process.execPath,
     '--test',
@@ -48,10 +53,30 @@ function runSuite({ files, command }: Suite): number | null {
     ...(files ?? []),
   ]
   const path = [`${project}node_modules/.bin`, process.env.PATH, '/usr/sbin'].join(delimiter)
-  const { status } = spawnSync(program, args, {
+  const suite = spawn(program, args, {
     cwd: project,
     stdio: 'inherit',
+    // A group of its own, so that what hangs ends together with all that it started.
+    detached: true,
     env: { ...process.env, PATH: path },
   })
-  return status
+  const exit = once(suite, 'exit') as Promise<[number | null]>
+  const { pid } = suite
+  if (pid === undefined) return (await exit.catch(() => [1]))[0] ?? null
+  const endAll = () => process.kill(-pid, 'SIGKILL')
+  const watch = setTimeout(() => {
+    console.log(`${name} still ran after ${suiteMinutes} minutes, and was ended`)
+    endAll()
+  }, suiteMinutes * 60_000)
+  const interrupted = () => {
+    endAll()
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupted)
+  process.once('SIGTERM', interrupted)
+  const [code] = await exit
+  clearTimeout(watch)
+  process.off('SIGINT', interrupted)
+  process.off('SIGTERM', interrupted)
+  return code
 }
