@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Denial } from '../engine/decision.ts'
-import { denialRecord } from '../engine/record/denial-record.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type DenialFacts, denialFacts, denialRecord } from '../engine/record/denial-record.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 
 export interface DenialRing extends RecordSink {
@@ -11,9 +11,15 @@ export interface DenialRing extends RecordSink {
   stop(): void
 }
 
-/** Of a flood the last ones are kept, so that it costs no more than this. */
-const maxHeld = 500
+/**
+ * Of a flood the last ones are kept, so that it costs no more than this. Callers that are known have a place of their own,
+ * where nobody who is not can push them out.
+ */
+const maxKnown = 400
+const maxUnknown = 100
 const flushAfterMs = 300
+/** Written out in one turn of the event loop: some hundred microseconds. */
+const linesATurn = 20
 /** Two files of this size a thread: the one that grows, and the one before. */
 const maxFileBytes = 1024 * 1024
 /** Of all threads, and of processes that are gone. */
@@ -26,8 +32,11 @@ const maxText = 512
  */
 export function createDenialRing(folder: string): DenialRing {
   const file = join(folder, `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}.jsonl`)
-  const held: { readonly ending: Ending; readonly denial: Denial; readonly timeMs: number }[] = []
-  let next = 0
+  const known = keepLast(maxKnown)
+  const unknown = keepLast(maxUnknown)
+  /** Taken from the kept ones, and not written yet. */
+  let taken: readonly DenialFacts[] = []
+  let lines = ''
   let timer: NodeJS.Timeout | null = null
   let writing = false
   let bytes = -1
@@ -37,8 +46,9 @@ export function createDenialRing(folder: string): DenialRing {
   function write(ending: Ending): void {
     const { denial } = ending
     if (denial === null) return
-    held[next] = { ending, denial, timeMs: Date.now() }
-    next = (next + 1) % maxHeld
+    const facts = denialFacts(ending, denial, Date.now())
+    const isKnown = facts.principal !== null && facts.principal.schemes.length > 0
+    ;(isKnown ? known : unknown).add(facts)
     timer ??= setTimeout(() => void flush(), flushAfterMs).unref()
   }
 
@@ -50,13 +60,21 @@ export function createDenialRing(folder: string): DenialRing {
     }
     writing = true
     try {
-      const lines = take()
+      take()
+      while (taken.length > 0) {
+        writeOut(linesATurn)
+        await nextTurn()
+      }
+      if (lines === '') return
       prepare()
       bytes += lines.length
-      await appendFile(file, lines, { mode: 0o600 })
+      const octets = lines
+      lines = ''
+      await appendFile(file, octets, { mode: 0o600 })
     } catch {
       // The folder may have gone away; the next ones look for it anew.
       bytes = -1
+      lines = ''
     } finally {
       writing = false
     }
@@ -64,23 +82,24 @@ export function createDenialRing(folder: string): DenialRing {
 
   function stop(): void {
     if (timer) clearTimeout(timer)
-    if (held.length === 0) return
+    take()
+    writeOut(taken.length)
+    if (lines === '') return
     try {
-      const lines = take()
       prepare()
       appendFileSync(file, lines, { mode: 0o600 })
     } catch {}
+    lines = ''
   }
 
-  /** The held ones in the order in which they came. */
-  function take(): string {
-    const ordered = held.length < maxHeld ? held : [...held.slice(next), ...held.slice(0, next)]
-    const lines = ordered.map(({ ending, denial, timeMs }) =>
-      lineOf(denialRecord(ending, denial, new Date(timeMs).toISOString())),
-    )
-    held.length = 0
-    next = 0
-    return lines.join('')
+  /** Takes the kept ones in the order in which they came. */
+  function take(): void {
+    taken = [...taken, ...known.take(), ...unknown.take()].toSorted((a, b) => a.timeMs - b.timeMs)
+  }
+
+  function writeOut(count: number): void {
+    lines += taken.slice(0, count).map(lineOf).join('')
+    taken = taken.slice(count)
   }
 
   function prepare(): void {
@@ -96,9 +115,27 @@ export function createDenialRing(folder: string): DenialRing {
   }
 }
 
-function lineOf(record: object): string {
+/** Facts and not endings: those hold the whole request, and so many of them would outlive every scavenge (V8). */
+function keepLast(count: number) {
+  let kept: DenialFacts[] = []
+  let next = 0
+  return {
+    add(facts: DenialFacts): void {
+      kept[next] = facts
+      next = (next + 1) % count
+    },
+    take(): readonly DenialFacts[] {
+      const all = kept
+      kept = []
+      next = 0
+      return all
+    },
+  }
+}
+
+function lineOf(facts: DenialFacts): string {
   const bounded = (_: string, value: unknown) => (typeof value === 'string' ? value.slice(0, maxText) : value)
-  return `${JSON.stringify(record, bounded)}\n`
+  return `${JSON.stringify(denialRecord(facts), bounded)}\n`
 }
 
 function removeOldest(folder: string): void {
