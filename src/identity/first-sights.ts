@@ -1,5 +1,7 @@
-/** How long first sights may keep one turn of the event loop: about five signatures of RS256, two of ES256. */
+/** How long first sights may keep any turn of the event loop: about five signatures of RS256, two of ES256. */
 const budgetMs = 0.25
+/** And how long a turn in which all else took as long: where there is much to do, they get half of the time, not less and less of it. */
+const maxShareMs = 2
 /** What the rest of a request takes in the turn in which it need not wait any more. */
 const followUpMs = 0.1
 /** Beyond it they wait longer than is worth waiting for: some 300 ms. */
@@ -17,24 +19,33 @@ export interface FirstSights {
  * Bounds what first sights take of one turn of the event loop, so that requests whose credentials are known pass between
  * those of others (attack: a flood of tokens that all have to be verified).
  *
- * What is over the budget waits in one queue, drained once a turn after the sockets were looked at. At least one a turn is
- * taken, however long it is. One for a thread: its turns are shared by all verifiers.
+ * What is over the budget waits in one queue, drained once a turn after the sockets were looked at, for at least the budget
+ * and at most as long as those took. At least one a turn is taken, however long it is. One for a thread: its turns are shared by
+ * all verifiers.
  */
-export function createFirstSights(budget = budgetMs, bound = maxWaiting): FirstSights {
+export function createFirstSights(
+  budget = budgetMs,
+  bound = maxWaiting,
+  clock: () => number = () => performance.now(),
+): FirstSights {
   const waiting: (() => void)[] = []
   let spentMs = 0
   let armed = false
+  let armedMs = 0
 
   function arm(): void {
     if (armed) return
     armed = true
+    armedMs = clock()
     setImmediate(turn)
   }
 
   function turn(): void {
     armed = false
+    const othersMs = clock() - armedMs - spentMs
+    const share = Math.max(budget, Math.min(othersMs, maxShareMs))
     spentMs = 0
-    while (spentMs < budget) {
+    while (spentMs < share) {
       const first = waiting.shift()
       if (!first) break
       first()
@@ -44,9 +55,9 @@ export function createFirstSights(budget = budgetMs, bound = maxWaiting): FirstS
   }
 
   function timed<T>(look: () => T): T {
-    const startedMs = performance.now()
+    const startedMs = clock()
     const found = look()
-    spentMs += performance.now() - startedMs
+    spentMs += clock() - startedMs
     return found
   }
 
