@@ -5,11 +5,10 @@ import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import { type DroppedLines, type LineOutput, openStdout } from '../sinks/line-output.ts'
-import { createLog, eventLine, isRequestLine } from '../sinks/log.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
@@ -32,7 +31,7 @@ export interface GatewayOptions {
   readonly configurationFile: string
   /** Where `${NAME}` in the configuration is looked up; the process environment by default. */
   readonly env?: NodeJS.ProcessEnv
-  /** Takes complete JSON lines; stdout by default. */
+  /** Takes complete JSON lines, in place of stdout or the file that the configuration names. */
   readonly log?: (lines: string) => void
   /** 1 by default, which serves in this thread; more serve in threads of their own, on the same ports. */
   readonly workers?: number
@@ -49,6 +48,8 @@ export interface RunningGateway {
    * Resolves with whether the new one is in force; the log says why not.
    */
   reload(): Promise<boolean>
+  /** Opens the file of the log anew, which somebody moved; nothing on stdout. */
+  reopenLog(): Promise<void>
   /** Unready first, `drainDelay`, then finishes what is in flight within `stopTimeout`. */
   stop(): Promise<void>
 }
@@ -59,10 +60,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const output: Pick<LineOutput, 'write' | 'dropped'> = options.log
-    ? { write: options.log, dropped: { requests: 0, events: 0 } }
-    : openStdout({ droppedLine, isRequest: isRequestLine })
-  const reloads = tallyReloads(createLog(output.write))
+  const gateLog = openGateLog(options.log)
+  const reloads = tallyReloads(gateLog.log)
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -94,7 +93,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     openLedger: shareLedgers(openLedger),
     connectTrail: () => trail && { port: trail.connect(), hashKey: trail.hashKey },
   })
-  const first = await compiled().catch(async (error: unknown) => {
+  const first = await compiledFirst().catch(async (error: unknown) => {
     await started.end()
     throw error
   })
@@ -116,7 +115,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines: () => output.dropped,
+    droppedLines: () => gateLog.dropped,
     expiries,
     programDigest: () => digest,
   })
@@ -135,7 +134,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const files = watchFiles(() => void reload())
   watchAll(files, settings)
 
-  return { addresses, ready, reload, stop }
+  return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
+
+  async function compiledFirst(): Promise<Policy> {
+    const policy = await compiled()
+    await gateLog.begin(policy.settings.log)
+    return policy
+  }
 
   async function openFirst(): Promise<Crew> {
     if (settings.trail)
@@ -209,6 +214,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function reloadOnce(): Promise<boolean> {
     if (stopping) return false
+    void gateLog.reopen()
     let prepared: Prepared | null = null
     try {
       const wanted = await compiled()
@@ -218,6 +224,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       await prepared.commit()
       const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
+      gateLog.apply(settings.log)
       ;({ digest, operations } = describe(next))
       watchAll(files, settings)
       log.event('reload', {
@@ -225,7 +232,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         operations: next.program.operations.length,
         ...(restartNeeded && {
           detail:
-            'addresses of listeners, bounds, the state, its folder, the trail or telemetry changed; they apply after a restart',
+            'addresses of listeners, bounds, the state, its folder, the trail, telemetry or the file of the log changed; they apply after a restart',
         }),
       })
       return true
@@ -253,11 +260,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()
+    await gateLog.close()
   }
-}
-
-function droppedLine({ requests, events }: DroppedLines): string {
-  return eventLine('log_dropped', { requests, events })
 }
 
 /** What the control plane keeps of a program. */

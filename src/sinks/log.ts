@@ -3,7 +3,9 @@ import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 import { allowedFields, severityOf } from '../engine/record/record-events.ts'
 import { type FieldOf, namesIn } from '../engine/record/record-fields.ts'
+import { isWritten, shareOfLine } from '../engine/record/thin-lines.ts'
 import type { OperationPlan } from '../program/program.ts'
+import type { Thinning } from '../program/thinning.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`; see `eventFields`. Never a secret. */
 export interface EventFields {
@@ -29,15 +31,21 @@ const flushAfterMs = 10
  * Lines of requests are held as octets: as strings, hundreds of them with all their pieces would outlive scavenges (V8).
  *
  * @param write takes a piece of complete lines
+ * @param thinning what is left out at this time
  */
-export function createLog(write: (lines: string) => void): Log {
+export function createLog(write: (lines: string) => void, thinning: () => Thinning): Log {
   const held = Buffer.allocUnsafeSlow(2 * maxHeldBytes)
   let heldBytes = 0
   let timer: NodeJS.Timeout | null = null
 
   return {
-    write: (ending) => add(requestLine(ending)),
-    event: (event, fields) => addNow(eventLine(event, fields)),
+    write(ending) {
+      const share = shareOfLine(thinning(), ending)
+      if (share > 0) add(requestLine(ending, share))
+    },
+    event(event, fields) {
+      if (isWritten(thinning(), event)) addNow(eventLine(event, fields))
+    },
     lines: addNow,
     flush,
   }
@@ -75,7 +83,7 @@ const at = Object.fromEntries(
 const beginning = (event: string): string =>
   `{"${names.time}":"${timestamp()}"${at.event}"${event}"${at.severity}"${severityOf(event)}"`
 
-function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending): string {
+function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending, share: number): string {
   const { operation, principal } = journal
   let line = `${beginning(denial ? 'denied' : 'request')}${at.requestId}${text(journal.requestId)}${at.traceId}"${journal.traceId}"`
   line += `${at.method}${text(journal.method)}${at.status}${status ?? 'null'}${at.address}${text(journal.clientAddress)}`
@@ -87,6 +95,7 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   if (journal.limitFallbacks.length > 0) line += at.limitFallback + text(journal.limitFallbacks.join('; '))
   if (journal.answerUnseen !== null) line += `${at.answerUnseen}"${journal.answerUnseen}"`
   if (journal.answerStripped > 0) line += at.answerStripped + journal.answerStripped
+  if (share < 1) line += at.sampleRate + share
   return `${line}${at.responseBytes}${responseBytes}${at.durationMs}${Math.round(durationMs * 1000) / 1000}}\n`
 }
 

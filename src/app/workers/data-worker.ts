@@ -40,7 +40,8 @@ interface Verifiers {
  * @throws StartError when a file, a driver or a port does not allow it
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
-  const log = createLog(control.log)
+  let { thinning } = policy.settings.log
+  const log = createLog(control.log, () => thinning)
   const { shared, worker, replays, metrics } = control
   const trail = openGateTrail(control.trail, policy.settings.stateDir)
   const proofs = createProofReader(shared.nonceKey)
@@ -114,6 +115,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     return {
       async commit() {
         gateway.swap(fresh, next.settings)
+        ;({ thinning } = next.settings.log)
         waiting = fresh
       },
       discard: () => fresh.release(),
