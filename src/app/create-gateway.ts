@@ -5,6 +5,7 @@ import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
+import type { DroppedLines } from '../sinks/line-output.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
@@ -21,6 +22,7 @@ import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
+import { droppedByWorkers } from './workers/log-link.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
@@ -105,6 +107,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await started.end()
     await quotas?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error
   })
   const expiries = watchExpiries(() => settings)
@@ -115,7 +118,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines: () => gateLog.dropped,
+    droppedLines,
     expiries,
     programDigest: () => digest,
   })
@@ -125,6 +128,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await crew.stop(0)
     await quotas?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
   const addresses = { ...crew.addresses, admin: admin?.url ?? null }
@@ -140,6 +144,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const policy = await compiled()
     await gateLog.begin(policy.settings.log)
     return policy
+  }
+
+  function droppedLines(): DroppedLines {
+    const theirs = droppedByWorkers(shared.logLinks)
+    const { requests, events } = gateLog.dropped
+    return { requests: requests + theirs.requests, events: events + theirs.events }
   }
 
   async function openFirst(): Promise<Crew> {

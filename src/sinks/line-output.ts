@@ -10,6 +10,8 @@ export interface DroppedLines {
 export interface LineOutput {
   /** Takes complete lines. */
   write(lines: string): void
+  /** Counts what was let go before it came here. */
+  drop(lines: DroppedLines): void
   /** Whoever reads may take something again; it is asked every now and then in any case. */
   resume(): void
   /** Nothing is held back. */
@@ -67,6 +69,7 @@ export function openLineOutput({
 
   return {
     write,
+    drop,
     resume,
     get isEmpty() {
       return queue.length === 0
@@ -114,6 +117,12 @@ export function openLineOutput({
     piece.yields = false
     yielding--
     return true
+  }
+
+  function drop({ requests, events }: DroppedLines): void {
+    dropped.requests += requests
+    dropped.events += events
+    if (timer === null) drain()
   }
 
   function resume(): void {

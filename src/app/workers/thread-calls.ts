@@ -33,7 +33,8 @@ export type WorkerCalls = {
 export type ControlCalls = KeyCalls &
   LedgerCalls &
   SessionCalls & {
-    readonly log: (lines: string) => void
+    /** @param octets of them, which are on their way no more */
+    readonly log: (lines: string, octets: number) => void
     readonly event: (event: string, fields: EventFields) => void
     readonly forwardingIgnored: (clientAddress: string) => void
     readonly changed: () => void

@@ -4,6 +4,7 @@ import { StartError } from '../start-error.ts'
 import { openChannel } from './channel.ts'
 import type { Crew, Prepared } from './control.ts'
 import { openDataWorker } from './data-worker.ts'
+import { openLogLink } from './log-link.ts'
 import { remoteKeys } from './remote-keys.ts'
 import { remoteLedgers } from './remote-ledger.ts'
 import { remoteSessions } from './remote-sessions.ts'
@@ -22,9 +23,9 @@ const calls: WorkerCalls = {
       crew = await openDataWorker(policy, {
         shared,
         ...attachSharedState(shared, worker),
-        log: (lines) => far.tell('log', lines),
-        tell: (event, fields) => far.tell('event', event, fields),
-        forwardingIgnored: (address) => far.tell('forwardingIgnored', address),
+        log: logLink.write,
+        tell: (event, fields) => logLink.event(() => far.tell('event', event, fields)),
+        forwardingIgnored,
         changed: () => far.tell('changed'),
         keySets,
         sessions: remoteSessions(far),
@@ -40,11 +41,23 @@ const calls: WorkerCalls = {
   commit: async () => taken().commit(),
   discard: async () => taken().discard(),
   status: () => opened().status(),
-  stop: (timeoutMs) => opened().stop(timeoutMs),
+  async stop(timeoutMs) {
+    await opened().stop(timeoutMs)
+    logLink.end()
+  },
   keysFetched: (issuer, held) => keySets.take(issuer, held),
 }
 const far = openChannel<ControlCalls>(parentPort, calls)
+const logLink = openLogLink(shared.logLinks, worker, (lines, octets) => far.tell('log', lines, octets))
 const keySets = new MirroredRegistry(remoteKeys(far))
+
+let saidForwardingIgnored = false
+
+/** Once is enough: the control plane says it once, however often it comes. */
+function forwardingIgnored(address: string): void {
+  if (!saidForwardingIgnored) far.tell('forwardingIgnored', address)
+  saidForwardingIgnored = true
+}
 
 function opened(): Crew {
   if (!crew) throw new Error('the worker is not open')
