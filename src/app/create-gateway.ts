@@ -119,6 +119,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     droppedLines,
+    logFileWritable: () => gateLog.isFileWritable,
     expiries,
     programDigest: () => digest,
   })

@@ -10,6 +10,8 @@ import { StartError } from './start-error.ts'
 export interface GateLog {
   readonly log: Log
   readonly dropped: DroppedLines
+  /** Null where there is no file. */
+  readonly isFileWritable: boolean | null
   /** @throws StartError when the file cannot be written */
   begin(settings: LogSettings): Promise<void>
   /** What is left out from now on; where lines go stays. */
@@ -27,6 +29,9 @@ export function openGateLog(taker?: (lines: string) => void): GateLog {
   return {
     log,
     dropped: output.dropped,
+    get isFileWritable() {
+      return output.isFileWritable
+    },
     async begin({ file, thinning: wanted }) {
       thinning = wanted
       await output
@@ -44,7 +49,7 @@ export function openGateLog(taker?: (lines: string) => void): GateLog {
 function handTo(taker: (lines: string) => void): LogOutput {
   const nothing = async () => {}
   const dropped = { requests: 0, events: 0 }
-  return { write: taker, dropped, begin: nothing, reopen: nothing, close: nothing }
+  return { write: taker, dropped, isFileWritable: null, begin: nothing, reopen: nothing, close: nothing }
 }
 
 function refuse(file: LogFileSettings | null, error: unknown): never {

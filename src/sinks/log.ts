@@ -156,7 +156,7 @@ export function isRequestLine(line: string): boolean {
 /** The line of an event that is not a request. */
 export function eventLine(event: string, fields: EventFields = {}): string {
   const written = JSON.stringify(allowedFields(fields), (_, value: unknown) =>
-    typeof value === 'string' ? value.slice(0, maxText * 4) : value,
+    typeof value === 'string' ? value.slice(0, maxText * 4).toWellFormed() : value,
   ).replace(unsafe, escapeCharacter)
   return `${beginning(event)}${written === '{}' ? '' : ','}${written.slice(1)}\n`
 }
@@ -178,10 +178,12 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** A JSON string, bounded, safe for any terminal. */
+/** A JSON string, bounded, safe for any terminal; halves of surrogate pairs are replaced, since some parsers refuse them (RFC 7493 2.1). */
 function text(value: string): string {
   const cut = value.length > maxText ? `${value.slice(0, maxText)}…` : value
-  return needsCare.test(cut) ? JSON.stringify(cut).replace(unsafe, escapeCharacter) : `"${cut}"`
+  return needsCare.test(cut)
+    ? JSON.stringify(cut.toWellFormed()).replace(unsafe, escapeCharacter)
+    : `"${cut}"`
 }
 
 let stampedMs = 0

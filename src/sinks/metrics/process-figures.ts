@@ -17,6 +17,8 @@ export interface Gauges {
   readonly reloads: () => ReloadFigures
   readonly expiries: () => readonly Expiry[]
   readonly droppedLines: () => DroppedLines
+  /** Null where the log is no file. */
+  readonly logFileWritable: () => boolean | null
 }
 
 export interface IssuerFigures {
@@ -113,6 +115,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   const { requests, events } = gauges.droppedLines()
   one('logDropped', ['request'], requests)
   one('logDropped', ['event'], events)
+  const writable = gauges.logFileWritable()
+  if (writable !== null) one('logFileWritable', [], Number(writable))
   const { user, system } = process.cpuUsage()
   one('cpuSeconds', [], (user + system) / 1e6)
   one('residentMemory', [], process.memoryUsage.rss())
