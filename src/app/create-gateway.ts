@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import { createAdminServer } from '../admin/admin.ts'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { Compiled } from '../contract/compile.ts'
 import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
@@ -231,7 +232,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       const wanted = await compiled()
       const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
       prepared = await crew.prepare(next)
-      if (stopping) throw new Error('the gateway is stopping')
+      if (stopping) throw new OwnError('the gateway is stopping')
       await prepared.commit()
       const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
@@ -287,7 +288,7 @@ function policyOf({ program, settings, diagnostics }: Compiled): Policy {
 }
 
 function problemsOf(error: unknown): readonly string[] {
-  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [(error as Error).message]
+  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [codeOfError(error)]
   return error.diagnostics
     .filter(({ severity }) => severity === 'error')
     .slice(0, 20)

@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import { placeOfError } from '../../base/place-of-error.ts'
 import { link } from '../../engine/link.ts'
 import type { Certificates } from '../../engine/ports.ts'
@@ -205,6 +206,6 @@ async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Cer
   try {
     return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
   } catch (error) {
-    throw new StartError((error as Error).message)
+    throw new StartError(codeOfError(error))
   }
 }

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 
 /** Where telemetry goes: an OpenTelemetry collector, or whatever speaks its protocol. */
 export interface OtlpTarget {
@@ -17,7 +18,6 @@ export type Sent =
   | { readonly kind: 'refused'; readonly detail: string }
 
 const timeoutMs = 10_000
-const maxDetail = 200
 const maxAnswer = 65_536
 /** OTLP 1.x, OTLP/HTTP response, failures: only these are worth another try. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
@@ -40,8 +40,7 @@ export async function send(target: OtlpTarget, signal: 'traces' | 'metrics', bod
     if (!retryable.has(status)) return { kind: 'refused', detail }
     return { kind: 'later', afterMs: retryAfterMs(retryAfter), detail }
   } catch (error) {
-    const { message, code = message } = error as NodeJS.ErrnoException
-    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${code}`.slice(0, maxDetail) }
+    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${codeOfError(error)}` }
   }
 }
 
@@ -72,7 +71,7 @@ function post(target: OtlpTarget, signal: string, body: Buffer): Promise<Collect
         .setEncoding('utf8')
         .on('data', (piece: string) => {
           text += piece
-          if (text.length > maxAnswer) response.destroy(new Error('the answer is too long'))
+          if (text.length > maxAnswer) response.destroy(new OwnError('the answer is too long'))
         })
         .on('error', reject)
         .on('end', () =>
@@ -92,7 +91,8 @@ function taken(text: string): Sent {
   try {
     const { partialSuccess } = JSON.parse(text) as { readonly partialSuccess?: PartialSuccess }
     const rejected = Number(partialSuccess?.rejectedSpans ?? partialSuccess?.rejectedDataPoints ?? 0)
-    const detail = `the collector rejected ${rejected}: ${String(partialSuccess?.errorMessage ?? '').slice(0, maxDetail)}`
+    // Why is the collector's to log: its words may repeat what it was sent.
+    const detail = `the collector rejected ${rejected}`
     return { kind: 'taken', rejected: Number.isFinite(rejected) ? rejected : 0, detail }
   } catch {
     return { kind: 'taken', rejected: 0, detail: '' }
@@ -102,7 +102,6 @@ function taken(text: string): Sent {
 interface PartialSuccess {
   readonly rejectedSpans?: string | number
   readonly rejectedDataPoints?: string | number
-  readonly errorMessage?: string
 }
 
 /** RFC 9110 10.2.3: seconds; a date is not looked at. */
