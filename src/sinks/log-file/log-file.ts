@@ -41,7 +41,6 @@ const rotateAgainAfterMs = 60_000
 const hangsAfterMs = 1000
 const lineFeed = Buffer.from('\n')
 const nothing = Buffer.alloc(0)
-const missing = { code: 'ENOENT' }
 
 /**
  * Opens the file and adds lines to it. It is moved on when the next lines would make it too large, or when it is too old; always
@@ -95,7 +94,7 @@ export async function openLogFile({ settings, onRoom, onNews }: LogFileOptions):
   function begin(): void {
     working ??= work().finally(() => {
       working = null
-      if (reopening) begin()
+      if (reopening && !finishing) begin()
       else onRoom()
     })
   }
@@ -158,7 +157,7 @@ export async function openLogFile({ settings, onRoom, onNews }: LogFileOptions):
   /** Somebody may have moved it, and put another there. */
   async function isOurs(file: FileHandle): Promise<boolean> {
     const there = await called(lstat(path)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === missing.code) return null
+      if (error.code === 'ENOENT') return null
       throw error
     })
     const own = await called(file.stat())
