@@ -5,8 +5,10 @@ import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import { type DroppedLines, type LineOutput, openStdout } from '../sinks/line-output.ts'
-import { createLog, eventLine, isRequestLine } from '../sinks/log.ts'
+import { type LineOutput, openStdout } from '../sinks/line-output.ts'
+import { createLog, eventLine, isRequestLine, jsonLines } from '../sinks/log.ts'
+import type { LogExport } from '../sinks/log-records.ts'
+import type { DroppedLines } from '../sinks/sift-lines.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
@@ -15,7 +17,7 @@ import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
-import { openMetricsExport } from './telemetry.ts'
+import { openLogExport, openLogRecords, openMetricsExport } from './telemetry.ts'
 import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
@@ -37,6 +39,9 @@ export interface GatewayOptions {
   /** 1 by default, which serves in this thread; more serve in threads of their own, on the same ports. */
   readonly workers?: number
 }
+
+/** For the last records of the log, at a stop. */
+const lastRecordsMs = 5000
 
 /** A gateway that listens. */
 export interface RunningGateway {
@@ -62,7 +67,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const output: Pick<LineOutput, 'write' | 'dropped'> = options.log
     ? { write: options.log, dropped: { requests: 0, events: 0 } }
     : openStdout({ droppedLine, isRequest: isRequestLine })
-  const reloads = tallyReloads(createLog(output.write))
+  const reloads = tallyReloads(createLog(jsonLines(output.write)))
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -77,6 +82,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
   let quotas: QuotaKeeper | null = null
+  let logExport: LogExport | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
   const ready = new Promise<void>((resolve) => {
@@ -85,7 +91,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const started = startCrew({
     shared,
-    log: log.lines,
+    log: output.write,
+    records: (records) => logExport?.write(records),
     tell: log.event,
     forwardingIgnored,
     changed: announceReady,
@@ -102,6 +109,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   /** What applies until a restart stands here. */
   let standing = first.settings
   let { digest, operations } = describe(first)
+  await sendRecords()
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
     await quotas?.stop()
@@ -117,6 +125,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     droppedLines: () => output.dropped,
+    logExport: () => logExport?.figures ?? null,
     expiries,
     programDigest: () => digest,
   })
@@ -136,6 +145,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   watchAll(files, settings)
 
   return { addresses, ready, reload, stop }
+
+  async function sendRecords(): Promise<void> {
+    logExport = await openLogExport(settings.telemetry, shared.facts, log.event)
+    const destination = logExport && (await openLogRecords(settings.telemetry, logExport.write))
+    if (destination) log.also(destination)
+  }
 
   async function openFirst(): Promise<Crew> {
     if (settings.trail)
@@ -250,9 +265,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await trail?.stop()
+    const untilMs = Date.now() + lastRecordsMs
+    await logExport?.drain(untilMs)
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()
+    await logExport?.stop(untilMs)
   }
 }
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { TelemetrySettings } from '../program/settings.ts'
+import type { Destination } from '../sinks/log.ts'
+import type { LogExport } from '../sinks/log-records.ts'
 import type { Sample } from '../sinks/metrics/collect.ts'
 import type { MetricsExport } from '../sinks/metrics/otlp-metrics.ts'
 import type { WorkerMetrics } from '../sinks/metrics/record-metrics.ts'
@@ -47,4 +49,25 @@ export async function openMetricsExport(
   if (!telemetry) return null
   const { exportMetrics } = await import('../sinks/metrics/otlp-metrics.ts')
   return exportMetrics(telemetry, telemetry.intervalMs, facts, figures, tell)
+}
+
+/** Records of the log in the form of a collector's; null, and nothing is loaded, where it gets none. */
+export async function openLogRecords(
+  telemetry: TelemetrySettings | null,
+  write: (records: string) => void,
+): Promise<Destination | null> {
+  if (!telemetry?.logs) return null
+  const { logRecords } = await import('../sinks/log-records/record-text.ts')
+  return logRecords(write)
+}
+
+/** Sends the records of the whole process, from one thread; null where none are sent. */
+export async function openLogExport(
+  telemetry: TelemetrySettings | null,
+  facts: ResourceFacts,
+  tell: Tell,
+): Promise<LogExport | null> {
+  if (!telemetry?.logs) return null
+  const { exportLogs } = await import('../sinks/log-records.ts')
+  return exportLogs({ target: telemetry, facts, tell })
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type DroppedLines, openLineOutput } from './line-output.ts'
+import { openLineOutput } from './line-output.ts'
+import type { DroppedLines } from './sift-lines.ts'
 
 const maxHeld = 400
 const again = Object.assign(new Error('again'), { code: 'EAGAIN' })

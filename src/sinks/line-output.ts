@@ -1,12 +1,5 @@
 import { writeSync } from 'node:fs'
-
-/** Lines that were let go. */
-export interface DroppedLines {
-  /** Of requests that passed. */
-  readonly requests: number
-  /** Of denials and all other events. */
-  readonly events: number
-}
+import { type DroppedLines, siftLines } from './sift-lines.ts'
 
 /** Where lines go. Nobody who writes waits for whoever reads. */
 export interface LineOutput {
@@ -68,14 +61,7 @@ export function openLineOutput({
 
   /** What of these lines there is room for. */
   function sift(lines: string): string {
-    let kept = ''
-    for (const line of lines.split('\n').slice(0, -1)) {
-      const ordinary = isRequest(line)
-      const room = isGone ? 0 : ordinary ? maxHeld : 2 * maxHeld
-      if (held + kept.length + line.length < room) kept += `${line}\n`
-      else dropped[ordinary ? 'requests' : 'events']++
-    }
-    return kept
+    return siftLines(lines, held, isGone ? 0 : maxHeld, isRequest, dropped)
   }
 
   function drain(): void {

@@ -51,7 +51,7 @@ limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
 failedAuthentications: { rate: 1000000/s }
 validate: { responses: enforce, undeclaredCookies: drop }
 bounds: { queueDelay: 10s, headTimeout: 1s }
-telemetry: { otlp: { endpoint: "${collector.url}", headers: { authorization: "\${OTLP_AUTHORIZATION}" } }, traces: { sample: 1 } }
+telemetry: { otlp: { endpoint: "${collector.url}", headers: { authorization: "\${OTLP_AUTHORIZATION}" }, logs: true }, traces: { sample: 1 } }
 stopTimeout: 5s
 ${more}
 `
@@ -298,12 +298,15 @@ test('G1 every reason of a denial is reached, and no secret comes out where the 
       assert.ok(![one.stdout(), one.stderr(), ...one.state()].some((text) => text.includes(signature)))
     }
   }
-  assert.ok(collector.spans.length > 30)
+  assert.ok(collector.spans.length > 30 && collector.logs.length > 60)
   look('otlp', JSON.stringify([collector.spans, collector.metrics]))
+  const records = JSON.stringify(collector.logs)
+  look('otlplog', records)
   assert.deepEqual([...new Set(leaks)], [])
   assert.ok(gate.stdout().includes('"event":"defect"'))
   // What may come out does, so that the looking is known to look.
-  assert.ok(gate.stdout().includes(secret('useragent')) && gate.stdout().includes(secret('subject')))
+  for (const text of [gate.stdout(), records])
+    assert.ok(text.includes(secret('useragent')) && text.includes(secret('subject')))
   for (const line of (gate.stdout() + blind.stdout()).trimEnd().split('\n')) JSON.parse(line)
 })
 

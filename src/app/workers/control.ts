@@ -19,6 +19,8 @@ export interface Control extends AttachedState {
   readonly shared: SharedState
   /** Takes complete lines of the log. */
   readonly log: (lines: string) => void
+  /** Takes records of the log in the form of a collector's. */
+  readonly records: (records: string) => void
   readonly tell: (event: string, fields: EventFields) => void
   /** A peer that is no trusted proxy sent forwarding fields. */
   readonly forwardingIgnored: (clientAddress: string) => void

@@ -34,6 +34,7 @@ export type ControlCalls = KeyCalls &
   LedgerCalls &
   SessionCalls & {
     readonly log: (lines: string) => void
+    readonly records: (records: string) => void
     readonly event: (event: string, fields: EventFields) => void
     readonly forwardingIgnored: (clientAddress: string) => void
     readonly changed: () => void

@@ -15,7 +15,7 @@ import type { ControlCalls, Refusable, ThreadOrder, WorkerCalls } from './thread
 /** What the control plane offers to threads: keys are fetched here, whatever else it is. */
 export type ThreadControl = Pick<
   Control,
-  'log' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
+  'log' | 'records' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
 > & {
   readonly keySets: IssuerRegistry
   /** A link of its own for each worker; null where there is no audit trail. */
@@ -65,6 +65,7 @@ export function startThread(worker: number, control: ThreadControl): Thread {
     ...ledgers.calls,
     ...offerSessions(control.sessions),
     log: control.log,
+    records: control.records,
     event(event, fields) {
       if (worker === 0 || !toldByFirst.has(event)) control.tell(event, { ...fields, worker })
     },

@@ -23,6 +23,7 @@ const calls: WorkerCalls = {
         shared,
         ...attachSharedState(shared, worker),
         log: (lines) => far.tell('log', lines),
+        records: (records) => far.tell('records', records),
         tell: (event, fields) => far.tell('event', event, fields),
         forwardingIgnored: (address) => far.tell('forwardingIgnored', address),
         changed: () => far.tell('changed'),

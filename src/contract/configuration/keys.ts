@@ -67,7 +67,7 @@ export const keys = {
   cors: ['origins', 'credentials'],
   keys: ['database', 'staleAfter'],
   telemetry: ['otlp', 'traces'],
-  otlp: ['endpoint', 'headers', 'interval'],
+  otlp: ['endpoint', 'headers', 'interval', 'logs'],
   traces: ['sample'],
   state: [
     'redis',

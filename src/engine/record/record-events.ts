@@ -70,6 +70,10 @@ export const events = {
     severity: 'warn',
     meaning: 'So many lines of passed `requests`, and of denials and other `events`, were let go unread.',
   },
+  log_records_dropped: {
+    severity: 'warn',
+    meaning: 'So many records of passed `requests`, and of denials and other `events`, no collector took.',
+  },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
   defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },

@@ -260,6 +260,20 @@ export const families = {
     labels: ['class'],
     otlp: { name: 'portcullis.log.dropped_lines', unit: '{line}' },
   },
+  logRecordsExported: {
+    name: 'portcullis_log_records_exported_total',
+    type: 'counter',
+    help: 'Records of the log that a collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.log_records.exported', unit: '{record}' },
+  },
+  logRecordsDropped: {
+    name: 'portcullis_log_records_dropped_total',
+    type: 'counter',
+    help: 'Records of the log that found no room, or that no collector took.',
+    labels: ['class'],
+    otlp: { name: 'portcullis.log_records.dropped', unit: '{record}' },
+  },
   spansExported: {
     name: 'portcullis_spans_exported_total',
     type: 'counter',

@@ -1,11 +1,20 @@
-export type Where = 'log' | 'metric' | 'otlp' | 'state' | 'problem' | 'admin' | 'command' | 'stderr'
+export type Where =
+  | 'log'
+  | 'otlplog'
+  | 'metric'
+  | 'otlp'
+  | 'state'
+  | 'problem'
+  | 'admin'
+  | 'command'
+  | 'stderr'
 
 /** Where a planted secret may come out, by the table of field and sink; what is not named comes out nowhere. */
 export const allowed: { readonly [place: string]: readonly Where[] } = {
-  // `user_agent.original` is in the log alone.
-  useragent: ['log'],
-  // `enduser.id` of the log, `subject` of the trail and of the last denials, told by the admin listener and `explain`.
-  subject: ['log', 'state', 'admin', 'command'],
+  // `user_agent.original` is in the log alone, and in its records for a collector.
+  useragent: ['log', 'otlplog'],
+  // `enduser.id` of the log and its records, `subject` of the trail and of the last denials, told by the admin listener and `explain`.
+  subject: ['log', 'otlplog', 'state', 'admin', 'command'],
   // `object`: parameters of the path in the trail.
   path: ['state', 'command'],
   // A fault points at the client's own field, to the client alone.
