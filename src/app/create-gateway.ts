@@ -1,29 +1,29 @@
 import type { Server } from 'node:http'
 import { createAdminServer } from '../admin/admin.ts'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { Compiled } from '../contract/compile.ts'
 import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import { type LineOutput, openStdout } from '../sinks/line-output.ts'
-import { createLog, eventLine, isRequestLine, jsonLines } from '../sinks/log.ts'
-import type { LogExport } from '../sinks/log-records.ts'
-import type { DroppedLines } from '../sinks/sift-lines.ts'
+import type { LogExportFigures } from '../sinks/log-records.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
-import { openLogExport, openLogRecords, openMetricsExport } from './telemetry.ts'
+import { openMetricsExport } from './telemetry.ts'
 import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
+import { allDropped } from './workers/log-link.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
@@ -34,14 +34,11 @@ export interface GatewayOptions {
   readonly configurationFile: string
   /** Where `${NAME}` in the configuration is looked up; the process environment by default. */
   readonly env?: NodeJS.ProcessEnv
-  /** Takes complete JSON lines; stdout by default. */
+  /** Takes complete JSON lines, in place of stdout or the file that the configuration names. */
   readonly log?: (lines: string) => void
   /** 1 by default, which serves in this thread; more serve in threads of their own, on the same ports. */
   readonly workers?: number
 }
-
-/** For the last records of the log, at a stop. */
-const lastRecordsMs = 5000
 
 /** A gateway that listens. */
 export interface RunningGateway {
@@ -54,6 +51,8 @@ export interface RunningGateway {
    * Resolves with whether the new one is in force; the log says why not.
    */
   reload(): Promise<boolean>
+  /** Opens the file of the log anew, which somebody moved; nothing on stdout. */
+  reopenLog(): Promise<void>
   /** Unready first, `drainDelay`, then finishes what is in flight within `stopTimeout`. */
   stop(): Promise<void>
 }
@@ -64,10 +63,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const output: Pick<LineOutput, 'write' | 'dropped'> = options.log
-    ? { write: options.log, dropped: { requests: 0, events: 0 } }
-    : openStdout({ droppedLine, isRequest: isRequestLine })
-  const reloads = tallyReloads(createLog(jsonLines(output.write)))
+  const gateLog = openGateLog(options.log)
+  const reloads = tallyReloads(gateLog.log)
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -82,7 +79,6 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
   let quotas: QuotaKeeper | null = null
-  let logExport: LogExport | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
   const ready = new Promise<void>((resolve) => {
@@ -91,8 +87,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const started = startCrew({
     shared,
-    log: output.write,
-    records: (records) => logExport?.write(records),
+    log: gateLog.lines,
+    records: gateLog.records,
     tell: log.event,
     forwardingIgnored,
     changed: announceReady,
@@ -101,7 +97,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     openLedger: shareLedgers(openLedger),
     connectTrail: () => trail && { port: trail.connect(), hashKey: trail.hashKey },
   })
-  const first = await compiled().catch(async (error: unknown) => {
+  const first = await compiledFirst().catch(async (error: unknown) => {
     await started.end()
     throw error
   })
@@ -109,11 +105,11 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   /** What applies until a restart stands here. */
   let standing = first.settings
   let { digest, operations } = describe(first)
-  await sendRecords()
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
     await quotas?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error
   })
   const expiries = watchExpiries(() => settings)
@@ -124,8 +120,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines: () => output.dropped,
-    logExport: () => logExport?.figures ?? null,
+    logExport,
+    droppedLines: () => allDropped(shared.logLinks, gateLog.dropped),
     expiries,
     programDigest: () => digest,
   })
@@ -135,6 +131,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await crew.stop(0)
     await quotas?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
   const addresses = { ...crew.addresses, admin: admin?.url ?? null }
@@ -144,12 +141,17 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const files = watchFiles(() => void reload())
   watchAll(files, settings)
 
-  return { addresses, ready, reload, stop }
+  return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
 
-  async function sendRecords(): Promise<void> {
-    logExport = await openLogExport(settings.telemetry, shared.facts, log.event)
-    const destination = logExport && (await openLogRecords(settings.telemetry, logExport.write))
-    if (destination) log.also(destination)
+  async function compiledFirst(): Promise<Policy> {
+    const policy = await compiled()
+    await gateLog.begin(policy.settings, shared.facts)
+    return policy
+  }
+
+  function logExport(): LogExportFigures | null {
+    const figures = gateLog.exported()
+    return figures && { ...figures, dropped: allDropped(shared.recordLinks, figures.dropped) }
   }
 
   async function openFirst(): Promise<Crew> {
@@ -224,15 +226,17 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function reloadOnce(): Promise<boolean> {
     if (stopping) return false
+    void gateLog.reopen()
     let prepared: Prepared | null = null
     try {
       const wanted = await compiled()
       const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
       prepared = await crew.prepare(next)
-      if (stopping) throw new Error('the gateway is stopping')
+      if (stopping) throw new OwnError('the gateway is stopping')
       await prepared.commit()
       const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
+      gateLog.apply(settings.log)
       ;({ digest, operations } = describe(next))
       watchAll(files, settings)
       log.event('reload', {
@@ -240,7 +244,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         operations: next.program.operations.length,
         ...(restartNeeded && {
           detail:
-            'addresses of listeners, bounds, the state, its folder, the trail or telemetry changed; they apply after a restart',
+            'addresses of listeners, bounds, the state, its folder, the trail, telemetry or the file of the log changed; they apply after a restart',
         }),
       })
       return true
@@ -265,17 +269,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.close()
     admin?.server.closeAllConnections()
     await trail?.stop()
-    const untilMs = Date.now() + lastRecordsMs
-    await logExport?.drain(untilMs)
+    await gateLog.drain()
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()
-    await logExport?.stop(untilMs)
+    await gateLog.close()
   }
-}
-
-function droppedLine({ requests, events }: DroppedLines): string {
-  return eventLine('log_dropped', { requests, events })
 }
 
 /** What the control plane keeps of a program. */
@@ -290,7 +289,7 @@ function policyOf({ program, settings, diagnostics }: Compiled): Policy {
 }
 
 function problemsOf(error: unknown): readonly string[] {
-  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [(error as Error).message]
+  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [codeOfError(error)]
   return error.diagnostics
     .filter(({ severity }) => severity === 'error')
     .slice(0, 20)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { TelemetrySettings } from '../program/settings.ts'
 import type { Destination } from '../sinks/log.ts'
+import type { RecordForm } from '../sinks/log-records/record-text.ts'
 import type { LogExport } from '../sinks/log-records.ts'
 import type { Sample } from '../sinks/metrics/collect.ts'
 import type { MetricsExport } from '../sinks/metrics/otlp-metrics.ts'
@@ -51,14 +52,20 @@ export async function openMetricsExport(
   return exportMetrics(telemetry, telemetry.intervalMs, facts, figures, tell)
 }
 
-/** Records of the log in the form of a collector's; null, and nothing is loaded, where it gets none. */
+/** How records are written for a collector; null, and nothing is loaded, where it gets none. */
+export async function loadRecordForm(telemetry: TelemetrySettings | null): Promise<RecordForm | null> {
+  if (!telemetry?.logs) return null
+  const { recordForm } = await import('../sinks/log-records/record-text.ts')
+  return recordForm
+}
+
+/** Records of the log, for a collector; null where it gets none. */
 export async function openLogRecords(
   telemetry: TelemetrySettings | null,
   write: (records: string) => void,
 ): Promise<Destination | null> {
-  if (!telemetry?.logs) return null
-  const { logRecords } = await import('../sinks/log-records/record-text.ts')
-  return logRecords(write)
+  const form = await loadRecordForm(telemetry)
+  return form && { ...form, write }
 }
 
 /** Sends the records of the whole process, from one thread; null where none are sent. */

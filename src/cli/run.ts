@@ -7,7 +7,7 @@ import { tell } from './terminal.ts'
 
 export const run: Command = {
   usage: 'run [-c FILE] [--workers N]',
-  summary: 'open the gate; log on stdout, one JSON object a line',
+  summary: 'open the gate; its log is one JSON object a line, on stdout or in a file',
   options: {
     config: configurationOption,
     workers: { type: 'string', value: 'N', help: 'worker threads that serve; as many as there are cores' },
@@ -19,6 +19,8 @@ export const run: Command = {
     try {
       const gateway = await createGateway({ configurationFile, workers })
       process.on('SIGHUP', () => void gateway.reload())
+      // SIGUSR1 is the inspector's.
+      process.on('SIGUSR2', () => void gateway.reopenLog())
       await new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve)
         process.once('SIGINT', resolve)

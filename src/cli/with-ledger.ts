@@ -1,4 +1,5 @@
 import { openLedger } from '../app/open-ledger.ts'
+import { codeOfError } from '../base/code-of-error.ts'
 import { readLedgerSettings } from '../contract/read-ledger-settings.ts'
 import { type Call, configurationOf, type ExitCode } from './command.ts'
 import { tellAll } from './diagnostics.ts'
@@ -21,15 +22,9 @@ export async function withLedger(call: Call, work: (ledger: Ledger) => Promise<E
     ledger = await openLedger(settings)
     return await work(ledger)
   } catch (error) {
-    tell(`portcullis: the ledger of keys cannot be used: ${reasonOf(error as Error)}`)
+    tell(`portcullis: the ledger of keys cannot be used: ${codeOfError(error)}`)
     return 1
   } finally {
     await ledger?.close()
   }
-}
-
-/** A name with several addresses fails with one reason for each, and no words of its own. */
-function reasonOf(error: Error): string {
-  const errors = error instanceof AggregateError ? (error.errors as readonly Error[]) : []
-  return error.message || errors.map(({ message }) => message).join('; ') || error.name
 }

@@ -1,3 +1,4 @@
+import { codeOfError } from '../base/code-of-error.ts'
 import { type Cidr, parseCidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import { Memo } from '../base/memo.ts'
@@ -121,7 +122,7 @@ export class LedgerView implements ApiKeys, Revocations {
       if (news || back)
         this.#tell({ event: 'ledger_read', keys: this.#byHash.size, revocations: this.#revocations.size })
     } catch (error) {
-      if (!this.#failing) this.#tell({ event: 'ledger_unavailable', detail: (error as Error).message })
+      if (!this.#failing) this.#tell({ event: 'ledger_unavailable', detail: codeOfError(error) })
       this.#failing = true
     }
     if (!this.#failing) await this.#flush(startedMs)

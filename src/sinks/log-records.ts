@@ -1,15 +1,15 @@
+import { type DroppedLines, openLineOutput } from './line-output.ts'
 import { isRequestRecord } from './log-records/record-text.ts'
 import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
 import { announceOutages, type Tell } from './otlp/outage.ts'
 import { createRetries } from './otlp/retries.ts'
 import { type OtlpTarget, send } from './otlp/send.ts'
-import { type DroppedLines, siftLines } from './sift-lines.ts'
 
 export interface LogExportOptions {
   readonly target: OtlpTarget
   readonly facts: ResourceFacts
   readonly tell: Tell
-  /** Octets held back for a collector that is slow; denials and events have as many again to themselves. */
+  /** Of the queue beside the batch that is sent; see `LineOutputOptions`. */
   readonly maxHeld?: number
   /** Between two batches, where little happens. */
   readonly everyMs?: number
@@ -19,7 +19,7 @@ export interface LogExportOptions {
 export interface LogExport {
   /** Takes complete lines, each a `LogRecord`. */
   write(records: string): void
-  readonly figures: LogExportFigures
+  figures(): LogExportFigures
   /** Sends what is held as long as the collector takes it; the rest is let go and told of. */
   drain(untilMs: number): Promise<void>
   /** Sends what came after `drain`, the last line of the process, likewise. */
@@ -31,22 +31,21 @@ export interface LogExportFigures {
   readonly dropped: DroppedLines
 }
 
-const defaultMaxHeld = 4 * 1024 * 1024
 const maxBatch = 512 * 1024
 const defaultEveryMs = 1000
-const tellEveryMs = 60_000
 const newline = 0x0a
 const comma = 0x2c
+const gone = Object.assign(new Error('nobody takes records any more'), { code: 'EPIPE' })
 
 /**
- * Queues records and sends them in batches. Nobody who writes waits. What finds no room is let go, requests that passed first,
- * and counted; a batch that the collector may take later stays at the head of the queue until it does.
+ * Queues records as lines are queued for a slow reader, and sends them in batches. A batch that the collector may take later is
+ * kept until it does; meanwhile the queue fills, and lets requests that passed go first.
  */
 export function exportLogs({
   target,
   facts,
   tell,
-  maxHeld = defaultMaxHeld,
+  maxHeld,
   everyMs = defaultEveryMs,
 }: LogExportOptions): LogExport {
   const outages = announceOutages('logs', tell)
@@ -55,89 +54,78 @@ export function exportLogs({
     `{"resourceLogs":[{${resourceText(facts)},"scopeLogs":[{${scopeText(facts.version)},"logRecords":[`,
   )
   const tail = Buffer.from(']}]}]}')
-  const figures = { exported: 0, dropped: { requests: 0, events: 0 } }
-  const told = { requests: 0, events: 0 }
-  let toldMs = 0
-  let queue: Buffer[] = []
-  let held = 0
+  let batch: Buffer[] = []
+  let octets = 0
+  let exported = 0
+  let told = { requests: 0, events: 0 }
   let ending = false
-  let over = false
-  let underWay: Promise<unknown> | null = null
-  const timer = setInterval(tick, everyMs)
+  let isOver = false
+  let underWay: Promise<boolean> | null = null
+  const queue = openLineOutput({
+    put,
+    droppedLine: () => '',
+    isRequest: isRequestRecord,
+    gone: () => {},
+    ...(maxHeld !== undefined && { maxHeld }),
+  })
+  const timer = setInterval(flush, everyMs)
   timer.unref()
 
-  return { write, figures, drain, stop: sendAll }
+  return { write: queue.write, figures: () => ({ exported, dropped: queue.dropped }), drain, stop: sendAll }
 
-  function write(records: string): void {
-    const kept = held + records.length <= maxHeld ? records : sift(records, held, maxHeld)
-    if (kept === '') return
-    const octets = Buffer.from(kept)
-    queue.push(octets)
-    held += octets.length
-    if (held >= maxBatch) flush()
+  /** Moves lines from the queue to the batch, while that is not on its way. */
+  function put(lines: Buffer): number {
+    if (isOver) throw gone
+    if (underWay || retries.waiting || octets >= maxBatch) return 0
+    batch.push(lines)
+    octets += lines.length
+    if (octets >= maxBatch) flush()
+    return lines.length
   }
 
-  /** What of these records there is room for. */
-  function sift(records: string, before: number, room: number): string {
-    return siftLines(records, before, room, isRequestRecord, figures.dropped)
-  }
-
-  function tick(): void {
-    flush()
-    if (Date.now() - toldMs >= tellEveryMs) tellOfDropped()
-  }
-
+  /** Once the collector takes all again, or at the end: told before, it would be lost as well, and be told of. */
   function tellOfDropped(): void {
-    const { requests, events } = figures.dropped
+    const { requests, events } = queue.dropped
     const news = { requests: requests - told.requests, events: events - told.events }
-    if (news.requests + news.events === 0) return
-    Object.assign(told, { requests, events })
-    toldMs = Date.now()
-    tell('log_records_dropped', news)
+    told = { requests, events }
+    if (news.requests + news.events > 0) tell('log_records_dropped', news)
   }
 
   function flush(): void {
-    if (underWay || ending || queue.length === 0 || retries.waiting) return
-    underWay = sendBatch().finally(() => {
-      underWay = null
-      if (held >= maxBatch) flush()
-    })
+    if (!underWay && !ending && !retries.waiting && batch.length > 0) void sendNext()
   }
 
-  /** @returns whether the next batch may be sent: the collector answered for good */
+  function sendNext(withinMs?: number): Promise<boolean> {
+    underWay = sendBatch(withinMs).finally(() => {
+      underWay = null
+      queue.resume()
+    })
+    return underWay
+  }
+
+  /** @returns whether the collector answered for good, so that another batch may be tried */
   async function sendBatch(withinMs?: number): Promise<boolean> {
-    const batch = queue.slice(0, piecesOfBatch(queue))
     const { list, records } = listOf(batch)
     const sent = await send(target, 'logs', Buffer.concat([head, list, tail]), withinMs)
-    // What took longer than there was time for has been let go.
-    if (over) return false
+    if (isOver) return false
     if (sent.kind === 'later') {
       outages.failed(sent.detail)
       retries.later(sent.afterMs)
       return false
     }
-    queue = queue.slice(batch.length)
-    held -= list.length
     retries.done()
     const lost = sent.kind === 'taken' ? Math.min(sent.rejected, records) : records
-    figures.exported += records - lost
+    exported += records - lost
     if (lost > 0) {
-      letGo(batch, lost)
       outages.failed(sent.detail)
+      queue.drop(classesOf(batch, lost))
     } else {
       outages.succeeded()
       tellOfDropped()
     }
+    batch = []
+    octets = 0
     return true
-  }
-
-  /** A collector does not say which ones it rejected: requests that passed, as far as there were any. */
-  function letGo(batch: readonly Buffer[], lost: number): void {
-    const counted = { requests: 0, events: 0 }
-    siftLines(Buffer.concat(batch).toString(), 0, 0, isRequestRecord, counted)
-    const requests = Math.min(lost, counted.requests)
-    figures.dropped.requests += requests
-    figures.dropped.events += lost - requests
   }
 
   async function drain(untilMs: number): Promise<void> {
@@ -148,29 +136,30 @@ export function exportLogs({
   async function sendAll(untilMs: number): Promise<void> {
     clearInterval(timer)
     ending = true
-    if (underWay) await Promise.race([underWay, until(untilMs)])
-    for (let sound = true; sound && queue.length > 0 && Date.now() < untilMs; )
-      sound = await sendBatch(untilMs - Date.now())
-    if (queue.length === 0) return
-    over = underWay !== null
-    sift(Buffer.concat(queue).toString(), 0, 0)
-    queue = []
-    held = 0
+    const leftMs = () => Math.max(0, untilMs - Date.now())
+    if (underWay) await Promise.race([underWay, pause(leftMs())])
+    for (let sound = underWay === null; sound && leftMs() > 0; ) {
+      retries.done()
+      queue.resume()
+      if (batch.length === 0) return
+      sound = await sendNext(leftMs())
+    }
+    if (batch.length === 0 && queue.isEmpty) return
+    isOver = true
+    queue.drop(classesOf(batch, Number.POSITIVE_INFINITY))
+    batch = []
+    queue.resume()
   }
 }
 
-function until(epochMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, epochMs - Date.now())).unref())
-}
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
 
-/** How many pieces of a queue go together. */
-function piecesOfBatch(queue: readonly Buffer[]): number {
-  let octets = 0
-  const end = queue.findIndex((piece, index) => {
-    octets += piece.length
-    return index > 0 && octets > maxBatch
-  })
-  return end === -1 ? queue.length : end
+/** Of so many records of a batch, how many are of requests that passed: as far as there are any, since nobody says which. */
+function classesOf(batch: readonly Buffer[], lost: number): DroppedLines {
+  const lines = Buffer.concat(batch).toString().split('\n').slice(0, -1)
+  const passed = lines.filter(isRequestRecord).length
+  const requests = Math.min(lost, passed)
+  return { requests, events: Math.min(lost, lines.length) - requests }
 }
 
 /** Members of a JSON array, out of lines. No JSON text has a line break in it, so each is the end of a record. */

@@ -3,9 +3,12 @@ import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 import { allowedFields, severityOf } from '../engine/record/record-events.ts'
 import { type FieldOf, namesIn } from '../engine/record/record-fields.ts'
+import { isWritten, shareOfLine } from '../engine/record/thin-lines.ts'
 import type { OperationPlan } from '../program/program.ts'
+import type { Thinning } from '../program/thinning.ts'
 import { escapeUnsafe, maxText, boundedText as text } from './bounded-text.ts'
 import { type HeldLines, holdLines } from './held-lines.ts'
+import type { LineKinds } from './line-output.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`; see `eventFields`. Never a secret. */
 export interface EventFields {
@@ -14,8 +17,8 @@ export interface EventFields {
 
 /** One place that records go to, and how they are written there. */
 export interface Destination {
-  /** A complete line. */
-  readonly requestText: (ending: Ending) => string
+  /** A complete line; `share` of such lines are written. */
+  readonly requestText: (ending: Ending, share: number) => string
   /** A complete line. */
   readonly eventText: (event: string, fields: EventFields) => string
   /** Takes a piece of complete lines. */
@@ -33,15 +36,19 @@ export interface Log extends RecordSink {
 /**
  * The one point from which records go to where they are wanted. What is written of them is built from the fields that the
  * table of records gives each destination and from nothing else, so no header, query, body or credential can get in.
+ *
+ * @param thinning what is left out at this time, for every destination
  */
-export function createLog(...destinations: readonly Destination[]): Log {
+export function createLog(thinning: () => Thinning, ...destinations: readonly Destination[]): Log {
   const open = destinations.map(opened)
   return {
     write(ending) {
-      for (const { requestText, held } of open) held.add(requestText(ending))
+      const share = shareOfLine(thinning(), ending)
+      if (share > 0) for (const { requestText, held } of open) held.add(requestText(ending, share))
     },
     event(event, fields = {}) {
-      for (const { eventText, held } of open) held.addNow(eventText(event, fields))
+      if (isWritten(thinning(), event))
+        for (const { eventText, held } of open) held.addNow(eventText(event, fields))
     },
     also: (destination) => void open.push(opened(destination)),
     flush() {
@@ -69,7 +76,7 @@ const at = Object.fromEntries(
 const beginning = (event: string): string =>
   `{"${names.time}":"${timestamp()}"${at.event}"${event}"${at.severity}"${severityOf(event)}"`
 
-function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending): string {
+function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending, share: number): string {
   const { operation, principal } = journal
   let line = `${beginning(denial ? 'denied' : 'request')}${at.requestId}${text(journal.requestId)}${at.traceId}"${journal.traceId}"`
   line += `${at.method}${text(journal.method)}${at.status}${status ?? 'null'}${at.address}${text(journal.clientAddress)}`
@@ -81,6 +88,7 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   if (journal.limitFallbacks.length > 0) line += at.limitFallback + text(journal.limitFallbacks.join('; '))
   if (journal.answerUnseen !== null) line += `${at.answerUnseen}"${journal.answerUnseen}"`
   if (journal.answerStripped > 0) line += at.answerStripped + journal.answerStripped
+  if (share < 1) line += at.sampleRate + share
   return `${line}${at.responseBytes}${responseBytes}${at.durationMs}${Math.round(durationMs * 1000) / 1000}}\n`
 }
 
@@ -136,6 +144,11 @@ function operationText(operation: OperationPlan): string {
 /** Whether a line tells of a request that passed. */
 export function isRequestLine(line: string): boolean {
   return line.slice(0, 64).includes(`${at.event}"request"`)
+}
+
+export const linesOfLog: LineKinds = {
+  droppedLine: (dropped) => eventLine('log_dropped', { ...dropped }),
+  isRequest: isRequestLine,
 }
 
 /** The line of an event that is not a request. */

@@ -1,11 +1,11 @@
 import type { Peer } from '../base/message.ts'
 import type { Journal } from '../engine/outcome.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import { samplesTrace } from '../engine/record/samples-trace.ts'
 import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
 import { announceOutages, type Tell } from './otlp/outage.ts'
 import { createRetries } from './otlp/retries.ts'
 import { type OtlpTarget, send } from './otlp/send.ts'
-import { samplesTrace } from './traces/samples-trace.ts'
 import { spanText } from './traces/span-text.ts'
 import { StageTimes, setByTheDay } from './traces/stage-times.ts'
 

@@ -1,3 +1,4 @@
+import { OwnError } from '../base/code-of-error.ts'
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue, SqlWork } from './sql-ledger.ts'
 
 const timeoutMs = 5000
@@ -74,7 +75,7 @@ async function driver(): Promise<typeof import('pg')> {
   try {
     return await import('pg')
   } catch {
-    throw new Error('PostgreSQL needs the package pg: npm install pg')
+    throw new OwnError('PostgreSQL needs the package pg: npm install pg')
   }
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOfError } from '../base/code-of-error.ts'
 import type { CountersMemory } from './counters-memory.ts'
 import { maxSnapshotBytes, restoreQuotas } from './quota-snapshot.ts'
 
@@ -15,7 +16,7 @@ export function loadQuotas(memory: CountersMemory, file: string, atMs: number): 
     renameSync(file, `${file}.bad`)
     return `${file}: ${problem}; kept as ${file}.bad`
   } catch (error) {
-    return `${file}: ${problem}; cannot be kept aside (${codeOf(error)})`
+    return `${file}: ${problem}; cannot be kept aside (${codeOfError(error)})`
   }
 }
 
@@ -31,7 +32,7 @@ function readInto(memory: CountersMemory, file: string, atMs: number): string | 
       closeSync(opened)
     }
   } catch (error) {
-    return codeOf(error) === 'ENOENT' ? null : `it cannot be read (${codeOf(error)})`
+    return codeOfError(error) === 'ENOENT' ? null : `it cannot be read (${codeOfError(error)})`
   }
 }
 
@@ -56,7 +57,7 @@ export async function saveQuotas(file: string, octets: Uint8Array): Promise<stri
     return null
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => {})
-    return `${file}: ${codeOf(error)}`
+    return `${file}: ${codeOfError(error)}`
   }
 }
 
@@ -68,8 +69,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await opened.close()
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error)
 }

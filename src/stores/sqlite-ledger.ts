@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { OwnError } from '../base/code-of-error.ts'
 import type { Ledger } from '../engine/ledger.ts'
 import {
   createSqlLedger,
@@ -59,7 +60,7 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
     }
     // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
     if ((inode === undefined || size === 0) && existsSync(marker))
-      throw new Error(
+      throw new OwnError(
         `${file} is ${size === 0 ? 'empty' : 'gone'}: restore it, or remove ${marker} to begin with an empty ledger`,
       )
     if (inode === undefined && mode !== 'write') return null

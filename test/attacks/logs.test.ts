@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { everyLine } from '../../src/program/thinning.ts'
 import { ask } from '../harness/ask.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 
@@ -68,7 +69,10 @@ test('G3 control characters, ANSI and bidi overrides from clients are escaped', 
   raw.push(JSON.stringify(line))
   const { createLog, jsonLines } = await import('../../src/sinks/log.ts')
   const written: string[] = []
-  const log = createLog(jsonLines((lines) => written.push(lines)))
+  const log = createLog(
+    () => everyLine,
+    jsonLines((lines) => written.push(lines)),
+  )
   log.event('test', { detail: '\u001b[31m\u202e\u2066\u0085\u009b\r\n' })
   log.event('defect', { detail: '\u00ad\u200b\ufff9\ufe0f\u{e0041}' })
   assert.match(written.join(''), /^(?:[\x20-\x7e]+\n)+$/)

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { createKey, listKeys, revokeKey, rotateKey } from '../../src/app/manage-keys.ts'
 import { restoreTokens, revokeTokens } from '../../src/app/manage-tokens.ts'
 import type { Ledger } from '../../src/engine/ledger.ts'
-import { LedgerView } from '../../src/identity/ledger-view.ts'
+import { type LedgerEvent, LedgerView } from '../../src/identity/ledger-view.ts'
 import { openPostgresLedger } from '../../src/stores/postgres-ledger.ts'
 import { openSqliteLedger } from '../../src/stores/sqlite-ledger.ts'
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
@@ -250,4 +250,27 @@ test('PostgreSQL: a role that may only read and write the tables is enough', asy
   const ledger = await openPostgresLedger(postgres.url.replace('gate@', 'narrow@'))
   assert.ok((await createKey(ledger, wish, nowMs)).record.id)
   await ledger.close()
+})
+
+test('a server that refuses the login, or has no such database, is told by its code, without the names and the password', async () => {
+  const canary = 'sesame-5f3759df'
+  const { host } = new URL(postgres.url)
+  const told: LedgerEvent[] = []
+  for (const url of [
+    `postgres://${canary}:${canary}@${host}/postgres`,
+    `postgres://gate:${canary}@${host}/${canary}`,
+    `postgres://gate:${canary}@127.0.0.1:1/postgres`,
+  ]) {
+    const view = new LedgerView(await openPostgresLedger(url), 1000, (event) => told.push(event))
+    await view.started
+    await view.stop()
+  }
+  assert.deepEqual(
+    told.map((event) => 'detail' in event && event.detail),
+    [
+      'SQLSTATE 28000 invalid_authorization_specification',
+      'SQLSTATE 3D000 invalid_catalog_name',
+      'ECONNREFUSED 127.0.0.1:1',
+    ],
+  )
 })

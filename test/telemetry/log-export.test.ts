@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import { openJournal } from '../../src/engine/outcome.ts'
+import { everyLine } from '../../src/program/thinning.ts'
 import { createLog } from '../../src/sinks/log.ts'
-import { logRecords } from '../../src/sinks/log-records/record-text.ts'
+import { recordForm } from '../../src/sinks/log-records/record-text.ts'
 import { exportLogs } from '../../src/sinks/log-records.ts'
 import { ask } from '../harness/ask.ts'
 import { type Collector, startCollector } from '../harness/collector.ts'
@@ -30,9 +31,9 @@ function exporting(endpoint = collector.url, maxHeld?: number) {
     everyMs: 20,
     ...(maxHeld === undefined ? {} : { maxHeld }),
   })
-  const log = createLog(logRecords(sending.write))
+  const log = createLog(() => everyLine, { ...recordForm, write: sending.write })
   const events = () => told.map(({ event }) => event)
-  return { sending, log, told, events, dropped: sending.figures.dropped }
+  return { sending, log, told, events, dropped: sending.figures().dropped }
 }
 
 let nth = 0
@@ -73,14 +74,16 @@ test('a collector that is away for a while loses nothing, is told of once, and a
   assert.equal(collector.logs.length - known, 703)
   assert.equal(ids.size, 701, 'each once, in spite of the tries')
   assert.deepEqual(events(), ['telemetry_failed', 'telemetry_resumed'])
-  assert.deepEqual([sending.figures.exported, dropped], [703, { requests: 0, events: 0 }])
+  assert.deepEqual([sending.figures().exported, dropped], [703, { requests: 0, events: 0 }])
 })
 
 test('a queue that is full lets requests that passed go first, denials and events last, all counted and told of', async () => {
   const maxHeld = 20_000
   const { sending, log, told, events, dropped } = exporting(undefined, maxHeld)
   const known = collector.logs.length
-  collector.answer(503, '', { 'retry-after': '0' })
+  collector.answer(503, '', { 'retry-after': '1' })
+  pass(log, 1)
+  await collector.until(() => events().includes('telemetry_failed'))
   pass(log, 200)
   assert.ok(dropped.requests > 100 && dropped.requests < 200, String(dropped.requests))
   deny(log, 10)
@@ -91,11 +94,10 @@ test('a queue that is full lets requests that passed go first, denials and event
   deny(log, 500)
   assert.ok(dropped.events > 0, 'and that is bounded too')
   const lost = { ...dropped }
-  await collector.until(() => events().includes('telemetry_failed'))
   collector.answer(200)
   await collector.until(() => events().includes('telemetry_resumed'))
   await sending.stop(soon())
-  assert.equal(named(known, 'request').length + lost.requests, 201)
+  assert.equal(named(known, 'request').length + lost.requests, 202)
   assert.equal(named(known, 'reload_failed').length + lost.events, 510)
   const news = told.filter(({ event }) => event === 'log_records_dropped')
   const sum = (of: 'requests' | 'events') => news.reduce((all, one) => all + Number(one[of]), 0)
@@ -115,7 +117,7 @@ test('what a collector refuses for good is not sent again; what it rejects of a 
   pass(log, 2)
   deny(log, 2)
   await sending.drain(soon())
-  assert.deepEqual([sending.figures.exported, dropped], [1, { requests: 6, events: 3 }])
+  assert.deepEqual([sending.figures().exported, dropped], [1, { requests: 6, events: 3 }])
   collector.answer(200, '{"partialSuccess":{"rejectedLogRecords":"-9"}}')
   assert.deepEqual(events(), ['telemetry_failed', 'log_records_dropped'])
 })

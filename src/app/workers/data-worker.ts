@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import { placeOfError } from '../../base/place-of-error.ts'
 import { link } from '../../engine/link.ts'
 import type { Certificates } from '../../engine/ports.ts'
@@ -40,7 +41,8 @@ interface Verifiers {
  * @throws StartError when a file, a driver or a port does not allow it
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
-  const log = createLog(jsonLines(control.log))
+  let { thinning } = policy.settings.log
+  const log = createLog(() => thinning, jsonLines(control.log))
   const records = await openLogRecords(policy.settings.telemetry, control.records)
   if (records) log.also(records)
   const { shared, worker, replays, metrics } = control
@@ -116,6 +118,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     return {
       async commit() {
         gateway.swap(fresh, next.settings)
+        ;({ thinning } = next.settings.log)
         waiting = fresh
       },
       discard: () => fresh.release(),
@@ -205,6 +208,6 @@ async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Cer
   try {
     return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
   } catch (error) {
-    throw new StartError((error as Error).message)
+    throw new StartError(codeOfError(error))
   }
 }

@@ -33,8 +33,10 @@ export type WorkerCalls = {
 export type ControlCalls = KeyCalls &
   LedgerCalls &
   SessionCalls & {
-    readonly log: (lines: string) => void
-    readonly records: (records: string) => void
+    /** @param octets of them, which are on their way no more */
+    readonly log: (lines: string, octets: number) => void
+    /** @param octets likewise */
+    readonly records: (records: string, octets: number) => void
     readonly event: (event: string, fields: EventFields) => void
     readonly forwardingIgnored: (clientAddress: string) => void
     readonly changed: () => void

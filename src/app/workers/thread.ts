@@ -7,6 +7,7 @@ import { StartError } from '../start-error.ts'
 import type { TrailLink } from '../trail/gate-trail.ts'
 import { openChannel } from './channel.ts'
 import type { Control, CrewStatus, Policy } from './control.ts'
+import { noteTaken } from './log-link.ts'
 import { offerKeys } from './remote-keys.ts'
 import { offerLedgers } from './remote-ledger.ts'
 import { offerSessions } from './remote-sessions.ts'
@@ -64,9 +65,16 @@ export function startThread(worker: number, control: ThreadControl): Thread {
     ...keys.calls,
     ...ledgers.calls,
     ...offerSessions(control.sessions),
-    log: control.log,
-    records: control.records,
+    log(lines, octets) {
+      noteTaken(control.shared.logLinks, worker, octets)
+      control.log(lines)
+    },
+    records(records, octets) {
+      noteTaken(control.shared.recordLinks, worker, octets)
+      control.records(records)
+    },
     event(event, fields) {
+      noteTaken(control.shared.logLinks, worker)
       if (worker === 0 || !toldByFirst.has(event)) control.tell(event, { ...fields, worker })
     },
     forwardingIgnored: control.forwardingIgnored,

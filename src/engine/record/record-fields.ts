@@ -228,6 +228,12 @@ export const recordFields = {
     meaning: 'Members that were cut out of the answer.',
     in: { log: 'answer_stripped', otlp: 'portcullis.answer_stripped' },
   },
+  sampleRate: {
+    type: 'number',
+    meaning:
+      'Share of such lines that are written, where not all are: this one stands for 1/`sample_rate` of them.',
+    in: { log: 'sample_rate', otlp: 'portcullis.sample_rate' },
+  },
   responseBytes: {
     type: 'number',
     meaning: "Octets of the answer's body.",

@@ -5,17 +5,10 @@ import { allowedFields, type Severity, severityOf } from '../../engine/record/re
 import { type FieldOf, namesIn } from '../../engine/record/record-fields.ts'
 import { boundedText as text } from '../bounded-text.ts'
 import { knownMethods } from '../known-methods.ts'
+import type { LineKinds } from '../line-output.ts'
 import type { Destination, EventFields } from '../log.ts'
 import { nanosText } from '../otlp/encode.ts'
 import { eventAttributes, textMap } from './any-value.ts'
-
-/**
- * Records as `LogRecord`s, one a line, in the protocol's JSON.
- * @see OpenTelemetry Protocol, `LogRecord`; OpenTelemetry logs data model
- */
-export function logRecords(write: (records: string) => void): Destination {
-  return { requestText: requestRecord, eventText: eventRecord, write }
-}
 
 const names = namesIn('otlp')
 
@@ -53,7 +46,19 @@ function head(event: string): string {
   return `${beginning(event)},"${names.time}":${nanos},"observedTimeUnixNano":${nanos},"severityNumber":${severityNumbers[severity]},"${names.severity}":"${severity}"`
 }
 
-function requestRecord(ending: Ending): string {
+/**
+ * Records as `LogRecord`s, one a line, in the protocol's JSON.
+ * @see OpenTelemetry Protocol, `LogRecord`; OpenTelemetry logs data model
+ */
+export const recordForm: RecordForm = {
+  requestText: requestRecord,
+  eventText: eventRecord,
+  isRequest: isRequestRecord,
+}
+
+export type RecordForm = Omit<Destination, 'write'> & Pick<LineKinds, 'isRequest'>
+
+function requestRecord(ending: Ending, share: number): string {
   const { journal, denial, status, durationMs, responseBytes } = ending
   const { operation, principal } = journal
   const method = knownMethods.has(journal.method) ? journal.method : '_OTHER'
@@ -72,6 +77,7 @@ function requestRecord(ending: Ending): string {
     record += `,${said.limitFallback}${text(journal.limitFallbacks.join('; '))}}}`
   if (journal.answerUnseen !== null) record += `,${said.answerUnseen}"${journal.answerUnseen}"}}`
   if (journal.answerStripped > 0) record += `,${counted.answerStripped}${journal.answerStripped}"}}`
+  if (share < 1) record += `,${measured.sampleRate}${share}}}`
   return `${record},${counted.responseBytes}${responseBytes}"}},${measured.durationMs}${Math.round(durationMs * 1000) / 1000}}}]}\n`
 }
 

@@ -1,5 +1,5 @@
+import type { DroppedLines } from '../line-output.ts'
 import type { LogExportFigures } from '../log-records.ts'
-import type { DroppedLines } from '../sift-lines.ts'
 import type { Sample } from './collect.ts'
 import type { FamilyId } from './families.ts'
 

@@ -31,6 +31,7 @@ export function createRetries(firstPauseMs: number, maxTries: number): Retries {
     },
     done() {
       tries = 0
+      waitUntilMs = 0
     },
   }
 }

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 
 /** Where telemetry goes: an OpenTelemetry collector, or whatever speaks its protocol. */
 export interface OtlpTarget {
@@ -19,7 +20,6 @@ export type Sent =
   | { readonly kind: 'refused'; readonly detail: string }
 
 const timeoutMs = 10_000
-const maxDetail = 200
 const maxAnswer = 65_536
 /** OTLP 1.x, OTLP/HTTP response, failures: only these are worth another try. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
@@ -49,8 +49,7 @@ export async function send(
     if (!retryable.has(status)) return { kind: 'refused', detail }
     return { kind: 'later', afterMs: retryAfterMs(retryAfter), detail }
   } catch (error) {
-    const { message, code = message } = error as NodeJS.ErrnoException
-    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${code}`.slice(0, maxDetail) }
+    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${codeOfError(error)}` }
   }
 }
 
@@ -81,7 +80,7 @@ function post(target: OtlpTarget, signal: Signal, body: Buffer, withinMs: number
         .setEncoding('utf8')
         .on('data', (piece: string) => {
           text += piece
-          if (text.length > maxAnswer) response.destroy(new Error('the answer is too long'))
+          if (text.length > maxAnswer) response.destroy(new OwnError('the answer is too long'))
         })
         .on('error', reject)
         .on('end', () =>
@@ -100,9 +99,10 @@ function post(target: OtlpTarget, signal: Signal, body: Buffer, withinMs: number
 function taken(text: string): Sent {
   try {
     const { partialSuccess } = JSON.parse(text) as { readonly partialSuccess?: PartialSuccess }
-    const { rejectedSpans, rejectedDataPoints, rejectedLogRecords, errorMessage = '' } = partialSuccess ?? {}
+    const { rejectedSpans, rejectedDataPoints, rejectedLogRecords } = partialSuccess ?? {}
     const rejected = Number(rejectedSpans ?? rejectedDataPoints ?? rejectedLogRecords ?? 0)
-    const detail = `the collector rejected ${rejected}: ${String(errorMessage).slice(0, maxDetail)}`
+    // Why is the collector's to log: its words may repeat what it was sent.
+    const detail = `the collector rejected ${rejected}`
     return { kind: 'taken', rejected: Number.isSafeInteger(rejected) ? Math.max(0, rejected) : 0, detail }
   } catch {
     return { kind: 'taken', rejected: 0, detail: '' }
@@ -113,7 +113,6 @@ interface PartialSuccess {
   readonly rejectedSpans?: string | number
   readonly rejectedDataPoints?: string | number
   readonly rejectedLogRecords?: string | number
-  readonly errorMessage?: string
 }
 
 /** RFC 9110 10.2.3: seconds; a date is not looked at. */
