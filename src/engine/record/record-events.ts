@@ -115,6 +115,10 @@ export const eventFields = [
   'revocation',
   'kind',
   'signature',
+  'command',
+  'os_user',
+  'sudo_user',
+  'host',
   'requests',
   'events',
 ] as const
