@@ -44,7 +44,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   let { thinning } = policy.settings.log
   const log = createLog(control.log, () => thinning)
   const { shared, worker, replays, metrics } = control
-  const trail = openGateTrail(control.trail, policy.settings.stateDir)
+  const trail = openGateTrail(control.trail, policy.settings.stateDir, control.countDenials)
   const proofs = createProofReader(shared.nonceKey)
   const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {

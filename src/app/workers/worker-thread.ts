@@ -25,6 +25,7 @@ const calls: WorkerCalls = {
         ...attachSharedState(shared, worker),
         log: logLink.write,
         tell: (event, fields) => logLink.event(() => far.tell('event', event, fields)),
+        countDenials: (counts) => far.tell('countDenials', counts),
         forwardingIgnored,
         changed: () => far.tell('changed'),
         keySets,
