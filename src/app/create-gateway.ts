@@ -18,6 +18,7 @@ import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { openMetricsExport } from './telemetry.ts'
 import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
+import { openProcessTrail, type ProcessTrail } from './trail/process-trail.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
@@ -78,6 +79,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let isReady = false
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
+  let processTrail: ProcessTrail | null = null
   let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -89,7 +91,11 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     shared,
     log: gateLog.lines,
     records: gateLog.records,
-    tell: log.event,
+    tell(event, fields) {
+      log.event(event, fields)
+      processTrail?.tell(event, fields)
+    },
+    countDenials: (counts) => processTrail?.count(counts),
     forwardingIgnored,
     changed: announceReady,
     keySets: issuers,
@@ -108,6 +114,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
     await gateLog.close()
     throw error
@@ -122,6 +129,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     reloads: reloads.figures,
     logExport,
     droppedLines: () => allDropped(shared.logLinks, gateLog.dropped),
+    logFileWritable: () => gateLog.isFileWritable,
     expiries,
     programDigest: () => digest,
   })
@@ -130,6 +138,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await metricsExport?.stop()
     await crew.stop(0)
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
     await gateLog.close()
     throw error instanceof ListenError ? new StartError(error.message) : error
@@ -155,8 +164,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   }
 
   async function openFirst(): Promise<Crew> {
-    if (settings.trail)
+    if (settings.trail) {
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
+      processTrail = openProcessTrail(trail)
+    }
     quotas = keepQuotas(shared.buckets, settings, log.event)
     // A single worker opens its ports itself, and is told if one is taken.
     if (shared.workers > 1) standing = await reservePorts(standing)
@@ -268,6 +279,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await processTrail?.stop()
     await trail?.stop()
     await gateLog.drain()
     await metricsExport?.stop()

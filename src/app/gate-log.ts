@@ -19,6 +19,8 @@ export interface GateLog {
   readonly dropped: DroppedLines
   /** Null where no collector gets records. */
   readonly exported: () => LogExportFigures | null
+  /** Null where there is no file. */
+  readonly isFileWritable: boolean | null
   /** @throws StartError when the file cannot be written */
   begin(settings: Pick<Settings, 'log' | 'telemetry'>, facts: ResourceFacts): Promise<void>
   /** What is left out from now on; where lines go stays. */
@@ -46,6 +48,9 @@ export function openGateLog(taker?: (lines: string) => void): GateLog {
     records: (records) => collector?.write(records),
     dropped: output.dropped,
     exported: () => collector?.figures() ?? null,
+    get isFileWritable() {
+      return output.isFileWritable
+    },
     async begin({ log: { file, thinning: wanted }, telemetry }, facts) {
       thinning = wanted
       await output
@@ -73,7 +78,7 @@ export function openGateLog(taker?: (lines: string) => void): GateLog {
 function handTo(taker: (lines: string) => void): LogOutput {
   const nothing = async () => {}
   const dropped = { requests: 0, events: 0 }
-  return { write: taker, dropped, begin: nothing, reopen: nothing, close: nothing }
+  return { write: taker, dropped, isFileWritable: null, begin: nothing, reopen: nothing, close: nothing }
 }
 
 function refuse(file: LogFileSettings | null, error: unknown): never {

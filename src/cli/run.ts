@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { createGateway } from '../app/create-gateway.ts'
+import { createGateway, type RunningGateway } from '../app/create-gateway.ts'
 import { StartError } from '../app/start-error.ts'
 import { type Command, configurationOf, configurationOption, UsageError } from './command.ts'
 import { tally, tellAll } from './diagnostics.ts'
@@ -17,10 +17,12 @@ export const run: Command = {
     const workers = workersOf(call.text('workers'))
     const configurationFile = configurationOf(call)
     try {
+      // Signals that come before there is anything to reload would end the process. SIGUSR1 is the inspector's.
+      let running: RunningGateway | null = null
+      process.on('SIGHUP', () => void running?.reload())
+      process.on('SIGUSR2', () => void running?.reopenLog())
       const gateway = await createGateway({ configurationFile, workers })
-      process.on('SIGHUP', () => void gateway.reload())
-      // SIGUSR1 is the inspector's.
-      process.on('SIGUSR2', () => void gateway.reopenLog())
+      running = gateway
       await new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve)
         process.once('SIGINT', resolve)

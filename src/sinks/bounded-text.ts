@@ -24,8 +24,8 @@ function escapeCharacter(character: string): string {
 }
 
 /**
- * A JSON string, bounded, safe for any terminal. Half a character, cut here or sent so, is U+FFFD: a reader that is strict
- * about it would refuse the line, or all that came with it.
+ * A JSON string, bounded, safe for any terminal. Half a character, cut here or sent so, is U+FFFD (RFC 7493 2.1): a strict
+ * reader would refuse the line, or all that came with it.
  */
 export function boundedText(value: string, max = maxText): string {
   const cut = value.length > max ? `${value.slice(0, max)}…` : value

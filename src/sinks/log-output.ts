@@ -11,6 +11,8 @@ export interface LogOutput extends Pick<LineOutput, 'write' | 'dropped'> {
    * @throws as `openLogFile` does
    */
   begin(file: LogFileSettings | null, onNews: (news: LogFileNews) => void): Promise<void>
+  /** Null where there is no file. */
+  readonly isFileWritable: boolean | null
   /** Opens the file anew; stdout stays. */
   reopen(): Promise<void>
   /** Waits for what is held, for up to a second, and closes the file. */
@@ -36,7 +38,16 @@ export function openLogOutput(lines: Pick<LineOutputOptions, 'droppedLine' | 'is
     gone: say,
   })
   process.once('exit', end)
-  return { write: output.write, dropped: output.dropped, begin, reopen, close }
+  return {
+    write: output.write,
+    dropped: output.dropped,
+    begin,
+    get isFileWritable() {
+      return file?.isWritable ?? null
+    },
+    reopen,
+    close,
+  }
 
   async function begin(settings: LogFileSettings | null, onNews: (news: LogFileNews) => void): Promise<void> {
     if (settings) file = await openLogFile({ settings, onRoom: output.resume, onNews: tell })

@@ -154,7 +154,7 @@ export const linesOfLog: LineKinds = {
 /** The line of an event that is not a request. */
 export function eventLine(event: string, fields: EventFields = {}): string {
   const written = JSON.stringify(allowedFields(fields), (_, value: unknown) =>
-    typeof value === 'string' ? value.slice(0, maxText * 4) : value,
+    typeof value === 'string' ? value.slice(0, maxText * 4).toWellFormed() : value,
   )
   return `${beginning(event)}${written === '{}' ? '' : ','}${escapeUnsafe(written.slice(1))}\n`
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -148,6 +148,42 @@ test('a full disk delays and loses no request; lines are held, then let go and c
   } finally {
     spawnSync('umount', ['-l', disk])
     rmSync(disk, { recursive: true, force: true })
+  }
+})
+
+test('a disk that hangs delays no request, with the gate in one thread; when it goes on, every line is there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-hang-'))
+  const [image, disk] = [join(folder, 'image'), join(folder, 'disk')]
+  const sh = (script: string) => spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  mkdirSync(disk)
+  const mounted = sh(`truncate -s 64M ${image} && mkfs.ext4 -q ${image} && mount -o loop ${image} ${disk}`)
+  if (mounted.status !== 0) return t.skip(`no loop device: ${mounted.stderr}`)
+  // Nobody is left waiting for it, whatever becomes of this process.
+  const rescue = spawn('sh', ['-c', `sleep 40; fsfreeze -u ${disk}`], { detached: true, stdio: 'ignore' })
+  rescue.unref()
+  try {
+    await withGate({ logFile: join(disk, 'gate.log') }, async (gate) => {
+      await send(gate.http, 50)
+      assert.equal(sh(`fsfreeze -f ${disk}`).status, 0)
+      const tookMs = await send(gate.http, 1000)
+      assert.ok((tookMs.at(-1) as number) < 1000, `${tookMs.at(-1)} ms`)
+      assert.ok(gate.count('request') < 1050)
+      const writable = async () => {
+        const metrics = await (await fetch(`${gate.admin}/metrics`)).text()
+        return /^portcullis_log_file_writable (\d)$/m.exec(metrics)?.[1]
+      }
+      await until(async () => (await writable()) === '0', 'the metric says so')
+      assert.equal(sh(`fsfreeze -u ${disk}`).status, 0)
+      await until(() => gate.count('request') === 1050, 'every line')
+      assert.equal(await writable(), '1')
+      gate.child.kill('SIGTERM')
+      assert.equal(await gate.ended, 0)
+      assert.equal(gate.count('request'), 1050)
+    })
+  } finally {
+    sh(`fsfreeze -u ${disk}; umount ${disk}`)
+    process.kill(rescue.pid as number)
+    rmSync(folder, { recursive: true, force: true })
   }
 })
 

@@ -48,6 +48,7 @@ test('every metric of the table is described, and those of a quiet gateway have 
     'revocationListExpiry',
     'forwardingIgnored',
     'gcDuration',
+    'logFileWritable',
   ]
   for (const [id, { name, type }] of Object.entries(families)) {
     assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name)

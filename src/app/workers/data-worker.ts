@@ -46,7 +46,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   const records = await openLogRecords(policy.settings.telemetry, control.records)
   if (records) log.also(records)
   const { shared, worker, replays, metrics } = control
-  const trail = openGateTrail(control.trail, policy.settings.stateDir)
+  const trail = openGateTrail(control.trail, policy.settings.stateDir, control.countDenials)
   const proofs = createProofReader(shared.nonceKey)
   const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {

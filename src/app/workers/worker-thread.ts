@@ -30,6 +30,7 @@ const calls: WorkerCalls = {
         log: logLink.write,
         records: (records) => recordLink?.write(records),
         tell: (event, fields) => logLink.event(() => far.tell('event', event, fields)),
+        countDenials: (counts) => far.tell('countDenials', counts),
         forwardingIgnored,
         changed: () => far.tell('changed'),
         keySets,

@@ -119,6 +119,10 @@ export const eventFields = [
   'revocation',
   'kind',
   'signature',
+  'command',
+  'os_user',
+  'sudo_user',
+  'host',
   'requests',
   'events',
 ] as const

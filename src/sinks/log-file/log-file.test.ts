@@ -120,14 +120,18 @@ test('however it is rotated, moved by others and opened anew: every line once, w
 test('no file is larger than it may be, and so many are kept as shall be, also where more were kept before', async () => {
   const line = 'x'.repeat(99)
   for (let number = 1; number <= 6; number++) writeFileSync(join(folder, `gate.log.${number}`), `${number}\n`)
+  mkdirSync(join(folder, 'gate.log.7'))
   const file = await open({ rotate: { maxBytes: 1000, maxAgeMs: null, keep: 3 } })
   for (let i = 0; i < 55; i++) {
     await file.idle()
     file.put(octets(line))
   }
   await file.idle()
-  assert.deepEqual(readdirSync(folder).toSorted(), ['gate.log', 'gate.log.1', 'gate.log.2', 'gate.log.3'])
-  for (const name of readdirSync(folder)) assert.ok(statSync(join(folder, name)).size <= 1000)
+  const files = ['gate.log', 'gate.log.1', 'gate.log.2', 'gate.log.3']
+  // Nobody's log is a folder: it stays.
+  assert.deepEqual(readdirSync(folder).toSorted(), [...files, 'gate.log.7'])
+  assert.deepEqual(file.news, [])
+  for (const name of files) assert.ok(statSync(join(folder, name)).size <= 1000)
   await file.close()
 })
 

@@ -24,6 +24,8 @@ export interface LogFile {
   /** Opens the path anew once the call under way is done: somebody moved the file. */
   reopen(): Promise<void>
   readonly isIdle: boolean
+  /** No write failed since the last one that did not, and none hangs. */
+  readonly isWritable: boolean
   /**
    * Writes what it took, and from now on `put` writes before it returns: the process ends.
    * @returns whether all that it took is there
@@ -74,6 +76,9 @@ export async function openLogFile({ settings, onRoom, onNews }: LogFileOptions):
     reopen,
     get isIdle() {
       return working === null
+    },
+    get isWritable() {
+      return failedMs === null && !hangs()
     },
     finish,
     close: shut,
@@ -198,6 +203,10 @@ export async function openLogFile({ settings, onRoom, onNews }: LogFileOptions):
     }
   }
 
+  function hangs(): boolean {
+    return calledMs !== null && Date.now() - calledMs > hangsAfterMs
+  }
+
   function failed(error: unknown): void {
     if (failedMs !== null) return
     failedMs = Date.now()
@@ -219,7 +228,7 @@ export async function openLogFile({ settings, onRoom, onNews }: LogFileOptions):
 
   function finish(): boolean {
     finishing = true
-    if (calledMs !== null && Date.now() - calledMs > hangsAfterMs) return false
+    if (hangs()) return false
     // A write under way is ended by the system; whole lines come before or after it.
     if (isWriting) left = nothing
     const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOfError } from '../../base/code-of-error.ts'
 import type { LogFileSettings } from '../../program/settings.ts'
 
 /** A file that lines are added to. */
@@ -70,9 +71,9 @@ const reasons: { readonly [code: string]: readonly [what: string, fix: string] }
 
 /** What keeps a file from being written, for a person. */
 export function fileTrouble(error: unknown): { readonly what: string; readonly fix: string } {
-  const { code = '', message } = error as NodeJS.ErrnoException
-  const [what, fix] = reasons[code] ?? [message, 'name a file that can be written']
-  return { what: code in reasons ? `${what} (${code})` : what, fix }
+  const code = codeOfError(error)
+  const [what, fix] = reasons[code] ?? ['it cannot be used', 'name a file that can be written']
+  return { what: `${what} (${code})`, fix }
 }
 
 /** @throws where files in that folder cannot be renamed */

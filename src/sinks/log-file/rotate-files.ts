@@ -11,8 +11,14 @@ export async function rotateFiles(path: string, keep: number): Promise<void> {
   while (free < keep && (await isThere(nth(free)))) free++
   for (let number = free; number > 1; number--) await rename(nth(number - 1), nth(number))
   await rename(path, nth(1))
-  // Of a time when more were kept.
-  for (let number = keep + 1; await isThere(nth(number)); number++) await rm(nth(number))
+  await prune(nth, keep + 1)
+}
+
+/** What is left of a time when more were kept; one that cannot be removed keeps those after it. */
+async function prune(nth: (number: number) => string, from: number): Promise<void> {
+  try {
+    for (let number = from; await isThere(nth(number)); number++) await rm(nth(number))
+  } catch {}
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -260,6 +260,13 @@ export const families = {
     labels: ['class'],
     otlp: { name: 'portcullis.log.dropped_lines', unit: '{line}' },
   },
+  logFileWritable: {
+    name: 'portcullis_log_file_writable',
+    type: 'gauge',
+    help: 'Whether the file of the log can be written; absent where there is none.',
+    labels: [],
+    otlp: { name: 'portcullis.log.file_writable', unit: '1' },
+  },
   logRecordsExported: {
     name: 'portcullis_log_records_exported_total',
     type: 'counter',

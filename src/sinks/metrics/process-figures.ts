@@ -20,6 +20,8 @@ export interface Gauges {
   readonly droppedLines: () => DroppedLines
   /** Null where no collector gets records of the log. */
   readonly logExport: () => LogExportFigures | null
+  /** Null where the log is no file. */
+  readonly logFileWritable: () => boolean | null
 }
 
 export interface IssuerFigures {
@@ -118,6 +120,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   one('logDropped', ['event'], events)
   const records = gauges.logExport()
   if (records) logRecords(records)
+  const writable = gauges.logFileWritable()
+  if (writable !== null) one('logFileWritable', [], Number(writable))
   const { user, system } = process.cpuUsage()
   one('cpuSeconds', [], (user + system) / 1e6)
   one('residentMemory', [], process.memoryUsage.rss())
