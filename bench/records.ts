@@ -7,7 +7,7 @@ import { anonymous, type Principal } from '../src/engine/principal.ts'
 import type { Ending } from '../src/engine/record/ending.ts'
 import type { OperationPlan } from '../src/program/program.ts'
 import { everyLine } from '../src/program/thinning.ts'
-import { createLog } from '../src/sinks/log.ts'
+import { createLog, jsonLines } from '../src/sinks/log.ts'
 import { allocateMetrics } from '../src/sinks/metrics/memory.ts'
 import { attachMetrics } from '../src/sinks/metrics/record-metrics.ts'
 import { createTraces, type Traces } from '../src/sinks/traces.ts'
@@ -45,8 +45,8 @@ interface Subject {
 export async function measureRecords(rounds: number): Promise<RecordFigures> {
   const out = openSync('/dev/null', 'w')
   const log = createLog(
-    (lines) => writeSync(out, lines),
     () => everyLine,
+    jsonLines((lines) => writeSync(out, lines)),
   )
   const metrics = attachMetrics(allocateMetrics({ workers: 1 }), 0)
   const collector = await startSink()

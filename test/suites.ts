@@ -72,7 +72,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'telemetry',
     files: ['test/telemetry/*.test.ts'],
-    needs: [program('promtool'), program('jq'), mounting, otlp],
+    needs: [program('promtool'), program('jq'), program('openssl'), mounting, otlp],
   },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },

@@ -6,7 +6,7 @@ import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import type { DroppedLines } from '../sinks/line-output.ts'
+import type { LogExportFigures } from '../sinks/log-records.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
@@ -18,12 +18,13 @@ import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { openMetricsExport } from './telemetry.ts'
 import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
+import { openProcessTrail, type ProcessTrail } from './trail/process-trail.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
-import { droppedByWorkers } from './workers/log-link.ts'
+import { allDropped } from './workers/log-link.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
@@ -78,6 +79,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let isReady = false
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
+  let processTrail: ProcessTrail | null = null
   let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -87,8 +89,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const started = startCrew({
     shared,
-    log: log.lines,
-    tell: log.event,
+    log: gateLog.lines,
+    records: gateLog.records,
+    tell(event, fields) {
+      log.event(event, fields)
+      processTrail?.tell(event, fields)
+    },
+    countDenials: (counts) => processTrail?.count(counts),
     forwardingIgnored,
     changed: announceReady,
     keySets: issuers,
@@ -107,6 +114,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
     await gateLog.close()
     throw error
@@ -119,7 +127,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     trail: () => trail?.figures ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines,
+    logExport,
+    droppedLines: () => allDropped(shared.logLinks, gateLog.dropped),
     logFileWritable: () => gateLog.isFileWritable,
     expiries,
     programDigest: () => digest,
@@ -129,6 +138,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await metricsExport?.stop()
     await crew.stop(0)
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
     await gateLog.close()
     throw error instanceof ListenError ? new StartError(error.message) : error
@@ -144,19 +154,20 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function compiledFirst(): Promise<Policy> {
     const policy = await compiled()
-    await gateLog.begin(policy.settings.log)
+    await gateLog.begin(policy.settings, shared.facts)
     return policy
   }
 
-  function droppedLines(): DroppedLines {
-    const theirs = droppedByWorkers(shared.logLinks)
-    const { requests, events } = gateLog.dropped
-    return { requests: requests + theirs.requests, events: events + theirs.events }
+  function logExport(): LogExportFigures | null {
+    const figures = gateLog.exported()
+    return figures && { ...figures, dropped: allDropped(shared.recordLinks, figures.dropped) }
   }
 
   async function openFirst(): Promise<Crew> {
-    if (settings.trail)
+    if (settings.trail) {
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
+      processTrail = openProcessTrail(trail)
+    }
     quotas = keepQuotas(shared.buckets, settings, log.event)
     // A single worker opens its ports itself, and is told if one is taken.
     if (shared.workers > 1) standing = await reservePorts(standing)
@@ -268,7 +279,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await processTrail?.stop()
     await trail?.stop()
+    await gateLog.drain()
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()

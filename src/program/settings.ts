@@ -137,6 +137,8 @@ export interface TelemetrySettings {
   readonly headers: { readonly [name: string]: string }
   /** Between two exports of metrics. */
   readonly intervalMs: number
+  /** Records of the log go there too. */
+  readonly logs: boolean
   /** Null: no traces. */
   readonly traces: { readonly sample: number } | null
 }

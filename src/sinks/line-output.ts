@@ -34,6 +34,9 @@ export interface LineOutputOptions {
   readonly maxHeld?: number
 }
 
+/** What every output must know of the lines. */
+export type LineKinds = Pick<LineOutputOptions, 'droppedLine' | 'isRequest'>
+
 /** Lines that are held. */
 interface Piece {
   octets: Buffer

@@ -67,11 +67,11 @@ test('G3 control characters, ANSI and bidi overrides from clients are escaped', 
   const line = await gate.logged(({ 'enduser.id': subject }) => String(subject).startsWith('a\u001b'))
   assert.equal(line['enduser.id'], 'a\u001b[31mred\r\n{"event":"ready"}\u202e\u2066x', 'nothing is lost')
   raw.push(JSON.stringify(line))
-  const { createLog } = await import('../../src/sinks/log.ts')
+  const { createLog, jsonLines } = await import('../../src/sinks/log.ts')
   const written: string[] = []
   const log = createLog(
-    (lines) => written.push(lines),
     () => everyLine,
+    jsonLines((lines) => written.push(lines)),
   )
   log.event('test', { detail: '\u001b[31m\u202e\u2066\u0085\u009b\r\n' })
   log.event('defect', { detail: '\u00ad\u200b\ufff9\ufe0f\u{e0041}' })

@@ -15,12 +15,12 @@ import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
 import { createFingerprint } from '../../identity/token-fingerprint.ts'
 import type { Settings } from '../../program/settings.ts'
-import { createLog } from '../../sinks/log.ts'
+import { createLog, jsonLines } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
 import type { ConnectedCounters } from '../../stores/connect-counters.ts'
 import { attachSharedCounters } from '../shared-counters.ts'
 import { StartError } from '../start-error.ts'
-import { openTraces } from '../telemetry.ts'
+import { openLogRecords, openTraces } from '../telemetry.ts'
 import { openGateTrail } from '../trail/gate-trail.ts'
 import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
 import { LedgerViews } from './ledger-views.ts'
@@ -42,9 +42,11 @@ interface Verifiers {
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
   let { thinning } = policy.settings.log
-  const log = createLog(control.log, () => thinning)
+  const log = createLog(() => thinning, jsonLines(control.log))
+  const records = await openLogRecords(policy.settings.telemetry, control.records)
+  if (records) log.also(records)
   const { shared, worker, replays, metrics } = control
-  const trail = openGateTrail(control.trail, policy.settings.stateDir)
+  const trail = openGateTrail(control.trail, policy.settings.stateDir, control.countDenials)
   const proofs = createProofReader(shared.nonceKey)
   const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {

@@ -1,5 +1,4 @@
-import { type DroppedLines, openLineOutput } from '../../sinks/line-output.ts'
-import { eventLine, isRequestLine } from '../../sinks/log.ts'
+import { type DroppedLines, type LineKinds, openLineOutput } from '../../sinks/line-output.ts'
 
 /** How much of the log is on its way from each worker to the control plane, and what was let go. Shared. */
 export interface LogLinksMemory {
@@ -37,6 +36,7 @@ export function allocateLogLinks(workers: number): LogLinksMemory {
 export function openLogLink(
   { underWay, dropped }: LogLinksMemory,
   worker: number,
+  { droppedLine, isRequest }: LineKinds,
   send: (lines: string, octets: number) => void,
 ): LogLink {
   const before = droppedOf(dropped, worker)
@@ -47,8 +47,8 @@ export function openLogLink(
       send(octets.toString(), octets.length)
       return octets.length
     },
-    droppedLine: ({ requests, events }) => eventLine('log_dropped', { requests, events, worker }),
-    isRequest: isRequestLine,
+    droppedLine,
+    isRequest,
     gone: (detail) => process.stderr.write(`portcullis: worker ${worker}: ${detail}\n`),
   })
   return {
@@ -79,9 +79,9 @@ export function noteTaken({ underWay }: LogLinksMemory, worker: number, octets =
   Atomics.sub(underWay, worker, octets)
 }
 
-/** What all workers let go. */
-export function droppedByWorkers({ dropped, underWay }: LogLinksMemory): DroppedLines {
-  let [requests, events] = [0, 0]
+/** What all workers let go, and the control plane. */
+export function allDropped({ dropped, underWay }: LogLinksMemory, own: DroppedLines): DroppedLines {
+  let { requests, events } = own
   for (let worker = 0; worker < underWay.length; worker++) {
     const one = droppedOf(dropped, worker)
     requests += one.requests

@@ -51,6 +51,8 @@ export interface SharedState {
   readonly counting: SharedCountersMemory
   /** Lines of threads on their way to the control plane. */
   readonly logLinks: LogLinksMemory
+  /** Of records for a collector, likewise. */
+  readonly recordLinks: LogLinksMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
   /** Of fingerprints of tokens in records: all workers name one token alike. */
@@ -80,6 +82,7 @@ export function allocateSharedState(workers: number): SharedState {
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
     logLinks: allocateLogLinks(workers),
+    recordLinks: allocateLogLinks(workers),
     nonceKey: randomBytes(nonceKeyBytes),
     fingerprintKey: randomBytes(fingerprintKeyBytes),
     ticketKeys: randomBytes(ticketKeyBytes),
@@ -116,6 +119,7 @@ export function releaseAfterDeath(shared: SharedState, worker: number): void {
   releasePlacesAfterDeath(shared.places, worker)
   releaseMetricsAfterDeath(shared.metrics, worker)
   releaseLogLinkAfterDeath(shared.logLinks, worker)
+  releaseLogLinkAfterDeath(shared.recordLinks, worker)
 }
 
 /** What only the control plane knows. */

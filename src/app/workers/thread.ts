@@ -16,7 +16,15 @@ import type { ControlCalls, Refusable, ThreadOrder, WorkerCalls } from './thread
 /** What the control plane offers to threads: keys are fetched here, whatever else it is. */
 export type ThreadControl = Pick<
   Control,
-  'log' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
+  | 'log'
+  | 'records'
+  | 'tell'
+  | 'countDenials'
+  | 'forwardingIgnored'
+  | 'changed'
+  | 'shared'
+  | 'sessions'
+  | 'openLedger'
 > & {
   readonly keySets: IssuerRegistry
   /** A link of its own for each worker; null where there is no audit trail. */
@@ -69,10 +77,15 @@ export function startThread(worker: number, control: ThreadControl): Thread {
       noteTaken(control.shared.logLinks, worker, octets)
       control.log(lines)
     },
+    records(records, octets) {
+      noteTaken(control.shared.recordLinks, worker, octets)
+      control.records(records)
+    },
     event(event, fields) {
       noteTaken(control.shared.logLinks, worker)
       if (worker === 0 || !toldByFirst.has(event)) control.tell(event, { ...fields, worker })
     },
+    countDenials: control.countDenials,
     forwardingIgnored: control.forwardingIgnored,
     changed: control.changed,
   }

@@ -73,7 +73,7 @@ export const keys = {
   logEvent: ['level'],
   logRequest: ['level', 'sample', 'slow'],
   telemetry: ['otlp', 'traces'],
-  otlp: ['endpoint', 'headers', 'interval'],
+  otlp: ['endpoint', 'headers', 'interval', 'logs'],
   traces: ['sample'],
   state: [
     'redis',

@@ -70,6 +70,10 @@ export const events = {
     severity: 'warn',
     meaning: 'So many lines of passed `requests`, and of denials and other `events`, were let go unread.',
   },
+  log_records_dropped: {
+    severity: 'warn',
+    meaning: 'So many records of passed `requests`, and of denials and other `events`, no collector took.',
+  },
   log_file_failed: {
     severity: 'error',
     meaning: 'The file of the log could not be written from then on, or not be rotated.',
@@ -115,6 +119,10 @@ export const eventFields = [
   'revocation',
   'kind',
   'signature',
+  'command',
+  'os_user',
+  'sudo_user',
+  'host',
   'requests',
   'events',
 ] as const

@@ -267,6 +267,20 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.log.file_writable', unit: '1' },
   },
+  logRecordsExported: {
+    name: 'portcullis_log_records_exported_total',
+    type: 'counter',
+    help: 'Records of the log that a collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.log_records.exported', unit: '{record}' },
+  },
+  logRecordsDropped: {
+    name: 'portcullis_log_records_dropped_total',
+    type: 'counter',
+    help: 'Records of the log that found no room, or that no collector took.',
+    labels: ['class'],
+    otlp: { name: 'portcullis.log_records.dropped', unit: '{record}' },
+  },
   spansExported: {
     name: 'portcullis_spans_exported_total',
     type: 'counter',
