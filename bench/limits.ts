@@ -16,12 +16,13 @@ interface LimitFigures {
 
 const takes = 512_000
 const batch = 512
+/** As many tokens as never run out here, for one key either: it is the allowed take that is measured. */
 const day: LimitPlan = {
   name: 'per-subject',
   by: [{ property: 'subject' }],
-  rate: 1_000_000,
+  rate: 1_000_000_000,
   windowSeconds: 86_400,
-  burst: 1_000_000,
+  burst: 1_000_000_000,
   ipv6PrefixBits: 64,
 }
 const spent: LimitPlan = { ...day, name: 'spent', rate: 1, burst: 1 }
