@@ -125,6 +125,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     issuers: () => issuers.status(),
     ready: () => isReady,
     trail: () => trail?.figures ?? null,
+    quotasSaved: () => quotas?.saved ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
     logExport,

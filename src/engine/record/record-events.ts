@@ -49,6 +49,10 @@ export const events = {
   },
   quotas_unsaved: { severity: 'warn', meaning: 'Long quotas cannot be saved; they go on in memory.' },
   quotas_saved: { severity: 'info', meaning: 'They are saved again.' },
+  quotas_contended: {
+    severity: 'warn',
+    meaning: 'Another gateway saves its long quotas in the same folder; said once.',
+  },
   breaker_opened: { severity: 'warn', meaning: 'An upstream fails and is left alone for a while.' },
   breaker_closed: { severity: 'info', meaning: 'It answers again, and gets all requests.' },
   trail_checkpoint: {

@@ -113,6 +113,13 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.limit.overflow', unit: '{take}' },
   },
+  limitQuotasSaved: {
+    name: 'portcullis_limit_quotas_saved',
+    type: 'gauge',
+    help: 'Whether long quotas could be saved when it was last tried.',
+    labels: [],
+    otlp: { name: 'portcullis.limit.quotas.saved', unit: '1' },
+  },
   upstreamConnections: {
     name: 'portcullis_upstream_connections',
     type: 'gauge',

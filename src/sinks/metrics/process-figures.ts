@@ -9,6 +9,8 @@ export interface Gauges {
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
   /** Places held under caps. */
   readonly places: () => number
+  /** Null where nothing is saved here. */
+  readonly quotasSaved: () => boolean | null
   /** Null where limits are not shared. */
   readonly limitStore: () => LimitStoreFigures | null
   /** Null where there is no audit trail. */
@@ -100,6 +102,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   one('limitBuckets', [], size)
   one('limitOverflow', [], overflowed)
   one('limitPlaces', [], gauges.places())
+  const saved = gauges.quotasSaved()
+  if (saved !== null) one('limitQuotasSaved', [], Number(saved))
   const store = gauges.limitStore()
   if (store) limitStore(store)
   const trail = gauges.trail()

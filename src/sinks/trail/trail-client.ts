@@ -26,9 +26,6 @@ function linesOf(text: string): readonly string[] {
 /** What passes to a serving thread: the port of the writer, of the first one and of each that takes its place. */
 export type TrailLane = MessagePort
 
-/** Answer to the batch before it; there is never more than one on its way. */
-export type TrailAnswer = Written
-
 /** The trail as a serving thread has it. */
 export interface TrailClient extends Trail, RecordSink {
   /** Writes entries of something else than a request. */
@@ -100,7 +97,8 @@ export function attachTrail(
 
   return { intend, write, note, flush }
 
-  function answered(answer: TrailAnswer): void {
+  /** Of the batch before it; there is never more than one on its way. */
+  function answered(answer: Written): void {
     const intended: Intended = answer.ok ? written : { kind: 'fault', detail: answer.detail }
     const waited = sent
     sent = []
