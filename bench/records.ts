@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { Stage } from '../src/engine/decision.ts'
 import { type Journal, openJournal } from '../src/engine/outcome.ts'
 import { anonymous, type Principal } from '../src/engine/principal.ts'
 import type { Ending } from '../src/engine/record/ending.ts'
 import type { OperationPlan } from '../src/program/program.ts'
 import { everyLine } from '../src/program/thinning.ts'
 import { createLog, jsonLines } from '../src/sinks/log.ts'
+import { recordForm } from '../src/sinks/log-records/record-text.ts'
+import { exportLogs } from '../src/sinks/log-records.ts'
 import { allocateMetrics } from '../src/sinks/metrics/memory.ts'
 import { attachMetrics } from '../src/sinks/metrics/record-metrics.ts'
 import { createTraces, type Traces } from '../src/sinks/traces.ts'
+import { stages } from '../test/harness/stages.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 
 type RecordFigures = { readonly [what: string]: Spread }
@@ -19,19 +21,6 @@ const requests = 200_000
 /** Fewer than find room in the queue of spans together with a batch that is not full. */
 const batch = 1500
 const operations = 100
-const stages: readonly Stage[] = [
-  'parse',
-  'admit',
-  'normalize',
-  'route',
-  'authenticate',
-  'limit',
-  'authorize',
-  'validate',
-  'rules',
-  'forward',
-  'response',
-]
 
 /** One way to record: what happens before the stages of a request, and after its end. */
 interface Subject {
@@ -50,6 +39,7 @@ export async function measureRecords(rounds: number): Promise<RecordFigures> {
   )
   const metrics = attachMetrics(allocateMetrics({ workers: 1 }), 0)
   const collector = await startSink()
+  const collected = collecting(collector.url)
   const [tenth, all] = [tracing(collector.url, 0.1), tracing(collector.url, 1)]
   const subjects: { readonly [name: string]: Subject } = {
     nothing: {},
@@ -61,6 +51,7 @@ export async function measureRecords(rounds: number): Promise<RecordFigures> {
         metrics.write(ending)
       },
     },
+    'record for a collector': collected,
     'traces, a tenth': tenth,
     'traces, all': all,
   }
@@ -73,7 +64,7 @@ export async function measureRecords(rounds: number): Promise<RecordFigures> {
       if (round >= 0) figures.get(name)?.push(name === 'nothing' ? ns : ns - base)
     }
   }
-  await Promise.all([tenth.traces.stop(), all.traces.stop()])
+  await Promise.all([tenth.traces.stop(), all.traces.stop(), collected.stop()])
   collector.stop()
   const spreads = Object.fromEntries(Array.from(figures, ([name, ns]) => [name, spreadOf(ns)]))
   for (const [name, spread] of Object.entries(spreads)) console.log(`records, ${name}: ${shown(spread)} ns`)
@@ -84,6 +75,7 @@ const plans = Array.from(
   { length: operations },
   (_, index) => ({ id: `operation${index}`, route: `/things${index}/{thingId}` }) as OperationPlan,
 )
+const facts = { version: '0.0.0', instanceId: 'bench', hostName: 'bench', pid: 1 }
 const peer = { address: '203.0.113.9', encrypted: true }
 const principal: Principal = {
   ...anonymous,
@@ -126,7 +118,7 @@ function tracing(
   const made = createTraces({
     target: { endpoint, headers: {} },
     sample,
-    facts: { version: '0.0.0', instanceId: 'bench', hostName: 'bench', pid: 1 },
+    facts,
     tell: () => {},
     count(exported, dropped) {
       sent += exported + dropped
@@ -147,6 +139,28 @@ function tracing(
           heard = resolve
         })
     },
+  }
+}
+
+/** Records and their sending, which in a gate with several workers is the main thread's. */
+function collecting(
+  endpoint: string,
+): Subject & { readonly settled: () => Promise<void>; readonly stop: () => Promise<void> } {
+  const sending = exportLogs({ target: { endpoint, headers: {} }, facts, tell: () => {} })
+  const log = createLog(() => everyLine, { ...recordForm, write: sending.write })
+  let written = 0
+  return {
+    after(ending) {
+      written++
+      log.write(ending)
+    },
+    async settled() {
+      const { requests } = sending.figures().dropped
+      if (requests > 0) throw new Error('records were dropped, and so cost nothing')
+      while (written - sending.figures().exported >= batch)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+    },
+    stop: () => sending.stop(Date.now() + 5000),
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
@@ -9,8 +10,9 @@ import { recordForm } from '../../src/sinks/log-records/record-text.ts'
 import { exportLogs } from '../../src/sinks/log-records.ts'
 import { ask } from '../harness/ask.ts'
 import { type Collector, startCollector } from '../harness/collector.ts'
-import { startGate } from '../harness/gate.ts'
+import { project, startGate } from '../harness/gate.ts'
 import { metric } from '../harness/metric.ts'
+import { until } from '../harness/until.ts'
 
 let collector: Collector
 before(async () => {
@@ -175,4 +177,30 @@ test('a gate whose collector is away answers as ever, counts what is lost, and s
   assert.ok(Number(lost?.events) >= 5)
   assert.equal(gate.log.at(-1)?.event, 'stopped')
   assert.ok(stoppedMs < 10_000)
+})
+
+test('a control plane that stands still: records of workers are held within a bound, denials last to go, all arrive or are counted', async () => {
+  const known = collector.logs.length
+  const gate = await startGate({
+    workers: 2,
+    more: `cors: { origins: ["https://app.example.com"] }\nbounds: { queueDelay: 10s }\ntelemetry: { otlp: { endpoint: "${collector.url}", logs: true } }`,
+  })
+  const [preflights, misses] = [16_000, 400]
+  // This thread is the control plane, and waits for the client.
+  const flood = [`${project}/test/harness/flood-client.ts`, gate.gateway.addresses.http ?? '']
+  const { status, stderr } = spawnSync(process.execPath, [...flood, String(preflights), String(misses)], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  assert.equal(status, 0, stderr)
+  const dropped = (of: string) => metric(gate, `portcullis_log_records_dropped_total{class="${of}"}`)
+  await until(
+    async () => named(known, 'request').length + (await dropped('request')) === preflights,
+    'every record taken or counted',
+  )
+  assert.ok((await dropped('request')) > 0)
+  await until(() => named(known, 'denied').length === misses, 'all denials')
+  assert.equal(await dropped('event'), 0)
+  await gate.logged(({ event }) => event === 'log_records_dropped')
+  await gate.stop()
 })

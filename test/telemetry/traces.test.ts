@@ -4,22 +4,10 @@ import { after, before, test } from 'node:test'
 import { ask } from '../harness/ask.ts'
 import { type Collector, type Span, startCollector } from '../harness/collector.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
+import { stages } from '../harness/stages.ts'
 import { headerOf } from '../harness/upstream.ts'
 
 const canary = 'canary-7f3a91'
-const stages = [
-  'parse',
-  'admit',
-  'normalize',
-  'route',
-  'authenticate',
-  'limit',
-  'authorize',
-  'validate',
-  'rules',
-  'forward',
-  'response',
-]
 
 let collector: Collector
 before(async () => {
