@@ -21,6 +21,7 @@ const debian = [
   'redis-server',
   'promtool',
   'sqlite3',
+  'jq',
 ].filter((name) => missing.includes(name))
 const packagesOf: { readonly [name: string]: string } = { nginx: 'nginx-light', promtool: 'prometheus' }
 const debianPackages = debian.map((name) => packagesOf[name] ?? name)

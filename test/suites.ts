@@ -79,7 +79,11 @@ export const suites: readonly Suite[] = [
     files: ['test/sessions/*.test.ts'],
     needs: [program('chromium'), program('redis-server')],
   },
-  { name: 'telemetry', files: ['test/telemetry/*.test.ts'], needs: [program('promtool'), otlp] },
+  {
+    name: 'telemetry',
+    files: ['test/telemetry/*.test.ts'],
+    needs: [program('promtool'), program('jq'), program('openssl'), mounting, otlp],
+  },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
   { name: 'github', files: ['test/github/*.test.ts'], needs: [github, oracle] },

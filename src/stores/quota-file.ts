@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOfError } from '../base/code-of-error.ts'
 import type { CountersMemory } from './counters-memory.ts'
 import { headBytes, maxSnapshotBytes, ownerIn, restoreQuotas } from './quota-snapshot.ts'
 
@@ -24,7 +25,7 @@ export function loadQuotas(memory: CountersMemory, file: string, atMs: number): 
     renameSync(file, `${file}.bad`)
     return { problem: `${file}: ${problem}; kept as ${file}.bad`, owner: null }
   } catch (error) {
-    return { problem: `${file}: ${problem}; cannot be kept aside (${codeOf(error)})`, owner }
+    return { problem: `${file}: ${problem}; cannot be kept aside (${codeOfError(error)})`, owner }
   }
 }
 
@@ -42,7 +43,7 @@ function readInto(memory: CountersMemory, file: string, atMs: number): LoadedQuo
       closeSync(opened)
     }
   } catch (error) {
-    return unusable(codeOf(error) === 'ENOENT' ? null : `it cannot be read (${codeOf(error)})`)
+    return unusable(codeOfError(error) === 'ENOENT' ? null : `it cannot be read (${codeOfError(error)})`)
   }
 }
 
@@ -82,7 +83,7 @@ export async function saveQuotas(file: string, parts: readonly Uint8Array[]): Pr
     return null
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => {})
-    return `${file}: ${codeOf(error)}`
+    return `${file}: ${codeOfError(error)}`
   }
 }
 
@@ -104,8 +105,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await opened.close()
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error)
 }

@@ -49,7 +49,7 @@ async function recorded(
     sinceMs: null,
     untilMs: null,
   }
-  for await (const { kind, facts } of searchTrail(store, { ...filter, requestsOnly: true })) {
+  for await (const { kind, facts } of searchTrail(store, { ...filter })) {
     if (kind === 'intent') intents.push(String(facts.request_id))
     if (kind === 'outcome') outcomes.push(String(facts.request_id))
   }
@@ -138,7 +138,9 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
       }
     }
     assert.equal(full?.status, 503)
-    await gate.logged(({ event, detail }) => event === 'trail_unavailable' && /full/.test(String(detail)))
+    await gate.logged(
+      ({ event, detail }) => event === 'trail_unavailable' && /SQLITE_FULL/.test(String(detail)),
+    )
     await assertNotForwarded(gate, ask(gate, '/accounts/3/entries/1', put), 503, 'trail_unavailable')
     assert.equal((await ask(gate, '/accounts/1', { token })).status, 200)
     rmSync(join(disk, 'ballast'))

@@ -267,6 +267,27 @@ export const families = {
     labels: ['class'],
     otlp: { name: 'portcullis.log.dropped_lines', unit: '{line}' },
   },
+  logFileWritable: {
+    name: 'portcullis_log_file_writable',
+    type: 'gauge',
+    help: 'Whether the file of the log can be written; absent where there is none.',
+    labels: [],
+    otlp: { name: 'portcullis.log.file_writable', unit: '1' },
+  },
+  logRecordsExported: {
+    name: 'portcullis_log_records_exported_total',
+    type: 'counter',
+    help: 'Records of the log that a collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.log_records.exported', unit: '{record}' },
+  },
+  logRecordsDropped: {
+    name: 'portcullis_log_records_dropped_total',
+    type: 'counter',
+    help: 'Records of the log that found no room, or that no collector took.',
+    labels: ['class'],
+    otlp: { name: 'portcullis.log_records.dropped', unit: '{record}' },
+  },
   spansExported: {
     name: 'portcullis_spans_exported_total',
     type: 'counter',
