@@ -224,3 +224,40 @@ test('a client that hangs up while its token is being verified leaves no place b
   await held(gate, 0)
   await gate.stop()
 })
+
+test('a cap of the contract counts in its operation alone, beside those of the configuration (x-portcullis.limits)', async () => {
+  const answer = { responses: { '200': { description: 'ok' } } }
+  const own = { 'x-portcullis': { limits: [{ name: 'exports', by: 'subject', concurrent: 2 }] } }
+  const gate = await startGate({
+    limits: limits(3),
+    document: {
+      openapi: '3.1.0',
+      info: { title: 'exports', version: '1' },
+      servers: [{ url: 'https://api.example.com' }],
+      security: [{ bearerAuth: [] }],
+      paths: {
+        '/exports': { get: { operationId: 'getExports', ...own, ...answer } },
+        '/things': { get: { operationId: 'listThings', ...answer } },
+      },
+      components: { securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer' } } },
+    },
+  })
+  const token = await gate.issuer.token({ sub: 'exporter' })
+  const answers = holdAnswers(gate)
+  const asked = [1, 2].map(() => ask(gate, '/exports', { token }))
+  await until(() => answers.waiting.length === 2, 'both exports are with the upstream')
+  await held(gate, 4)
+  const denied = await assertNotForwarded(gate, ask(gate, '/exports', { token }), 429, 'quota_exceeded')
+  assert.deepEqual(JSON.parse(denied.body)['violated-policies'], ['exports'])
+  assert.match(denied.fields.get('ratelimit-policy') ?? '', /"exports";q=2;qu="concurrent-requests"/)
+  await held(gate, 4)
+  asked.push(ask(gate, '/things', { token }))
+  await until(() => answers.waiting.length === 3, 'another operation has room')
+  const both = await assertNotForwarded(gate, ask(gate, '/exports', { token }), 429, 'quota_exceeded')
+  assert.deepEqual(JSON.parse(both.body)['violated-policies'].toSorted(), ['exports', 'mine'])
+  await assertNotForwarded(gate, ask(gate, '/things', { token }), 429, 'quota_exceeded')
+  answers.letGo()
+  assert.ok((await Promise.all(asked)).every(({ status }) => status === 200))
+  await held(gate, 0)
+  await gate.stop()
+})
