@@ -15,7 +15,7 @@ export async function openPostgresTrail(url: string, durability: 'power' | 'proc
   const database = await openPostgres(url, {
     lock: 7021395,
     last: 'portcullis_trail_holds',
-    statements: trailTables(''),
+    statements: trailTables,
     ...(durability === 'process' && { options: '-c synchronous_commit=off' }),
   })
   return createSqlTrail({

@@ -6,11 +6,11 @@ export interface TrailDatabase extends SqlDatabase {
   appendRows(chain: string, rows: readonly TrailRow[]): Iterable<SqlStatement>
 }
 
-/** Statements that make the tables; safe to run at every start. @param tail what the dialect says at the end of the entries' table */
-export const trailTables = (tail: string): readonly string[] => [
+/** Statements that make the tables; safe to run at every start. */
+export const trailTables: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS portcullis_trail (
     chain TEXT NOT NULL, sequence BIGINT NOT NULL, time_ms BIGINT NOT NULL, hash TEXT NOT NULL, entry TEXT NOT NULL,
-    PRIMARY KEY (chain, sequence))${tail}`,
+    PRIMARY KEY (chain, sequence))`,
   `CREATE TABLE IF NOT EXISTS portcullis_trail_chains (
     chain TEXT PRIMARY KEY, sequence BIGINT NOT NULL, hash TEXT NOT NULL, pruned_sequence BIGINT, pruned_hash TEXT,
     pruned_ms BIGINT, pruned_key TEXT, pruned_signature TEXT)`,

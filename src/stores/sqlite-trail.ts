@@ -3,15 +3,18 @@ import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { OwnError } from '../base/code-of-error.ts'
 import type { TrailStore } from '../engine/trail-store.ts'
-import type { SqlRow, SqlStatement, SqlWork } from './sql-ledger.ts'
+import type { SqlRow, SqlStatement, SqlValue, SqlWork } from './sql-ledger.ts'
 import { createSqlTrail, trailTables } from './sql-trail.ts'
 
 /** Long enough for a pruning by another process; the thread of the trail serves nobody else. */
 const busyTimeoutMs = 3000
-/** 16 MiB: a page that several commits fill is copied into the file once. */
-const checkpointPages = 4000
-const insert =
-  'INSERT INTO portcullis_trail (chain, sequence, time_ms, hash, entry) VALUES (?1, ?2, ?3, ?4, ?5)'
+/** Of a new file: a commit of many entries writes half as many pages as with the usual 4096. */
+const pageBytes = 8192
+/** A page that several commits fill is copied into the file once. */
+const checkpointBytes = 16 * 1024 * 1024
+/** Entries that one statement adds. */
+const chunk = 8
+const [insertOne, insertChunk] = [insertOf(1), insertOf(chunk)]
 
 export interface SqliteTrailOptions {
   /** `power`: written through to the disk at each commit. `process`: handed to the operating system. */
@@ -35,9 +38,11 @@ export async function openSqliteTrail(file: string, options: SqliteTrailOptions)
   const database: DatabaseSync = new Database(file, { timeout: busyTimeoutMs })
   const statements = new Map<string, StatementSync>()
   try {
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+    database.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL`)
+    const pageSize = Number(database.prepare('PRAGMA page_size').get()?.page_size)
+    database.exec(`PRAGMA wal_autocheckpoint = ${checkpointBytes / pageSize}`)
     database.exec(`PRAGMA synchronous = ${options.durability === 'power' ? 'FULL' : 'NORMAL'}`)
-    for (const statement of trailTables(' WITHOUT ROWID')) database.exec(statement)
+    for (const statement of trailTables) database.exec(statement)
   } catch (error) {
     database.close()
     throw error
@@ -45,8 +50,15 @@ export async function openSqliteTrail(file: string, options: SqliteTrailOptions)
 
   return createSqlTrail({
     *appendRows(chain, rows) {
-      for (const { sequence, timeMs, hash, text } of rows)
-        yield [insert, [chain, sequence, timeMs, hash, text]] as const
+      let values: SqlValue[] = [chain]
+      for (const { sequence, timeMs, hash, text } of rows) {
+        values.push(sequence, timeMs, hash, text)
+        if (values.length <= chunk * 4) continue
+        yield [insertChunk, values] as const
+        values = [chain]
+      }
+      for (let i = 1; i < values.length; i += 4)
+        yield [insertOne, [chain, ...values.slice(i, i + 4)]] as const
     },
     transaction: async (mode, work) => transact(mode === 'read', work),
     async close() {
@@ -78,9 +90,21 @@ export async function openSqliteTrail(file: string, options: SqliteTrailOptions)
       statement = database.prepare(sql)
       statements.set(sql, statement)
     }
-    if (sql !== insert) return statement.all(...values) as SqlRow[]
+    if (sql !== insertOne && sql !== insertChunk) return statement.all(...values) as SqlRow[]
     statement.run(...values)
     return none
   }
 }
 const none: readonly SqlRow[] = []
+
+/**
+ * Adds entries after their chain, each four values. With `OR ROLLBACK` no statement of several rows keeps a journal of its
+ * own; where one fails the transaction is rolled back anyway.
+ */
+function insertOf(rows: number): string {
+  const values = Array.from({ length: rows }, (_, row) => {
+    const at = 2 + row * 4
+    return `(?1, ?${at}, ?${at + 1}, ?${at + 2}, ?${at + 3})`
+  })
+  return `INSERT OR ROLLBACK INTO portcullis_trail (chain, sequence, time_ms, hash, entry) VALUES ${values.join(', ')}`
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -42,6 +42,23 @@ const kinds: readonly Kind[] = [
     open: (name) =>
       openSqliteTrail(join(folder, name, 'trail.sqlite'), { durability: 'process', create: true }),
     sql: (name, statements) => client('sqlite3', ['-bail', join(folder, name, 'trail.sqlite')], statements),
+  },
+  {
+    name: 'SQLite, in a file of 4096-octet pages whose entries have no rowid, as they were made before',
+    open(name) {
+      const file = join(folder, 'before', name, 'trail.sqlite')
+      mkdirSync(join(folder, 'before', name), { recursive: true })
+      client(
+        'sqlite3',
+        ['-bail', file],
+        `PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; CREATE TABLE portcullis_trail (
+          chain TEXT NOT NULL, sequence BIGINT NOT NULL, time_ms BIGINT NOT NULL, hash TEXT NOT NULL, entry TEXT NOT NULL,
+          PRIMARY KEY (chain, sequence)) WITHOUT ROWID`,
+      )
+      return openSqliteTrail(file, { durability: 'process', create: false })
+    },
+    sql: (name, statements) =>
+      client('sqlite3', ['-bail', join(folder, 'before', name, 'trail.sqlite')], statements),
   },
   {
     name: 'PostgreSQL',
@@ -312,6 +329,28 @@ for (const kind of kinds) {
       assert.deepEqual(await store.read('c', 0, 10), [row])
       await store.close()
     })
+
+    for (const count of [7, 8, 9, 24, 30])
+      test(`${count} entries that share a commit are all there, or none`, async () => {
+        const store = await kind.open(`many${count}`)
+        const rows = Array.from({ length: count }, (_, i) => ({
+          sequence: i + 1,
+          timeMs: 1_700_000_000_000 + i,
+          hash: `hash-${i}`,
+          text: entry(`user-${i}`),
+        }))
+        await store.append('c', rows, true)
+        assert.deepEqual(await store.read('c', 0, 100), rows)
+        // The last of them is there already.
+        const again = rows.map((row, i) => ({ ...row, sequence: 2 * count - i }))
+        again.push({ ...rows[0], sequence: count } as (typeof rows)[number])
+        await assert.rejects(store.append('c', again, true))
+        assert.deepEqual(await store.read('c', 0, 100), rows)
+        assert.equal((await store.chains())[0]?.told, count)
+        await store.append('c', again.slice(0, -1).toReversed(), true)
+        assert.equal((await store.read('c', 0, 100)).length, 2 * count)
+        await store.close()
+      })
 
     test('an append whose answer was lost is found to have taken place', async () => {
       const store = await kind.open('lost')
