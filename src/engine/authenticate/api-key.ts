@@ -44,7 +44,8 @@ export function linkApiKey(scheme: string, plan: ApiKeyPlan, pages: readonly str
 function presentedKeys(plan: ApiKeyPlan, { fields, cookies, target }: Presentation): readonly string[] {
   switch (plan.in) {
     case 'header':
-      return fields.all(plan.name)
+      // RFC 9110 11.4: a scheme and a blank begin what other schemes read; a key holds no blank.
+      return fields.all(plan.name).filter((text) => plan.name !== 'authorization' || !text.includes(' '))
     case 'cookie':
       return cookies.get(plan.name) ?? []
     case 'query':
