@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import type { JsonSchema } from '../base/json.ts'
 import { deepFreeze, digestOf } from '../program/digest.ts'
-import type { OperationPlan, Program } from '../program/program.ts'
+import type { OperationPlan, Program, SourcePosition } from '../program/program.ts'
+import type { SenderConstraint } from '../program/schemes.ts'
 import type { Settings } from '../program/settings.ts'
 import { checkSessions } from './check-sessions.ts'
 import { type CompileContext, compileDocument } from './compile-document.ts'
@@ -64,7 +65,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   const origin = configuration.publicUrl ?? loopbackOrigin(configuration)
   checkOwnOrigin(origin, operations, context.schemes, report)
   checkSessions(configuration, origin, operations, context.schemes, report)
-  checkAuthorities(configuration, context)
+  checkAuthorities(configuration, operations, context)
   reportUnused(configuration, context)
   const settings = {
     ...configuration.settings,
@@ -105,17 +106,30 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   }
 }
 
-/** A certificate nobody vouches for is no credential. */
-function checkAuthorities({ settings: { listen }, identity }: Configuration, context: CompileContext): void {
+/** A certificate nobody vouches for is no credential, and without authorities no client is asked for one. */
+function checkAuthorities(
+  { settings: { listen }, identity }: Configuration,
+  operations: readonly OperationPlan[],
+  { schemes, configuration: { file }, report }: CompileContext,
+): void {
   if ((listen.https?.clientCa ?? null) !== null || (listen.http?.clientCa ?? null) !== null) return
-  for (const [name, { plan }] of context.schemes) {
-    if (plan.kind !== 'mutualTLS') continue
-    context.report.error(
-      'authority-missing',
-      identity[name]?.position ?? { file: context.configuration.file, line: 1, column: 1 },
-      `nothing says which authorities vouch for the certificates of ${name}`,
-      'write listen.https.clientCa: ./tls/clients.pem',
-    )
+  const missing = (position: SourcePosition, message: string): void =>
+    report.error('authority-missing', position, message, 'write listen.https.clientCa: ./tls/clients.pem')
+  const isOnlyWay = (ways: readonly SenderConstraint[]): boolean =>
+    ways.length > 0 && ways.every((way) => way === 'mutualTLS')
+  for (const [name, { plan }] of schemes) {
+    const position = identity[name]?.position ?? { file, line: 1, column: 1 }
+    if (plan.kind === 'mutualTLS')
+      missing(position, `nothing says which authorities vouch for the certificates of ${name}`)
+    if ('senderConstraint' in plan && isOnlyWay(plan.senderConstraint))
+      missing(position, `tokens of ${name} must be bound to a certificate, and no client is asked for one`)
+  }
+  const takesTokens = ({ security }: OperationPlan): boolean =>
+    security.alternatives.flat().some(({ scheme }) => 'senderConstraint' in (schemes.get(scheme)?.plan ?? {}))
+  for (const operation of operations.filter(takesTokens)) {
+    const { id, senderConstraints, source } = operation
+    if (senderConstraints.some(isOnlyWay))
+      missing(source, `tokens for ${id} must be bound to a certificate, and no client is asked for one`)
   }
 }
 

@@ -10,6 +10,9 @@ import type { Documents } from './documents.ts'
 import { type OpenApiVersion, openApiKeys } from './openapi-keys.ts'
 import type { Section } from './section.ts'
 
+/** RFC 6749 3.3 */
+const scopeSyntax = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
 /** A scheme that operations demand, bound to its verifier. */
 export interface BoundScheme {
   readonly plan: SchemePlan
@@ -65,10 +68,11 @@ export class SecurityReader {
     const { security, securityPosition } = this.#configuration
     if (security && securityPosition) {
       const alternatives = security.map((alternative) =>
-        Object.entries(alternative).map(([scheme, scopes]) => ({
-          scheme: this.#bind(scheme, this.#schemes.get(scheme) ?? null, securityPosition),
-          scopes,
-        })),
+        Object.entries(alternative).map(([scheme, scopes]) => {
+          const defined = this.#schemes.get(scheme) ?? null
+          this.#checkSyntax(defined?.kind ?? 'oauth2', scopes, securityPosition)
+          return { scheme: this.#bind(scheme, defined, securityPosition), scopes }
+        }),
       )
       return { alternatives, decidedBy: 'configuration', source: securityPosition }
     }
@@ -150,6 +154,7 @@ export class SecurityReader {
         'make it an oauth2 scheme, or write []',
       )
     }
+    this.#checkSyntax(kind, scopes, at)
     for (const scope of known ? scopes.filter((one) => !known.has(one)) : []) {
       const meant = nearest(scope, known ?? [])
       section.report.error(
@@ -159,6 +164,18 @@ export class SecurityReader {
         meant ? `did you mean ${meant}?` : 'list it in a flow of the scheme',
       )
     }
+  }
+
+  /** What kinds without tokens have in their place are roles (OpenAPI 3.1.1 4.8.30.1), which no challenge names. */
+  #checkSyntax(kind: string, scopes: readonly string[], at: SourcePosition): void {
+    const isOfTokens = verifiersOf(kind).includes('jwt')
+    for (const scope of isOfTokens ? scopes.filter((one) => !scopeSyntax.test(one)) : [])
+      this.#root.report.error(
+        'value-invalid',
+        at,
+        `${JSON.stringify(scope)} is no scope, and no challenge could name it`,
+        'write one word of printable ASCII, without quotes and backslashes (RFC 6749 3.3)',
+      )
   }
 
   /** INVARIANT: a scheme that an operation demands has a verifier, or the gate does not open (attack A23). */

@@ -95,9 +95,9 @@ export interface Certificates {
    * Reads what a TLS terminator forwarded, and judges its chain anew.
    * @param leaf value of `Client-Cert`, a structured field's byte sequence (RFC 9440 2.2)
    * @param chain value of `Client-Cert-Chain`; null when absent
-   * @returns null when it cannot be read
+   * @returns null where no authority is configured
    */
-  readForwarded(leaf: string, chain: string | null): ClientCertificate | null
+  readForwarded(leaf: string, chain: string | null): ClientCertificate | 'unreadable' | null
   /** `unknown`: lists are configured, and none that is current speaks for its issuer (RFC 5280 6.3). */
   revocation(certificate: ClientCertificate, nowMs: number): 'good' | 'revoked' | 'unknown'
 }

@@ -62,7 +62,7 @@ export const reasons = {
     status: 403,
     title: 'Cross-site request',
     meaning:
-      "A browser session, password or certificate came with a request that another site's page may have caused (Fetch Metadata, Origin).",
+      "A browser session, password, certificate or key in a cookie came with a request that another site's page may have caused (Fetch Metadata, Origin).",
   },
   quota_exceeded: {
     status: 429,

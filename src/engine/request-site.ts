@@ -27,9 +27,9 @@ export function crossSite(method: string, fields: FieldTable, origin: string): s
 }
 
 /**
- * The same question for credentials that programs send, too, and that a browser adds by itself once it has them: passwords
- * and certificates. Only what says that a browser sent it can be judged, and only where something may be changed: what
- * another site reads is the contract's `cors` to decide.
+ * The same question for credentials that programs send, too, and that a browser adds by itself once it has them: passwords,
+ * certificates and keys in cookies. Only what says that a browser sent it can be judged, and only where something may be
+ * changed: what another site reads is the contract's `cors` to decide.
  * @param trusted origins whose pages may use the person's credentials; the own one, where it is known, among them
  * @see CWE-352, Fetch 4.6 (credentials of a request)
  */

@@ -155,7 +155,7 @@ export class DataPlane {
       .catch((error: unknown) => {
         // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.
         this.#parts.onDefect(error, journal.requestId)
-        exchange.deny(deny('forward', 'internal', placeOfError(error)))
+        exchange.breakDown(deny('forward', 'internal', placeOfError(error)))
       })
   }
 

@@ -80,6 +80,16 @@ export class Exchange implements Receiver, Member {
     this.#write(answer.status, answer.fields, answer.body)
   }
 
+  /** A bug, perhaps of what was about to be answered: 500 in its place, or, where even that cannot be written, an end. */
+  breakDown(denial: Denial): void {
+    if (!this.#response.headersSent) this.#denial = null
+    try {
+      this.deny(denial)
+    } catch {
+      this.#response.destroy()
+    }
+  }
+
   /** An answer the gateway itself owes. */
   reply({ status, headers, body }: Reply): void {
     this.#settle()

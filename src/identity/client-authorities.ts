@@ -75,13 +75,12 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
     },
     readForwarded(leaf, chain) {
       const fields = [leaf, ...(chain === null ? [] : chain.split(','))].map((text) => text.trim())
-      if (fields.length > maxForwarded || leaf.length + (chain?.length ?? 0) > maxFieldLength) return null
+      if (fields.length > maxForwarded || leaf.length + (chain?.length ?? 0) > maxFieldLength)
+        return 'unreadable'
       const octets = fields.map((text) => byteSequence.exec(text)?.[1])
-      if (octets.includes(undefined)) return null
-      return judge(
-        octets.map((text) => Buffer.from(text ?? '', 'base64')),
-        null,
-      )
+      if (octets.includes(undefined)) return 'unreadable'
+      const certificates = octets.map((text) => Buffer.from(text ?? '', 'base64'))
+      return judge(certificates, null) ?? 'unreadable'
     },
     revocation({ issuer, serial }, nowMs) {
       if (lists.length === 0) return 'good'

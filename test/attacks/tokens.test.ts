@@ -378,6 +378,11 @@ test('A26 a misspelt key keeps the gate shut and names the nearest one', async (
   gate.configure(configurationFor({}, gate.upstream, issuer))
 })
 
+test('A27 a token that its issuer calls DPoP and binds to no key is refused (RFC 9449 5)', async () => {
+  await accepted(await issuer.token({ token_type: 'Bearer' }))
+  for (const type of ['DPoP', 'dpop']) await refused(await issuer.token({ token_type: type }))
+})
+
 test('H1 a signed token has one spelling', async () => {
   const token = await issuer.token()
   const [header = '', payload = '', signature = ''] = token.split('.')

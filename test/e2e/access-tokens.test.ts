@@ -233,6 +233,8 @@ test('an operation may demand that the user authenticated well and lately (RFC 9
     { acr: 'bronze', auth_time: now },
     { acr: 'gold', auth_time: now - 400 },
     { acr: 'gold' },
+    { acr: 'gold', auth_time: now + 120 },
+    { acr: 'gold', auth_time: now * 1000 },
   ]) {
     const low = askOwn('/v1/careful', [`Authorization: Bearer ${await token(claims)}`])
     const denied = await assertNotForwarded(gate, low, 401, 'step_up_required')

@@ -6,6 +6,7 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { type Finished, portcullis, run } from '../harness/command.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
+import { headerOf, type SeenRequest } from '../harness/upstream.ts'
 
 // Keys made by the command, used through the gate.
 
@@ -29,6 +30,7 @@ identity:
   partnerKey: { type: apiKey }
   queryKey: { type: apiKey, allowInQuery: true }
   cookieKey: { type: apiKey }
+  rawKey: { type: apiKey }
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}" }
   operator: { type: basic, users: { olga: { password: "${password}", scopes: [ops] } } }
 keys: { staleAfter: 5s }
@@ -268,6 +270,19 @@ test('AND and OR with tokens: both are needed, either will do, and the log names
   assert.equal((await ask(gate, '/either', { token })).status, 200)
   // A20: a bad credential beside a good one is not passed over.
   await assertNotForwarded(gate, withKey('junk', '/either', bearer), 401, 'credential_invalid')
+})
+
+test('a key that is all of Authorization goes no further, and leaves the field to tokens and passwords (RFC 9110 11.4)', async () => {
+  const { key } = await make('--scheme', 'rawKey')
+  const raw = (value: string) => ask(gate, '/raw', { headers: [`Authorization: ${value}`] })
+  await within2Seconds(200, () => raw(key))
+  assert.equal(headerOf(gate.upstream.seen.at(-1) as SeenRequest, 'authorization'), null)
+  assert.equal((await raw(`Bearer ${await issuer.token()}`)).status, 200)
+  const basic = Buffer.from('olga:correct horse battery').toString('base64')
+  assert.equal((await raw(`Basic ${basic}`)).status, 200)
+  await assertNotForwarded(gate, raw(`Bearer ${key}`), 401, 'credential_invalid')
+  await assertNotForwarded(gate, raw(`${key.slice(0, -1)}_`), 401, 'credential_invalid')
+  await assertNotForwarded(gate, raw(`Key ${key}`), 401, 'credential_missing')
 })
 
 test('rules see the key and not its secret; a caller without one is denied', async () => {

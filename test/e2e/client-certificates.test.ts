@@ -187,6 +187,17 @@ test('B9: Client-Cert is believed from a trusted proxy, verified anew, and never
   assert.equal(gate.upstream.heads, seen)
 })
 
+test('Client-Cert of a trusted proxy is nothing to a gate that takes no certificates', async () => {
+  const bare = await startGate({ more: 'trustedProxies: [127.0.0.1/32]' })
+  try {
+    const headers = [`Client-Cert: ${fieldOf(good.cert)}`]
+    assert.equal((await ask(bare, '/things', { token: await bare.issuer.token(), headers })).status, 200)
+    await assertNotForwarded(bare, ask(bare, '/things', { headers }), 401, 'credential_missing')
+  } finally {
+    await bare.stop()
+  }
+})
+
 test('E6: revocation cuts off a connection that stands, and a list past its end is not believed', async () => {
   const victim = root.issue('victim', 'DNS:erp.partner.example')
   const agent = new Agent({

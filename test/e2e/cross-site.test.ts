@@ -7,6 +7,7 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { type CertificateFiles, createAuthority } from '../harness/certificates.ts'
 import { portcullis, run } from '../harness/command.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
+import { until } from '../harness/until.ts'
 
 // Credentials that a browser adds by itself to whatever a page makes it send (CWE-352).
 
@@ -29,12 +30,14 @@ before(async () => {
       info: { title: 'cross-site', version: '1' },
       paths: {
         '/basic': { post: { security: [{ operator: [] }], ...own } },
+        '/key': { post: { security: [{ cookieKey: [] }], ...own } },
         '/certificate': { post: { security: [{ partner: [] }], ...own } },
       },
       components: {
         securitySchemes: {
           operator: { type: 'http', scheme: 'basic' },
           partner: { type: 'mutualTLS' },
+          cookieKey: { type: 'apiKey', in: 'cookie', name: 'key' },
         },
       },
     },
@@ -51,6 +54,7 @@ listen:
 upstreams: { default: { url: "${upstream.url}" } }
 identity:
   operator: { type: basic, users: { olga: { password: "${hashed.trim()}" } } }
+  cookieKey: { type: apiKey }
   partner: { type: mutualTLS, clients: [{ dns: client.example }] }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
 failedAuthentications: { rate: 1000000/s }
@@ -82,6 +86,21 @@ test('a password that the browser added to the form of another site opens nothin
   const before = gate.upstream.heads
   for (const headers of [ownPage, []]) assert.equal((await post(headers)).status, 200)
   assert.equal(gate.upstream.heads, before + 2)
+})
+
+test('a key that the browser added as a cookie to the form of another site opens nothing (CWE-352)', async () => {
+  const made = await portcullis(['keys', 'create', '--name', 'page', '--json', '-c', gate.configurationFile])
+  const { key } = JSON.parse(made.stdout) as { readonly key: string }
+  const post = (headers: readonly string[]) =>
+    ask(gate, '/key', {
+      method: 'POST',
+      headers: [`Cookie: key=${key}`, ...headers],
+      body: 'a=1',
+      contentType: 'application/x-www-form-urlencoded',
+    })
+  await until(async () => (await post([])).status === 200, 'the key is known')
+  for (const headers of foreign) await assertNotForwarded(gate, post(headers), 403, 'cross_site')
+  for (const headers of [ownPage, []]) assert.equal((await post(headers)).status, 200)
 })
 
 test('a client certificate that the browser showed for the form of another site opens nothing (CWE-352)', async () => {

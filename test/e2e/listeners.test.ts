@@ -85,6 +85,7 @@ test('plain HTTP: an API key is a credential too, wherever the contract puts it'
   partnerKey: { type: apiKey }
   queryKey: { type: apiKey, allowInQuery: true }
   cookieKey: { type: apiKey }
+  rawKey: { type: apiKey }
   operator: { type: basic, users: { olga: { password: "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA" } }`,
   })
   try {

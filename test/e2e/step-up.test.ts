@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { hashPassword } from '../../src/app/hash-password.ts'
 import { compile } from '../../src/contract/compile.ts'
@@ -93,4 +93,24 @@ test('what cannot stand in the challenge, or demands nothing, is a problem of th
       wrong,
     )
   }
+})
+
+test('a scope that cannot stand in the challenge is a problem of the contract (RFC 6749 3.3, RFC 6750 3)', () => {
+  const file = join(folder, 'openapi.yaml')
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const sound = contract('{ acr: [gold] }')
+  const places = () =>
+    compile(gate.configurationFile, process.env).diagnostics.flatMap(({ severity, rule, position }) =>
+      severity === 'error' ? [`${rule} ${basename(position.file)}:${position.line}`] : [],
+    )
+  for (const wrong of ['läs', '読む', 'two words', 'a"b', 'a\\b', 'a\r\nb', '']) {
+    writeFileSync(file, sound.replace('{ bearerAuth: [] }', `{ bearerAuth: [${JSON.stringify(wrong)}] }`))
+    assert.deepEqual(places(), ['value-invalid openapi.yaml:8'], wrong)
+    writeFileSync(file, sound.replace('security: [{ operator: [] }, { bearerAuth: [] }],', ''))
+    gate.configure(`${yaml}\nsecurity: [{ bearerAuth: [${JSON.stringify(wrong)}] }]\n`)
+    assert.equal(places().length, 1, wrong)
+    gate.configure(yaml)
+  }
+  writeFileSync(file, sound.replace('{ operator: [] }, ', '{ operator: ["Team Lead"] }, '))
+  assert.deepEqual(places(), [], 'a role, which no challenge names')
 })

@@ -3,13 +3,18 @@ import { Memo } from '../../base/memo.ts'
 import type { ApiKeyPlan } from '../../program/schemes.ts'
 import type { KeyRecord } from '../ledger.ts'
 import type { KnownKey } from '../ports.ts'
+import { crossSiteBrowser } from '../request-site.ts'
 import { type LinkedScheme, missing, oneChallenge, type Presentation, type Verdict } from './scheme.ts'
 
 // RFC 9110 11.6.1 wants a challenge on every 401, and API keys have no registered scheme.
 const challenges = oneChallenge('ApiKey realm="api"')
 
-/** A scheme whose credential is a key of the ledger (OpenAPI `apiKey`). */
-export function linkApiKey(scheme: string, plan: ApiKeyPlan): LinkedScheme {
+/**
+ * A scheme whose credential is a key of the ledger (OpenAPI `apiKey`). One in a cookie is added by the browser to whatever a
+ * page makes it send.
+ * @param pages origins whose pages may do so
+ */
+export function linkApiKey(scheme: string, plan: ApiKeyPlan, pages: readonly string[]): LinkedScheme {
   return {
     name: scheme,
     place: `${plan.in}: ${plan.name}`,
@@ -17,6 +22,9 @@ export function linkApiKey(scheme: string, plan: ApiKeyPlan): LinkedScheme {
     judge(presented, { keys }, nowMs): Verdict {
       const [text, ...more] = presentedKeys(plan, presented)
       if (text === undefined) return missing
+      const { method, fields } = presented
+      const foreign = plan.in === 'cookie' ? crossSiteBrowser(method, fields, pages) : null
+      if (foreign !== null) return { kind: 'cross_site', detail: foreign }
       // ATTACK: A20, which of two credentials counts is not for a client to play with.
       if (more.length > 0) return invalid('the key came more than once')
       const seen = keys.find(text, nowMs)
@@ -36,7 +44,8 @@ export function linkApiKey(scheme: string, plan: ApiKeyPlan): LinkedScheme {
 function presentedKeys(plan: ApiKeyPlan, { fields, cookies, target }: Presentation): readonly string[] {
   switch (plan.in) {
     case 'header':
-      return fields.all(plan.name)
+      // RFC 9110 11.4: a scheme and a blank begin what other schemes read; a key holds no blank.
+      return fields.all(plan.name).filter((text) => plan.name !== 'authorization' || !text.includes(' '))
     case 'cookie':
       return cookies.get(plan.name) ?? []
     case 'query':

@@ -29,7 +29,8 @@ export function judgeConfirmation(
   ports: Ports,
   nowMs: number,
 ): Refusal | Fault | null {
-  const isBound = claims.cnf !== undefined || token.sentAs === 'dpop'
+  const isOfDpop = token.sentAs === 'dpop' || isNamedDpop(claims.token_type)
+  const isBound = claims.cnf !== undefined || isOfDpop
   if (!isBound && demand.constraints.length === 0) return null
   const confirmation = claims.cnf ?? {}
   if (!isJsonObject(confirmation)) return wrong('cnf is no object')
@@ -42,8 +43,8 @@ export function judgeConfirmation(
       return unproven('the token is bound to another certificate')
     proven.push('mutualTLS')
   }
-  if (jkt === undefined && token.sentAs === 'dpop')
-    return wrong('the token is bound to no key and came as DPoP')
+  if (jkt === undefined && isOfDpop)
+    return wrong('the token is bound to no key and came, or was issued, as DPoP')
   if (jkt !== undefined) {
     if (token.sentAs === 'bearer') return unproven('the token is bound to a key and came as a bearer token')
     if (typeof jkt !== 'string') return wrong('cnf.jkt is no text')
@@ -54,6 +55,9 @@ export function judgeConfirmation(
   const unmet = demand.constraints.find((ways) => !ways.some((way) => proven.includes(way)))
   return unmet ? unproven(`the token must be bound by ${unmet.join(' or ')}`) : null
 }
+
+/** RFC 9449 5, 6.2: the issuer bound it to a key, and does not say to which. */
+const isNamedDpop = (type: unknown): boolean => typeof type === 'string' && type.toLowerCase() === 'dpop'
 
 // RFC 9449 4.3: the checks in its order; replay comes last, so that a wrong proof uses up nothing.
 function judgeDpop(

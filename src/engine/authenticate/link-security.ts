@@ -46,7 +46,7 @@ function linkScheme(
     case 'mutualTLS':
       return linkClientCertificate(name, plan, pages)
     case 'apiKey':
-      return linkApiKey(name, plan)
+      return linkApiKey(name, plan, pages)
     case 'basic':
       return linkBasic(name, plan, pages)
     case 'session':

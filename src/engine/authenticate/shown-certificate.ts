@@ -22,5 +22,7 @@ export function shownCertificate(
   if (leaf === undefined) return none
   if (more.length > 0) return deny('authenticate', 'malformed_request', 'Client-Cert stands twice')
   const read = certificates.readForwarded(leaf, fields.get('client-cert-chain'))
-  return read ? allow(read) : deny('authenticate', 'malformed_request', 'Client-Cert cannot be read')
+  return read === 'unreadable'
+    ? deny('authenticate', 'malformed_request', 'Client-Cert cannot be read')
+    : allow(read)
 }

@@ -3,6 +3,9 @@ import { type Denial, denyWith } from '../decision.ts'
 import type { Authenticated } from './authenticate.ts'
 import type { LinkedScheme } from './scheme.ts'
 
+/** No clock skew is wider. A login that is yet to come is none: an `auth_time` in milliseconds would never be too old. */
+const maxClockSkewSeconds = 60
+
 /**
  * Decides whether the user authenticated well enough and lately enough for the operation. A caller whose token does not
  * say how or when is taken for one that did not.
@@ -17,8 +20,10 @@ export function judgeStepUp(
 ): Denial | null {
   const unmet = demands.find(({ acr, maxAgeSeconds }) => {
     if (acr.length > 0 && !(typeof claims.acr === 'string' && acr.includes(claims.acr))) return true
-    const { auth_time: at } = claims
-    return maxAgeSeconds !== null && !(typeof at === 'number' && nowMs / 1000 - at <= maxAgeSeconds)
+    if (maxAgeSeconds === null) return false
+    if (typeof claims.auth_time !== 'number') return true
+    const ageSeconds = nowMs / 1000 - claims.auth_time
+    return ageSeconds > maxAgeSeconds || ageSeconds < -maxClockSkewSeconds
   })
   if (!unmet) return null
   const acrValues = unmet.acr.length > 0 ? `, acr_values="${unmet.acr.join(' ')}"` : ''

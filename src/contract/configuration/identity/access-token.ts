@@ -20,7 +20,7 @@ export const senderConstraints = ['dpop', 'mutualTLS'] as const satisfies readon
 /** Reads what the access tokens of an entry must say; undefined after a report where something needed is wrong. */
 export function readAccessToken(section: Section): Omit<AccessTokenPlan, 'issuers'> | undefined {
   const audiences = section.require('audience', '"https://api.example.com"')
-    ? section.texts('audience')
+    ? readSome(section, 'audience')
     : undefined
   const maxAgeMs = section.parsed('maxTokenAge', parseDuration, 'a duration such as 1h')
   const skewMs = section.parsed('clockSkew', parseDuration, 'a duration such as 5s') ?? 5000
@@ -33,7 +33,7 @@ export function readAccessToken(section: Section): Omit<AccessTokenPlan, 'issuer
     senderConstraint: readSenderConstraint(section),
     dpopNonce: section.flag('dpopNonce') ?? false,
   }
-  return audiences && audiences.length > 0 ? { audiences, ...rest } : undefined
+  return audiences ? { audiences, ...rest } : undefined
 }
 
 export function readSenderConstraint(section: Section): readonly SenderConstraint[] {
@@ -48,9 +48,15 @@ function readRequiredClaims(section: Section): AccessTokenPlan['requiredClaims']
   const claims = section.child('requiredClaims')
   const entries = Object.keys(claims?.value ?? {}).map((name): [string, readonly string[] | null] => {
     if (claims?.get(name) === true) return [name, null]
-    return [name, claims?.texts(name) ?? []]
+    return [name, (claims && readSome(claims, name)) ?? []]
   })
   return Object.fromEntries(entries)
+}
+
+/** A list of texts with something in it: nobody would meet an empty one. */
+export function readSome(section: Section, key: string): readonly string[] | undefined {
+  const texts = section.texts(key)
+  return texts?.length === 0 ? section.wrong(key, 'a text or a list of texts that is not empty') : texts
 }
 
 /** RFC 8414 2: an https URL without query or fragment. Plain http is for loopback only. */

@@ -1,3 +1,4 @@
+import { readPasswordHash } from '../../../base/password-hash.ts'
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
 import { readSecret } from '../files.ts'
@@ -52,11 +53,17 @@ function readHash(user: Section, env: NodeJS.ProcessEnv): string | undefined {
   const written = user.get('password')
   const hash =
     typeof written === 'string' && /^\$[a-z]/.test(written) ? written : readSecret(user, 'password', env)
-  if (hash === undefined || /^\$(?:scrypt|argon2id)\$/.test(hash)) return hash
-  return user.problem(
-    'password',
-    'password-plain',
-    'password must be a hash in PHC format, $scrypt$… or $argon2id$…',
-    'make one with `portcullis keys hash-password`',
-  )
+  if (hash === undefined) return hash
+  const fix = 'make one with `portcullis keys hash-password`'
+  if (!/^\$(?:scrypt|argon2id)\$/.test(hash))
+    return user.problem(
+      'password',
+      'password-plain',
+      'password must be a hash in PHC format, $scrypt$… or $argon2id$…',
+      fix,
+    )
+  const read = readPasswordHash(hash)
+  return typeof read === 'string'
+    ? user.problem('password', 'value-invalid', `password is a hash that cannot be used: ${read}`, fix)
+    : hash
 }

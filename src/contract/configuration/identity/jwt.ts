@@ -1,6 +1,6 @@
 import type { Section } from '../../section.ts'
 import type { IdentityEntry } from '../configuration.ts'
-import { accessTokenKeys, checkIssuer, readAccessToken } from './access-token.ts'
+import { accessTokenKeys, checkIssuer, readAccessToken, readSome } from './access-token.ts'
 
 /** RFC 7518 3.1, RFC 8037: signatures by a key pair. Shared secrets and `none` are not on offer (attacks A1, A2, A5). */
 const algorithms = [
@@ -43,7 +43,7 @@ function readIssuers(section: Section): readonly string[] | undefined {
   }
   if (!section.has('issuers') && !section.require('issuer', '"https://login.example.com"')) return undefined
   const key = section.has('issuers') ? 'issuers' : 'issuer'
-  const issuers = section.texts(key)
+  const issuers = readSome(section, key)
   for (const issuer of issuers ?? []) checkIssuer(section, key, issuer)
   return issuers
 }
