@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Draw } from '../src/engine/ports.ts'
 import type { LimitPlan } from '../src/program/program.ts'
-import { createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { allocateCounters } from '../src/stores/counters-memory.ts'
+import { attachCounters, createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { saveQuotas } from '../src/stores/quota-file.ts'
+import { snapshotQuotas } from '../src/stores/quota-snapshot.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 
 interface LimitFigures {
@@ -16,12 +22,13 @@ interface LimitFigures {
 
 const takes = 512_000
 const batch = 512
+/** As many tokens as never run out here, for one key either: it is the allowed take that is measured. */
 const day: LimitPlan = {
   name: 'per-subject',
   by: [{ property: 'subject' }],
-  rate: 1_000_000,
+  rate: 1_000_000_000,
   windowSeconds: 86_400,
-  burst: 1_000_000,
+  burst: 1_000_000_000,
   ipv6PrefixBits: 64,
 }
 const spent: LimitPlan = { ...day, name: 'spent', rate: 1, burst: 1 }
@@ -60,6 +67,49 @@ function measureKeys(keys: number, rounds: number): LimitFigures {
     deniedNs: spreadOf(deniedNs),
     bytesPerKey: bytes / keys,
     overflowed,
+  }
+}
+
+/** Saves a million buckets of a day, again and again, as a gateway does: how long that keeps the event loop. */
+export async function measureSaving(rounds: number) {
+  const memory = allocateCounters()
+  const counters = attachCounters(memory, 0)
+  for (let i = 0; i < 1_000_000; i++) void counters.take(drawsOf(day, i), Date.now())
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
+  const [turns, cpu]: [number[], number[]] = [[], []]
+  for (let round = -2; round < rounds; round++) {
+    const before = process.cpuUsage()
+    const longest = watchTurns()
+    const parts = await snapshotQuotas(memory, new Uint8Array(16), Date.now())
+    const problem = parts && (await saveQuotas(join(folder, 'quotas.bin'), parts))
+    if (problem !== null) throw new Error(problem)
+    const turnMs = longest()
+    if (round < 0) continue
+    const { user, system } = process.cpuUsage(before)
+    turns.push(turnMs)
+    cpu.push((user + system) / 1000)
+  }
+  rmSync(folder, { recursive: true })
+  const figures = { longestTurnMs: spreadOf(turns), cpuMs: spreadOf(cpu) }
+  console.log(
+    `limits, 1000000 buckets saved: the longest turn ${shown(figures.longestTurnMs, 1)} ms, CPU ${shown(figures.cpuMs)} ms`,
+  )
+  return figures
+}
+
+/** @returns ends the watch, and tells the longest turn of the event loop since */
+function watchTurns(): () => number {
+  let [atMs, longestMs, watching] = [performance.now(), 0, true]
+  const turn = () => {
+    const nowMs = performance.now()
+    longestMs = Math.max(longestMs, nowMs - atMs)
+    atMs = nowMs
+    if (watching) setImmediate(turn)
+  }
+  setImmediate(turn)
+  return () => {
+    watching = false
+    return longestMs
   }
 }
 

@@ -6,7 +6,8 @@ import { type Journal, openJournal } from '../src/engine/outcome.ts'
 import { anonymous, type Principal } from '../src/engine/principal.ts'
 import type { Ending } from '../src/engine/record/ending.ts'
 import type { OperationPlan } from '../src/program/program.ts'
-import { createLog } from '../src/sinks/log.ts'
+import { everyLine } from '../src/program/thinning.ts'
+import { createLog, jsonLines } from '../src/sinks/log.ts'
 import { allocateMetrics } from '../src/sinks/metrics/memory.ts'
 import { attachMetrics } from '../src/sinks/metrics/record-metrics.ts'
 import { createTraces, type Traces } from '../src/sinks/traces.ts'
@@ -43,7 +44,10 @@ interface Subject {
 /** Nanoseconds of this thread's CPU for the records of one read that passed, above a request that leaves none. */
 export async function measureRecords(rounds: number): Promise<RecordFigures> {
   const out = openSync('/dev/null', 'w')
-  const log = createLog((lines) => writeSync(out, lines))
+  const log = createLog(
+    () => everyLine,
+    jsonLines((lines) => writeSync(out, lines)),
+  )
   const metrics = attachMetrics(allocateMetrics({ workers: 1 }), 0)
   const collector = await startSink()
   const [tenth, all] = [tracing(collector.url, 0.1), tracing(collector.url, 1)]

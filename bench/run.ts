@@ -5,7 +5,7 @@ import { measureFlood } from './flood.ts'
 import { measureGitHub } from './github.ts'
 import { measureIdentity } from './identity.ts'
 import { measureIdle } from './idle.ts'
-import { measureLimits } from './limits.ts'
+import { measureLimits, measureSaving } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
 import { measureOverload } from './overload.ts'
@@ -55,7 +55,7 @@ const absent = subjects.flatMap(({ name, missing }) => (missing() === null ? [] 
 if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
-if (wants('limits')) report.limits = measureLimits(rounds)
+if (wants('limits')) report.limits = { takes: measureLimits(rounds), saving: await measureSaving(rounds) }
 if (wants('records')) report.records = await measureRecords(rounds)
 if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)

@@ -42,7 +42,7 @@ console.log(failed.length === 0 ? 'all suites that ran passed' : `failed: ${fail
 process.exitCode = failed.length > 0 || (process.env.CI === 'true' && leftOut.length > 0) ? 1 : 0
 
 /** @returns the exit code; null when a signal ended it, ours among them */
-async function runSuite({ name, files, command }: Suite): Promise<number | null> {
+async function runSuite({ name, files, command, env }: Suite): Promise<number | null> {
   const [program = process.execPath, ...args] = command ?? [
     process.execPath,
     '--test',
@@ -58,7 +58,7 @@ async function runSuite({ name, files, command }: Suite): Promise<number | null>
     stdio: 'inherit',
     // A group of its own, so that what hangs ends together with all that it started.
     detached: true,
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, ...env, PATH: path },
   })
   const exit = once(suite, 'exit') as Promise<[number | null]>
   const { pid } = suite

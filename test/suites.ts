@@ -11,6 +11,7 @@ export interface Suite {
   /** Patterns of test files, or a program and its arguments. */
   readonly files?: readonly string[]
   readonly command?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
   readonly needs: readonly Need[]
 }
 
@@ -19,6 +20,8 @@ export interface Need {
   readonly present: () => boolean
 }
 
+/** Where `test:setup` puts it. */
+export const valkeyServer = fileURLToPath(new URL('packages/.cache/valkey-server', import.meta.url))
 const packages = fileURLToPath(new URL('packages/node_modules/', import.meta.url))
 
 const program = (name: string): Need => ({
@@ -29,6 +32,7 @@ const program = (name: string): Need => ({
       .concat('/usr/sbin')
       .some((folder) => existsSync(join(folder, name))),
 })
+const valkey: Need = { name: 'valkey-server', present: () => existsSync(valkeyServer) }
 const github: Need = {
   name: "GitHub's document",
   present: () => existsSync(join(packages, '@octokit/openapi')),
@@ -60,6 +64,12 @@ export const suites: readonly Suite[] = [
     needs: [program('redis-server'), program('redis-cli'), program('openssl')],
   },
   {
+    name: 'valkey',
+    files: ['test/limits/*.test.ts', 'test/sessions/shared-store.test.ts'],
+    env: { REDIS_SERVER: valkeyServer },
+    needs: [valkey, program('redis-cli')],
+  },
+  {
     name: 'trail',
     files: ['test/trail/*.test.ts'],
     needs: [postgres, program('psql'), program('sqlite3'), mounting],
@@ -69,7 +79,11 @@ export const suites: readonly Suite[] = [
     files: ['test/sessions/*.test.ts'],
     needs: [program('chromium'), program('redis-server')],
   },
-  { name: 'telemetry', files: ['test/telemetry/*.test.ts'], needs: [program('promtool'), otlp] },
+  {
+    name: 'telemetry',
+    files: ['test/telemetry/*.test.ts'],
+    needs: [program('promtool'), program('jq'), program('openssl'), mounting, otlp],
+  },
   { name: 'peers', files: ['test/peers/*.test.ts'], needs: [program('nginx'), program('curl')] },
   { name: 'demo', command: ['node', 'src/cli/main.ts', 'demo', '--check'], needs: [] },
   { name: 'github', files: ['test/github/*.test.ts'], needs: [github, oracle] },

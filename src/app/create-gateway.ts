@@ -1,15 +1,16 @@
 import type { Server } from 'node:http'
 import { createAdminServer } from '../admin/admin.ts'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { Compiled } from '../contract/compile.ts'
 import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
-import { type DroppedLines, type LineOutput, openStdout } from '../sinks/line-output.ts'
-import { createLog, eventLine, isRequestLine } from '../sinks/log.ts'
+import type { LogExportFigures } from '../sinks/log-records.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
@@ -17,11 +18,13 @@ import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
 import { openMetricsExport } from './telemetry.ts'
 import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
+import { openProcessTrail, type ProcessTrail } from './trail/process-trail.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
 import { type FileWatch, watchFiles } from './watch-files.ts'
 import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
+import { allDropped } from './workers/log-link.ts'
 import { missedConnections } from './workers/missed-connections.ts'
 import { shareLedgers } from './workers/remote-ledger.ts'
 import { allocateSharedState, openFigures } from './workers/shared-state.ts'
@@ -32,7 +35,7 @@ export interface GatewayOptions {
   readonly configurationFile: string
   /** Where `${NAME}` in the configuration is looked up; the process environment by default. */
   readonly env?: NodeJS.ProcessEnv
-  /** Takes complete JSON lines; stdout by default. */
+  /** Takes complete JSON lines, in place of stdout or the file that the configuration names. */
   readonly log?: (lines: string) => void
   /** 1 by default, which serves in this thread; more serve in threads of their own, on the same ports. */
   readonly workers?: number
@@ -49,6 +52,8 @@ export interface RunningGateway {
    * Resolves with whether the new one is in force; the log says why not.
    */
   reload(): Promise<boolean>
+  /** Opens the file of the log anew, which somebody moved; nothing on stdout. */
+  reopenLog(): Promise<void>
   /** Unready first, `drainDelay`, then finishes what is in flight within `stopTimeout`. */
   stop(): Promise<void>
 }
@@ -59,10 +64,8 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const output: Pick<LineOutput, 'write' | 'dropped'> = options.log
-    ? { write: options.log, dropped: { requests: 0, events: 0 } }
-    : openStdout({ droppedLine, isRequest: isRequestLine })
-  const reloads = tallyReloads(createLog(output.write))
+  const gateLog = openGateLog(options.log)
+  const reloads = tallyReloads(gateLog.log)
   const { log } = reloads
   const env = options.env ?? process.env
   const shared = allocateSharedState(options.workers ?? 1)
@@ -76,6 +79,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let isReady = false
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
+  let processTrail: ProcessTrail | null = null
   let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -85,8 +89,13 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   const started = startCrew({
     shared,
-    log: log.lines,
-    tell: log.event,
+    log: gateLog.lines,
+    records: gateLog.records,
+    tell(event, fields) {
+      log.event(event, fields)
+      processTrail?.tell(event, fields)
+    },
+    countDenials: (counts) => processTrail?.count(counts),
     forwardingIgnored,
     changed: announceReady,
     keySets: issuers,
@@ -94,7 +103,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     openLedger: shareLedgers(openLedger),
     connectTrail: () => trail && { port: trail.connect(), hashKey: trail.hashKey },
   })
-  const first = await compiled().catch(async (error: unknown) => {
+  const first = await compiledFirst().catch(async (error: unknown) => {
     await started.end()
     throw error
   })
@@ -105,7 +114,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error
   })
   const expiries = watchExpiries(() => settings)
@@ -114,9 +125,12 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     issuers: () => issuers.status(),
     ready: () => isReady,
     trail: () => trail?.figures ?? null,
+    quotasSaved: () => quotas?.saved ?? null,
     limitStore: () => sharedCounterFigures(shared.counting, settings.state),
     reloads: reloads.figures,
-    droppedLines: () => output.dropped,
+    logExport,
+    droppedLines: () => allDropped(shared.logLinks, gateLog.dropped),
+    logFileWritable: () => gateLog.isFileWritable,
     expiries,
     programDigest: () => digest,
   })
@@ -125,7 +139,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await metricsExport?.stop()
     await crew.stop(0)
     await quotas?.stop()
+    await processTrail?.stop()
     await trail?.stop()
+    await gateLog.close()
     throw error instanceof ListenError ? new StartError(error.message) : error
   })
   const addresses = { ...crew.addresses, admin: admin?.url ?? null }
@@ -135,11 +151,24 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   const files = watchFiles(() => void reload())
   watchAll(files, settings)
 
-  return { addresses, ready, reload, stop }
+  return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
+
+  async function compiledFirst(): Promise<Policy> {
+    const policy = await compiled()
+    await gateLog.begin(policy.settings, shared.facts)
+    return policy
+  }
+
+  function logExport(): LogExportFigures | null {
+    const figures = gateLog.exported()
+    return figures && { ...figures, dropped: allDropped(shared.recordLinks, figures.dropped) }
+  }
 
   async function openFirst(): Promise<Crew> {
-    if (settings.trail)
+    if (settings.trail) {
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
+      processTrail = openProcessTrail(trail)
+    }
     quotas = keepQuotas(shared.buckets, settings, log.event)
     // A single worker opens its ports itself, and is told if one is taken.
     if (shared.workers > 1) standing = await reservePorts(standing)
@@ -209,15 +238,17 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
 
   async function reloadOnce(): Promise<boolean> {
     if (stopping) return false
+    void gateLog.reopen()
     let prepared: Prepared | null = null
     try {
       const wanted = await compiled()
       const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
       prepared = await crew.prepare(next)
-      if (stopping) throw new Error('the gateway is stopping')
+      if (stopping) throw new OwnError('the gateway is stopping')
       await prepared.commit()
       const restartNeeded = needsRestart(first.settings, wanted.settings)
       settings = next.settings
+      gateLog.apply(settings.log)
       ;({ digest, operations } = describe(next))
       watchAll(files, settings)
       log.event('reload', {
@@ -225,7 +256,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         operations: next.program.operations.length,
         ...(restartNeeded && {
           detail:
-            'addresses of listeners, bounds, the state, its folder, the trail or telemetry changed; they apply after a restart',
+            'addresses of listeners, bounds, the state, its folder, the trail, telemetry or the file of the log changed; they apply after a restart',
         }),
       })
       return true
@@ -249,15 +280,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()
+    await processTrail?.stop()
     await trail?.stop()
+    await gateLog.drain()
     await metricsExport?.stop()
     log.event('stopped')
     log.flush()
+    await gateLog.close()
   }
-}
-
-function droppedLine({ requests, events }: DroppedLines): string {
-  return eventLine('log_dropped', { requests, events })
 }
 
 /** What the control plane keeps of a program. */
@@ -272,7 +302,7 @@ function policyOf({ program, settings, diagnostics }: Compiled): Policy {
 }
 
 function problemsOf(error: unknown): readonly string[] {
-  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [(error as Error).message]
+  if (!(error instanceof StartError) || error.diagnostics.length === 0) return [codeOfError(error)]
   return error.diagnostics
     .filter(({ severity }) => severity === 'error')
     .slice(0, 20)

@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Settings } from '../program/settings.ts'
 import type { EventFields } from '../sinks/log.ts'
 import { attachDesk, type CountersMemory } from '../stores/counters-memory.ts'
-import { loadQuotas, saveQuotas } from '../stores/quota-file.ts'
+import { loadQuotas, ownerOfFile, saveQuotas } from '../stores/quota-file.ts'
 import { snapshotQuotas } from '../stores/quota-snapshot.ts'
 
 /** Saves the buckets of long limits. */
 export interface QuotaKeeper {
+  /** Whether what was drawn could be saved when it was last tried. */
+  readonly saved: boolean
   /** Saves what is not saved yet; called when nobody draws any more. */
   stop(): Promise<void>
 }
@@ -24,9 +27,13 @@ export function keepQuotas(
 ): QuotaKeeper | null {
   if (state.kind !== 'memory') return null
   const file = join(stateDir, 'quotas.bin')
-  const lost = loadQuotas(memory, file, Date.now())
-  if (lost !== null) tell('quotas_lost', { detail: lost })
+  const loaded = loadQuotas(memory, file, Date.now())
+  if (loaded.problem !== null) tell('quotas_lost', { detail: loaded.problem })
   const desk = attachDesk(memory)
+  const owner = randomBytes(16)
+  /** Who saved last, as far as is known: an earlier process, or this one. */
+  let expected = loaded.owner
+  let contended = false
   let unsaved = false
   let failing = false
   let stopped = false
@@ -34,6 +41,9 @@ export function keepQuotas(
   let timer = setTimeout(rhythm, pauseMs).unref()
 
   return {
+    get saved() {
+      return !failing
+    },
     async stop() {
       stopped = true
       clearTimeout(timer)
@@ -48,12 +58,22 @@ export function keepQuotas(
     })
   }
 
+  /** Of two that save in turns each forgets at its next start what the other wrote over. Said once. */
+  async function lookForOthers(): Promise<void> {
+    const found = contended ? null : await ownerOfFile(file)
+    if (found === null || found === expected) return
+    contended = true
+    tell('quotas_contended', { detail: `${file} was saved by another gateway: the last that saves wins` })
+  }
+
   async function save(): Promise<void> {
+    await lookForOthers()
     if (desk.takeLongDrawn()) unsaved = true
     if (!unsaved) return
-    const octets = await snapshotQuotas(memory, Date.now())
-    const problem = octets && (await saveQuotas(file, octets))
+    const parts = await snapshotQuotas(memory, owner, Date.now())
+    const problem = parts && (await saveQuotas(file, parts))
     unsaved = problem !== null
+    if (!unsaved) expected = owner.toString('hex')
     if (unsaved !== failing) tell(unsaved ? 'quotas_unsaved' : 'quotas_saved', { detail: problem ?? file })
     failing = unsaved
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { codeOfError } from '../base/code-of-error.ts'
 import type { Counters } from '../engine/ports.ts'
 import type { StateSettings } from '../program/settings.ts'
 import { type ConnectedCounters, connectCounters } from '../stores/connect-counters.ts'
@@ -46,7 +47,7 @@ export async function attachSharedCounters(
       ...events,
     })
   } catch (error) {
-    throw new StartError((error as Error).message)
+    throw new StartError(codeOfError(error))
   }
 }
 

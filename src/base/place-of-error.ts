@@ -9,7 +9,7 @@ export function placeOfError(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
   const kind = [
     error.constructor.name,
-    ...(typeof code === 'string' && /^\w{1,64}$/.test(code) ? [code] : []),
+    ...(typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,63}$/.test(code) ? [code] : []),
   ]
   const stack = error.stack ?? ''
   const at = stack.indexOf(error.message)

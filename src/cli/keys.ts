@@ -105,7 +105,7 @@ async function create(call: Call): Promise<ExitCode> {
   for (const address of addresses)
     if (!parseCidr(address))
       throw new UsageError(`${address} is no address range; write one such as 10.0.0.0/8`)
-  return withLedger(call, async (ledger) => {
+  return withLedger('keys create', call, async (ledger) => {
     const wish = { scheme, name, owner: call.text('owner') ?? null, scopes, operations, addresses, expiresMs }
     show(call, await createKey(ledger, wish, Date.now()))
     return 0
@@ -117,7 +117,7 @@ async function rotate(call: Call): Promise<ExitCode> {
   const overlapMs = duration('overlap', call.text('overlap') ?? defaultOverlap)
   if (overlapMs > maxLifetimeMs) throw new UsageError('--overlap must be at most 3650d')
   const expiresMs = lifetime(call)
-  return withLedger(call, async (ledger) => {
+  return withLedger('keys rotate', call, async (ledger) => {
     const rotated = await rotateKey(ledger, id, { overlapMs, expiresMs }, Date.now())
     if (!rotated) {
       tell(`portcullis: ${id} is no active key; portcullis keys list shows them`)
@@ -131,7 +131,7 @@ async function rotate(call: Call): Promise<ExitCode> {
 
 async function revoke(call: Call): Promise<ExitCode> {
   const [, id = ''] = call.operands
-  return withLedger(call, async (ledger) => {
+  return withLedger('keys revoke', call, async (ledger) => {
     const record = await revokeKey(ledger, id, Date.now())
     if (!record) {
       tell(`portcullis: there is no key ${id}; portcullis keys list shows them`)
@@ -144,7 +144,7 @@ async function revoke(call: Call): Promise<ExitCode> {
 }
 
 async function list(call: Call): Promise<ExitCode> {
-  return withLedger(call, async (ledger) => {
+  return withLedger('keys list', call, async (ledger) => {
     const [records, uses] = [await listKeys(ledger), await ledger.uses()]
     const nowMs = Date.now()
     const rows = records.map(({ hash: _, createdMs, expiresMs, revokedMs, ...facts }) => ({

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { nearest } from '../base/nearest.ts'
+import { placeOfError } from '../base/place-of-error.ts'
 import { check } from './check.ts'
 import { type Call, type Command, type ExitCode, UsageError } from './command.ts'
 import { demo } from './demo.ts'
@@ -40,7 +41,7 @@ main(process.argv.slice(2)).then(
       process.exitCode = 2
       return
     }
-    tell(`portcullis: a defect, please report it\n${error instanceof Error ? error.stack : String(error)}`)
+    tell(`portcullis: a defect, please report it\n${placeOfError(error)}`)
     process.exitCode = 1
   },
 )

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { createGateway } from '../app/create-gateway.ts'
+import { createGateway, type RunningGateway } from '../app/create-gateway.ts'
 import { StartError } from '../app/start-error.ts'
 import { type Command, configurationOf, configurationOption, UsageError } from './command.ts'
 import { tally, tellAll } from './diagnostics.ts'
@@ -7,7 +7,7 @@ import { tell } from './terminal.ts'
 
 export const run: Command = {
   usage: 'run [-c FILE] [--workers N]',
-  summary: 'open the gate; log on stdout, one JSON object a line',
+  summary: 'open the gate; its log is one JSON object a line, on stdout or in a file',
   options: {
     config: configurationOption,
     workers: { type: 'string', value: 'N', help: 'worker threads that serve; as many as there are cores' },
@@ -17,8 +17,12 @@ export const run: Command = {
     const workers = workersOf(call.text('workers'))
     const configurationFile = configurationOf(call)
     try {
+      // Signals that come before there is anything to reload would end the process. SIGUSR1 is the inspector's.
+      let running: RunningGateway | null = null
+      process.on('SIGHUP', () => void running?.reload())
+      process.on('SIGUSR2', () => void running?.reopenLog())
       const gateway = await createGateway({ configurationFile, workers })
-      process.on('SIGHUP', () => void gateway.reload())
+      running = gateway
       await new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve)
         process.once('SIGINT', resolve)

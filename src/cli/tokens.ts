@@ -51,7 +51,7 @@ async function revoke(call: Call): Promise<ExitCode> {
   const kind = jti !== undefined ? 'token' : subject !== undefined ? 'subject' : 'issuer'
   const nowMs = Date.now()
   const issuedBeforeMs = readTime(call.text('issued-before'), kind === 'token' ? null : nowMs, nowMs)
-  return withLedger(call, async (ledger) => {
+  return withLedger('tokens revoke', call, async (ledger) => {
     const wish = { issuer, kind, value: jti ?? subject ?? '', issuedBeforeMs } as const
     const { id } = await revokeTokens(ledger, wish, nowMs)
     if (call.flag('json'))
@@ -62,7 +62,7 @@ async function revoke(call: Call): Promise<ExitCode> {
 }
 
 async function list(call: Call): Promise<ExitCode> {
-  return withLedger(call, async (ledger) => {
+  return withLedger('tokens list', call, async (ledger) => {
     const rows = (await listRevocations(ledger)).map(
       ({ id, issuer, kind, value, issuedBeforeMs, createdMs }) => ({
         ...{ id, issuer, kind, value },
@@ -91,7 +91,7 @@ async function list(call: Call): Promise<ExitCode> {
 
 async function restore(call: Call): Promise<ExitCode> {
   const [, id = ''] = call.operands
-  return withLedger(call, async (ledger) => {
+  return withLedger('tokens restore', call, async (ledger) => {
     const restored = await restoreTokens(ledger, id, Date.now())
     if (!restored) {
       tell(`portcullis: no revocation in force is called ${printable(id)}; portcullis tokens list shows them`)

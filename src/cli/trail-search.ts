@@ -11,7 +11,8 @@ import { withTrail } from './with-trail.ts'
 const columns = [
   ...['time', 'kind', 'decision', 'status', 'operation', 'method', 'object', 'subject', 'issuer', 'client'],
   ...['key_id', 'schemes', 'address', 'stage', 'reason', 'rule', 'reasons', 'request_id', 'trace_id'],
-  ...['program', 'from', 'intent_missing', 'lost', 'hold', 'note', 'chain', 'sequence'],
+  ...['program', 'from', 'intent_missing', 'lost', 'hold', 'note', 'successor', 'revocation', 'of', 'done'],
+  ...['command', 'os_user', 'sudo_user', 'host', 'chain', 'sequence'],
 ]
 
 export function searchTrailFor(call: Call): Promise<ExitCode> {
@@ -63,7 +64,6 @@ function filterOf(call: Call): TrailFilter {
     decision,
     sinceMs: timeOf('since', call.text('since')),
     untilMs: timeOf('until', call.text('until')),
-    requestsOnly: true,
   }
 }
 
@@ -102,8 +102,11 @@ function cellOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function cellsOf({ time, kind, facts }: FoundEntry): string[] {
-  const object = Object.entries((facts.object ?? {}) as object).map(
+/** Of what is no request, its object. */
+const objects = ['hold', 'key_id', 'successor', 'revocation']
+
+function cellsOf({ time, kind, decision, facts }: FoundEntry): string[] {
+  const object = Object.entries(decision === null ? pick(facts, objects) : (facts.object ?? {})).map(
     ([name, value]) => `${name}=${String(value)}`,
   )
   return [
@@ -111,12 +114,16 @@ function cellsOf({ time, kind, facts }: FoundEntry): string[] {
     kind,
     cellOf(facts.operation),
     object.join(' '),
-    cellOf(facts.subject),
+    cellOf(facts.subject ?? (facts.os_user && `${facts.os_user}@${facts.host}`)),
     cellOf(facts.address),
     cellOf(facts.status),
     cellOf(facts.reason ?? facts.reasons),
     cellOf(facts.request_id),
   ]
+}
+
+function pick(facts: FoundEntry['facts'], names: readonly string[]): object {
+  return Object.fromEntries(names.flatMap((name) => (facts[name] == null ? [] : [[name, facts[name]]])))
 }
 
 /** Waits for a reader that is slower than the trail. */

@@ -1,4 +1,5 @@
 import { openWrittenTrail } from '../app/trail/manage-trail.ts'
+import { codeOfError } from '../base/code-of-error.ts'
 import { readLedgerSettings } from '../contract/read-ledger-settings.ts'
 import type { Settings, TrailSettings } from '../program/settings.ts'
 import { type Call, configurationOf, type ExitCode } from './command.ts'
@@ -33,8 +34,7 @@ export async function withTrail(
     store = await openWrittenTrail(place)
     return await work(store, place)
   } catch (error) {
-    const { message, name } = error as Error
-    tell(`portcullis: the audit trail cannot be used: ${message || name}`)
+    tell(`portcullis: the audit trail cannot be used: ${codeOfError(error)}`)
     return 1
   } finally {
     await store?.close()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KeyRecord, TokenRevocation } from './ledger.ts'
-import { newsOfKey, newsOfRevocation } from './ledger-news.ts'
+import type { Act, KeyRecord, TokenRevocation } from './ledger.ts'
+import { actorOf, newsOfKey, newsOfRevocation } from './ledger-news.ts'
 
 const key: KeyRecord = {
   id: 'key_1',
@@ -49,4 +49,34 @@ test('a revocation is told of once, and when it is taken back', () => {
   assert.deepEqual(newsOfRevocation(revocation, revocation), [])
   assert.equal(newsOfRevocation(revocation, { ...revocation, restoredMs: 7 })[0]?.event, 'tokens_restored')
   assert.deepEqual(newsOfRevocation(undefined, { ...revocation, restoredMs: 7 }), [])
+})
+
+test('who did it is the last act on that record by a command that does such a thing, of a new key the first, and nobody where there is none', () => {
+  const act = (command: string, user: string, ...records: readonly string[]): Act => ({
+    command,
+    user,
+    sudoUser: null,
+    host: 'bastion',
+    records,
+  })
+  const acts = [
+    act('keys create', 'anna', 'key_1'),
+    act('keys revoke', 'ben', 'key_2'),
+    act('keys rotate', 'cleo', 'key_1', 'key_3'),
+    act('keys revoke', 'dora', 'key_1'),
+  ]
+  const user = (before: KeyRecord | undefined, after: KeyRecord) =>
+    newsOfKey(before, after).map((news) => actorOf(news, acts).os_user)
+  assert.deepEqual(user(undefined, { ...key, replacedBy: 'key_3', revokedMs: 5 }), ['anna', 'cleo', 'dora'])
+  assert.deepEqual(user(undefined, { ...key, id: 'key_3' }), ['cleo'])
+  assert.deepEqual(user(key, { ...key, name: 'other' }), [undefined])
+  assert.deepEqual(user(undefined, { ...key, id: 'key_9' }), [undefined])
+  const [revoked] = newsOfRevocation(undefined, revocation)
+  assert.ok(revoked)
+  assert.deepEqual(actorOf(revoked, [{ ...act('tokens revoke', 'eve', 'rev_1'), sudoUser: 'finn' }]), {
+    command: 'tokens revoke',
+    os_user: 'eve',
+    sudo_user: 'finn',
+    host: 'bastion',
+  })
 })

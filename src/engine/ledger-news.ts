@@ -1,4 +1,4 @@
-import type { KeyRecord, TokenRevocation } from './ledger.ts'
+import type { Act, KeyRecord, TokenRevocation } from './ledger.ts'
 
 /**
  * What an administrator did, as a gateway sees it in the ledger. The `jti` or `sub` that a revocation names is not told:
@@ -18,6 +18,36 @@ export type LedgerNews =
       readonly issuer: string
       readonly time_ms: number | null
     }
+
+/** Who did it; absent where the ledger does not say. */
+export interface NewsActor {
+  readonly command?: string
+  readonly os_user?: string
+  readonly sudo_user?: string
+  readonly host?: string
+}
+
+/** By which commands what is told comes about. */
+const commands: { readonly [E in LedgerNews['event']]: readonly string[] } = {
+  api_key_created: ['keys create', 'keys rotate'],
+  api_key_rotated: ['keys rotate'],
+  api_key_revoked: ['keys revoke'],
+  api_key_changed: [],
+  tokens_revoked: ['tokens revoke'],
+  tokens_restored: ['tokens restore'],
+}
+
+/** Finds the act behind news: the last one on that record by a command that does such a thing; of a new key the first. */
+export function actorOf(news: LedgerNews, acts: readonly Act[]): NewsActor {
+  const record = 'key_id' in news ? news.key_id : news.revocation
+  const fitting = acts.filter(
+    ({ command, records }) => records.includes(record) && commands[news.event].includes(command),
+  )
+  const act = news.event === 'api_key_created' ? fitting[0] : fitting.at(-1)
+  if (!act) return {}
+  const { command, user, sudoUser, host } = act
+  return { command, os_user: user, ...(sudoUser !== null && { sudo_user: sudoUser }), host }
+}
 
 /** INVARIANT: of a key its id is told and nothing that its owner or a person wrote. */
 export function newsOfKey(before: KeyRecord | undefined, after: KeyRecord): readonly LedgerNews[] {

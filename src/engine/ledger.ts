@@ -38,6 +38,23 @@ export interface TokenRevocation {
   readonly restoredMs: number | null
 }
 
+/** Who runs a command that writes a ledger, as the machine says where it runs. */
+export interface Actor {
+  /** e.g. `keys revoke`; never its options, which name people. */
+  readonly command: string
+  /** Of the operating system. */
+  readonly user: string
+  /** Who became that user, as `sudo` says in the environment: a claim, which anybody may set there. */
+  readonly sudoUser: string | null
+  readonly host: string
+}
+
+/** One write of an actor. */
+export interface Act extends Actor {
+  /** Ids of the keys and revocations it wrote. */
+  readonly records: readonly string[]
+}
+
 /** What changed in a ledger after a revision. */
 export interface LedgerChanges {
   /** The revision these changes lead to. */
@@ -46,6 +63,8 @@ export interface LedgerChanges {
   readonly whole: boolean
   readonly keys: readonly KeyRecord[]
   readonly revocations: readonly TokenRevocation[]
+  /** In order; none of what was written by something else than a command, or before acts were kept. */
+  readonly acts: readonly Act[]
 }
 
 /** Where API keys and revocations of tokens are kept. Every method rejects when the store is not to be had. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { codeOfError } from '../base/code-of-error.ts'
 import { type Denial, deny } from '../engine/decision.ts'
 import type { CallResult } from '../engine/forward/breaker.ts'
 import type { Journal } from '../engine/outcome.ts'
@@ -181,7 +182,7 @@ function denialFor(error: Error): Denial {
     }
   }
   const { code = '' } = error as NodeJS.ErrnoException
-  const detail = code === '' ? error.message : `${code}: ${error.message}`
+  const detail = codeOfError(error)
   if (timeouts.has(code)) return deny('forward', 'upstream_timeout', detail)
   // undici gives no code when the very first octets are wrong.
   if (error.name === 'HTTPParserError' || invalidAnswers.has(code))

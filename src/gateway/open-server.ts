@@ -1,9 +1,10 @@
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 
 /** A listener that cannot be opened. The message says which key of the configuration to mend. */
-export class ListenError extends Error {}
+export class ListenError extends OwnError {}
 
 export interface Place {
   readonly host: string
@@ -60,6 +61,6 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number, k
         `${key}: ${host} is no address of this machine; write another ${key}.host, or 0.0.0.0 for all`,
       )
     default:
-      return new ListenError(`${key}: cannot listen on ${host} port ${port} (${error.code ?? error.message})`)
+      return new ListenError(`${key}: cannot listen on ${host} port ${port} (${codeOfError(error)})`)
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { codeOfError } from '../base/code-of-error.ts'
 import type { Peer } from '../base/message.ts'
 import { type Denial, deny } from '../engine/decision.ts'
 import { type Journal, openJournal } from '../engine/outcome.ts'
@@ -17,7 +18,7 @@ const denials: { readonly [code: string]: Denial } = {
 export function denialForClientError(error: NodeJS.ErrnoException): Denial | null {
   const { code = '' } = error
   if (code === 'ECONNRESET' || code === 'EPIPE') return null
-  return denials[code] ?? deny('parse', 'malformed_request', `${code} ${error.message}`.trim())
+  return denials[code] ?? deny('parse', 'malformed_request', codeOfError(error))
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { ShownCertificates } from '../base/message.ts'
 import type { Certificates, ClientCertificate } from '../engine/ports.ts'
 import type { Link } from './verify-chain.ts'
@@ -30,7 +31,7 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
   // Loaded only where certificates are asked for: reading them properly takes a library.
   const { linkOf, verifyChain } = await import('./verify-chain.ts')
   const { readRevocationLists } = await import('./revocation-lists.ts')
-  const roots = pemBlocks(readFileSync(ca, 'utf8')).map(linkOf)
+  const roots = readRoots()
   const lists = await readRevocationLists(
     crl,
     roots.map(({ certificate }) => certificate.raw),
@@ -38,6 +39,14 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
   const byIssuer = Map.groupBy(lists, ({ issuer }) => issuer)
   /** One reading for each connection, anew after each reload. */
   const seen = new WeakMap<ShownCertificates, ClientCertificate | null>()
+
+  function readRoots(): readonly Link[] {
+    try {
+      return pemBlocks(readFileSync(ca, 'utf8')).map(linkOf)
+    } catch (error) {
+      throw new OwnError(`${ca}: ${codeOfError(error)}`)
+    }
+  }
 
   function judge(chain: readonly Uint8Array[], distrust: string | null): ClientCertificate | null {
     let links: readonly Link[]

@@ -1,3 +1,4 @@
+import { OwnError } from '../base/code-of-error.ts'
 import { fetchMetadata, getJson } from './issuer-metadata.ts'
 import { type KeySet, readKeySet } from './read-key-set.ts'
 
@@ -14,9 +15,9 @@ export interface FetchedKeySet {
  */
 export async function fetchKeySet(issuer: string): Promise<FetchedKeySet> {
   const { jwks_uri: keySetUrl } = await fetchMetadata(issuer)
-  if (typeof keySetUrl !== 'string') throw new Error('the metadata names no jwks_uri')
+  if (typeof keySetUrl !== 'string') throw new OwnError('the metadata names no jwks_uri')
   const { document, maxAgeMs } = await getJson(keySetUrl)
   const keySet = readKeySet(document)
-  if (typeof keySet === 'string') throw new Error(keySet)
+  if (typeof keySet === 'string') throw new OwnError(keySet)
   return { keySet, maxAgeMs }
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import { isJsonObject } from '../base/json.ts'
 import { Memo } from '../base/memo.ts'
 import type { SeenToken, TokenVerifier } from '../engine/ports.ts'
@@ -107,7 +108,7 @@ export class Introspector implements TokenVerifier {
         this.#remember(key, { seen: refused, untilMs: nowMs + this.#plan.cacheSeconds * 1000 })
         return refused
       }
-      return fault(`introspection at ${this.issuer}: ${(error as Error).message}`)
+      return fault(`introspection at ${this.issuer}: ${codeOfError(error)}`)
     }
     const read = readAnswer(answer, this.issuer)
     if (read.kind === 'fault') return read
@@ -131,7 +132,7 @@ export class Introspector implements TokenVerifier {
   async #discover(): Promise<void> {
     try {
       const { introspection_endpoint: endpoint } = await fetchMetadata(this.issuer)
-      if (typeof endpoint !== 'string') throw new Error('the metadata names no introspection_endpoint')
+      if (typeof endpoint !== 'string') throw new OwnError('the metadata names no introspection_endpoint')
       this.#endpoint = endpoint
       this.#onReady()
     } catch {

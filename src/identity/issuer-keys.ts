@@ -1,3 +1,4 @@
+import { codeOfError } from '../base/code-of-error.ts'
 import { type FetchedKeySet, fetchKeySet } from './fetch-key-set.ts'
 import type { IssuerKey, KeySet } from './read-key-set.ts'
 
@@ -145,7 +146,7 @@ export class IssuerKeys implements KeyFinder, KeySource {
         event: 'key_set_failed',
         issuer: this.issuer,
         keys: this.#held.keySet?.keys.length ?? 0,
-        detail: (error as Error).message,
+        detail: codeOfError(error),
       })
       // Jitter, so that many gateways do not come back in one instant.
       nextMs = this.#retryMs * (0.75 + Math.random() / 2)

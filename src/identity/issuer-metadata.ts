@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import { isJsonObject } from '../base/json.ts'
 import { readJson } from '../base/read-json.ts'
 
@@ -13,7 +14,7 @@ export interface Fetched {
 }
 
 /** The issuer answered with a status that is no success. */
-export class StatusError extends Error {
+export class StatusError extends OwnError {
   readonly status: number
   /** Its error code (RFC 6749 5.2); null when it sent none. */
   readonly code: string | null
@@ -44,15 +45,15 @@ export async function fetchMetadata(issuer: string): Promise<Record<string, unkn
   for (const url of metadataUrls(issuer)) {
     try {
       const { document } = await getJson(url)
-      if (!isJsonObject(document)) throw new Error('the metadata is no object')
+      if (!isJsonObject(document)) throw new OwnError('the metadata is no object')
       // RFC 8414 3.3: MUST be identical, or the metadata is another issuer's.
-      if (document.issuer !== issuer) throw new Error('the metadata names another issuer')
+      if (document.issuer !== issuer) throw new OwnError('the metadata names another issuer')
       return document
     } catch (error) {
-      failures.push((error as Error).message)
+      failures.push(codeOfError(error))
     }
   }
-  throw new Error(failures[0])
+  throw new OwnError(failures[0])
 }
 
 function metadataUrls(issuer: string): readonly string[] {
@@ -70,7 +71,7 @@ const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 export async function getJson(url: string, asking: Asking = {}): Promise<Fetched> {
   const { protocol, hostname } = new URL(url)
   if (protocol !== 'https:' && !(protocol === 'http:' && loopback.test(hostname))) {
-    throw new Error('issuers are not asked in the clear')
+    throw new OwnError('issuers are not asked in the clear')
   }
   const { statusCode, headers, body } = await request(url, {
     ...asking,
@@ -82,7 +83,7 @@ export async function getJson(url: string, asking: Asking = {}): Promise<Fetched
   const bytes = await readBounded(body)
   if (statusCode !== 200) throw new StatusError(statusCode, bytes)
   const read = readJson(bytes, bounds)
-  if (!read.ok) throw new Error('the issuer answered something that is no JSON')
+  if (!read.ok) throw new OwnError('the issuer answered something that is no JSON')
   return { document: read.value, maxAgeMs: maxAgeOf(headers['cache-control']) }
 }
 
@@ -91,7 +92,7 @@ export async function readBounded(body: AsyncIterable<Uint8Array>): Promise<Uint
   let size = 0
   for await (const chunk of body) {
     size += chunk.byteLength
-    if (size > maxBytes) throw new Error(`the issuer answered over ${maxBytes} octets`)
+    if (size > maxBytes) throw new OwnError(`the issuer answered over ${maxBytes} octets`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

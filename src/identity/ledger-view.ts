@@ -1,3 +1,4 @@
+import { codeOfError } from '../base/code-of-error.ts'
 import { type Cidr, parseCidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import { Memo } from '../base/memo.ts'
@@ -8,7 +9,13 @@ import {
   revokes,
   type TokenRevocation,
 } from '../engine/ledger.ts'
-import { type LedgerNews, newsOfKey, newsOfRevocation } from '../engine/ledger-news.ts'
+import {
+  actorOf,
+  type LedgerNews,
+  type NewsActor,
+  newsOfKey,
+  newsOfRevocation,
+} from '../engine/ledger-news.ts'
 import type { ApiKeys, KnownKey, Revocations, SeenKey } from '../engine/ports.ts'
 import { isKeyText, keyHash } from './api-key-text.ts'
 
@@ -16,7 +23,7 @@ import { isKeyText, keyHash } from './api-key-text.ts'
 export type LedgerEvent =
   | { readonly event: 'ledger_read'; readonly keys: number; readonly revocations: number }
   | { readonly event: 'ledger_unavailable'; readonly detail: string }
-  | LedgerNews
+  | (LedgerNews & NewsActor)
 
 /** What a view does with a ledger. */
 export type ReadLedger = Pick<Ledger, 'changesSince' | 'noteUses' | 'close'>
@@ -121,18 +128,19 @@ export class LedgerView implements ApiKeys, Revocations {
       if (news || back)
         this.#tell({ event: 'ledger_read', keys: this.#byHash.size, revocations: this.#revocations.size })
     } catch (error) {
-      if (!this.#failing) this.#tell({ event: 'ledger_unavailable', detail: (error as Error).message })
+      if (!this.#failing) this.#tell({ event: 'ledger_unavailable', detail: codeOfError(error) })
       this.#failing = true
     }
     if (!this.#failing) await this.#flush(startedMs)
     if (!this.#stopped) this.#timer = setTimeout(() => (this.#polling = this.#poll()), pollMs).unref()
   }
 
-  #newsOf({ keys, revocations }: LedgerChanges): readonly LedgerNews[] {
-    return [
+  #newsOf({ keys, revocations, acts }: LedgerChanges): readonly (LedgerNews & NewsActor)[] {
+    const news = [
       ...keys.flatMap((key) => newsOfKey(this.#byHash.get(this.#hashes.get(key.id) ?? '')?.key, key)),
       ...revocations.flatMap((one) => newsOfRevocation(this.#revocations.get(one.id), one)),
     ]
+    return news.map((one) => ({ ...one, ...actorOf(one, acts) }))
   }
 
   /** @returns whether anything is other than it was */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 // The library registers its parts by reflection.
 import 'reflect-metadata'
 import { X509Certificate, X509Crl } from '@peculiar/x509'
@@ -40,12 +41,12 @@ async function readList(file: string, authorities: readonly X509Certificate[]): 
   const signers = authorities.filter(({ subjectName }) => distinguishedName(subjectName) === issuer)
   const verdicts = await Promise.all(signers.map((publicKey) => list.verify({ publicKey })))
   if (!verdicts.includes(true))
-    throw new Error(`${file}: no authority in clientCa signed this revocation list`)
+    throw new OwnError(`${file}: no authority in clientCa signed this revocation list`)
   // RFC 5280 5.2: a delta, or a list of some certificates or of other issuers' alone, is none for all of an issuer's.
   const all = [...list.extensions, ...list.entries.flatMap(({ extensions }) => extensions)]
   const foreign = all.find(({ critical }) => critical)
   if (foreign)
-    throw new Error(
+    throw new OwnError(
       `${file}: the revocation list has a critical extension, ${foreign.type}, and cannot be used`,
     )
   return {
@@ -57,10 +58,10 @@ async function readList(file: string, authorities: readonly X509Certificate[]): 
 }
 
 function parse(file: string): X509Crl {
-  const octets = readFileSync(file)
   try {
+    const octets = readFileSync(file)
     return new X509Crl(octets.includes('-----BEGIN') ? octets.toString('latin1') : octets)
-  } catch {
-    throw new Error(`${file}: this is no revocation list`)
+  } catch (error) {
+    throw new OwnError(`${file}: this is no revocation list (${codeOfError(error)})`)
   }
 }

@@ -1,5 +1,6 @@
 import type * as Library from 'oauth4webapi'
 import { request } from 'undici'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { SessionPlan } from '../program/schemes.ts'
 import { fetchMetadata, readBounded } from './issuer-metadata.ts'
@@ -208,7 +209,6 @@ export class SessionIssuer {
 
   /** INVARIANT: what is not plainly the issuer's or the browser's no is an outage, which opens nothing either. */
   #troubleOf(oauth: typeof Library, error: unknown): Granted {
-    const detail = `${this.#plan.issuer}: ${error instanceof Error ? error.message : 'unknown trouble'}`
     if (error instanceof oauth.AuthorizationResponseError)
       return { kind: 'refused', detail: `the issuer answered ${knownError(error.error)}` }
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant')
@@ -218,9 +218,10 @@ export class SessionIssuer {
       oauth.RESPONSE_IS_NOT_JSON,
       oauth.PARSE_ERROR,
     ]
-    if (error instanceof oauth.OperationProcessingError && !unreadable.includes(error.code))
-      return { kind: 'refused', detail }
-    return { kind: 'fault', detail }
+    // These say in the library's own words which claim or member is wrong; what it holds stands in the cause.
+    const own = error instanceof oauth.OperationProcessingError
+    const detail = `${this.#plan.issuer}: ${own ? error.message : codeOfError(error)}`
+    return { kind: own && !unreadable.includes(error.code) ? 'refused' : 'fault', detail }
   }
 
   #resource(): Readonly<Record<string, string>> {
@@ -254,7 +255,7 @@ export class SessionIssuer {
       const named = [...neededEndpoints, ...otherEndpoints.filter((one) => metadata[one] !== undefined)]
       for (const endpoint of named)
         if (!isAddress(metadata[endpoint], this.#plan.issuer))
-          throw new Error(`the metadata names no ${endpoint} that anybody could be sent to`)
+          throw new OwnError(`the metadata names no ${endpoint} that anybody could be sent to`)
       const server = metadata as unknown as Library.AuthorizationServer
       const methods = server.token_endpoint_auth_methods_supported
       const post = methods !== undefined && !methods.includes('client_secret_basic')

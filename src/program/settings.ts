@@ -1,3 +1,6 @@
+import type { SourcePosition } from './program.ts'
+import type { Thinning } from './thinning.ts'
+
 /**
  * What the process needs to run the program and what must not be in it: sockets, files, secrets, times.
  * Read from `portcullis.yaml` beside the program; swapped with it on reload where the listener allows it.
@@ -19,6 +22,7 @@ export interface Settings {
   readonly stopTimeoutMs: number
   readonly upstreams: { readonly [name: string]: UpstreamSettings }
   readonly ledger: LedgerSettings
+  readonly log: LogSettings
   /** Null: metrics are scraped, and nothing is sent. */
   readonly telemetry: TelemetrySettings | null
   /** Null: there is no audit trail. */
@@ -100,6 +104,31 @@ export interface UpstreamSettings {
   } | null
 }
 
+export interface LogSettings {
+  /** Null: lines go to standard output. */
+  readonly file: LogFileSettings | null
+  readonly thinning: Thinning
+}
+
+export interface LogFileSettings {
+  /** Absolute. */
+  readonly path: string
+  /** Of a file that is made here. */
+  readonly mode: number
+  /** Null: somebody else moves it, and says so with a signal. */
+  readonly rotate: LogRotation | null
+  /** Where the path is written, for what is wrong with it at the start. */
+  readonly position: SourcePosition
+}
+
+export interface LogRotation {
+  readonly maxBytes: number
+  /** Null: size alone decides. */
+  readonly maxAgeMs: number | null
+  /** Files beside the one that is written. */
+  readonly keep: number
+}
+
 /** An OpenTelemetry collector, and what it gets. */
 export interface TelemetrySettings {
   /** Base URL without a slash at its end. */
@@ -108,6 +137,8 @@ export interface TelemetrySettings {
   readonly headers: { readonly [name: string]: string }
   /** Between two exports of metrics. */
   readonly intervalMs: number
+  /** Records of the log go there too. */
+  readonly logs: boolean
   /** Null: no traces. */
   readonly traces: { readonly sample: number } | null
 }

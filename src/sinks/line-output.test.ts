@@ -77,6 +77,25 @@ test('lines of requests that passed are let go before denials and events, which 
   assert.deepEqual(told, output.dropped)
 })
 
+test('lines of requests that are held make way for denials and events, but for what is half written', async () => {
+  let rooms = [5]
+  const { output, seen } = reader(() => rooms.shift() ?? 0)
+  const lines = (event: string, count: number) => `${JSON.stringify({ event })}\n`.repeat(count)
+  output.write(lines('request', 2))
+  output.write(lines('request', 8))
+  output.write(lines('denied', 4) + lines('request', 6))
+  assert.equal(output.dropped.requests, 0)
+  output.write(lines('denied', 35))
+  assert.equal(output.dropped.requests, 14)
+  assert.equal(output.dropped.events, 0)
+  rooms = Array.from({ length: 100 }, () => 1000)
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  const events = parsed(seen()).map(({ event }) => event)
+  assert.equal(events.filter((event) => event === 'denied').length, 39)
+  assert.deepEqual(events.slice(0, 2), ['request', 'request'])
+  assert.deepEqual(parsed(seen()).at(-1)?.dropped, output.dropped)
+})
+
 test('where nobody will ever read again it is said once, and what is lost is counted', () => {
   const gone: string[] = []
   const output = openLineOutput({

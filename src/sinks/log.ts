@@ -3,66 +3,67 @@ import type { Principal } from '../engine/principal.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
 import { allowedFields, severityOf } from '../engine/record/record-events.ts'
 import { type FieldOf, namesIn } from '../engine/record/record-fields.ts'
+import { isWritten, shareOfLine } from '../engine/record/thin-lines.ts'
 import type { OperationPlan } from '../program/program.ts'
+import type { Thinning } from '../program/thinning.ts'
+import { escapeUnsafe, maxText, boundedText as text } from './bounded-text.ts'
+import { type HeldLines, holdLines } from './held-lines.ts'
+import type { LineKinds } from './line-output.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`; see `eventFields`. Never a secret. */
 export interface EventFields {
   readonly [name: string]: unknown
 }
 
+/** One place that records go to, and how they are written there. */
+export interface Destination {
+  /** A complete line; `share` of such lines are written. */
+  readonly requestText: (ending: Ending, share: number) => string
+  /** A complete line. */
+  readonly eventText: (event: string, fields: EventFields) => string
+  /** Takes a piece of complete lines. */
+  readonly write: (lines: string) => void
+}
+
 export interface Log extends RecordSink {
   event(event: string, fields?: EventFields): void
-  /** Takes complete lines that another log made. */
-  lines(lines: string): void
+  /** From now on records go there too. */
+  also(destination: Destination): void
   /** Writes what is still held back. */
   flush(): void
 }
 
-const maxText = 512
-const maxHeldBytes = 64 * 1024
-const flushAfterMs = 10
-
 /**
- * JSON lines, one an event, with OpenTelemetry's attribute names. Lines are built from the fields that the table of records
- * gives the log and from nothing else, so no header, query, body or credential can get in.
+ * The one point from which records go to where they are wanted. What is written of them is built from the fields that the
+ * table of records gives each destination and from nothing else, so no header, query, body or credential can get in.
  *
- * Lines of requests are held as octets: as strings, hundreds of them with all their pieces would outlive scavenges (V8).
- *
- * @param write takes a piece of complete lines
+ * @param thinning what is left out at this time, for every destination
  */
-export function createLog(write: (lines: string) => void): Log {
-  const held = Buffer.allocUnsafeSlow(2 * maxHeldBytes)
-  let heldBytes = 0
-  let timer: NodeJS.Timeout | null = null
-
+export function createLog(thinning: () => Thinning, ...destinations: readonly Destination[]): Log {
+  const open = destinations.map(opened)
   return {
-    write: (ending) => add(requestLine(ending)),
-    event: (event, fields) => addNow(eventLine(event, fields)),
-    lines: addNow,
-    flush,
+    write(ending) {
+      const share = shareOfLine(thinning(), ending)
+      if (share > 0) for (const { requestText, held } of open) held.add(requestText(ending, share))
+    },
+    event(event, fields = {}) {
+      if (isWritten(thinning(), event))
+        for (const { eventText, held } of open) held.addNow(eventText(event, fields))
+    },
+    also: (destination) => void open.push(opened(destination)),
+    flush() {
+      for (const { held } of open) held.flush()
+    },
   }
+}
 
-  function add(line: string): void {
-    if (heldBytes + line.length * 3 > held.length) flush()
-    if (line.length * 3 > held.length) return write(line)
-    heldBytes += held.write(line, heldBytes)
-    if (heldBytes >= maxHeldBytes) flush()
-    else timer ??= setTimeout(flush, flushAfterMs).unref()
-  }
+function opened(destination: Destination): Destination & { readonly held: HeldLines } {
+  return { ...destination, held: holdLines(destination.write) }
+}
 
-  function addNow(lines: string): void {
-    flush()
-    write(lines)
-  }
-
-  function flush(): void {
-    if (timer) clearTimeout(timer)
-    timer = null
-    if (heldBytes === 0) return
-    const lines = held.toString('utf8', 0, heldBytes)
-    heldBytes = 0
-    write(lines)
-  }
+/** JSON lines, one an event, with OpenTelemetry's attribute names. */
+export function jsonLines(write: (lines: string) => void): Destination {
+  return { requestText: requestLine, eventText: eventLine, write }
 }
 
 const names = namesIn('log')
@@ -75,7 +76,7 @@ const at = Object.fromEntries(
 const beginning = (event: string): string =>
   `{"${names.time}":"${timestamp()}"${at.event}"${event}"${at.severity}"${severityOf(event)}"`
 
-function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending): string {
+function requestLine({ journal, denial, status, durationMs, responseBytes }: Ending, share: number): string {
   const { operation, principal } = journal
   let line = `${beginning(denial ? 'denied' : 'request')}${at.requestId}${text(journal.requestId)}${at.traceId}"${journal.traceId}"`
   line += `${at.method}${text(journal.method)}${at.status}${status ?? 'null'}${at.address}${text(journal.clientAddress)}`
@@ -87,6 +88,7 @@ function requestLine({ journal, denial, status, durationMs, responseBytes }: End
   if (journal.limitFallbacks.length > 0) line += at.limitFallback + text(journal.limitFallbacks.join('; '))
   if (journal.answerUnseen !== null) line += `${at.answerUnseen}"${journal.answerUnseen}"`
   if (journal.answerStripped > 0) line += at.answerStripped + journal.answerStripped
+  if (share < 1) line += at.sampleRate + share
   return `${line}${at.responseBytes}${responseBytes}${at.durationMs}${Math.round(durationMs * 1000) / 1000}}\n`
 }
 
@@ -144,35 +146,17 @@ export function isRequestLine(line: string): boolean {
   return line.slice(0, 64).includes(`${at.event}"request"`)
 }
 
+export const linesOfLog: LineKinds = {
+  droppedLine: (dropped) => eventLine('log_dropped', { ...dropped }),
+  isRequest: isRequestLine,
+}
+
 /** The line of an event that is not a request. */
 export function eventLine(event: string, fields: EventFields = {}): string {
   const written = JSON.stringify(allowedFields(fields), (_, value: unknown) =>
-    typeof value === 'string' ? value.slice(0, maxText * 4) : value,
-  ).replace(unsafe, escapeCharacter)
-  return `${beginning(event)}${written === '{}' ? '' : ','}${written.slice(1)}\n`
-}
-
-// Control characters, bidirectional overrides and what is not seen at all, tags included: they could write over a terminal or
-// hide in a viewer (attack G3).
-const unsafe = new RegExp(
-  [
-    '[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb]',
-    '[\\ufe00-\\ufe0f]',
-    '\\udb40|(?<=\\udb40)[\\udc00-\\udfff]',
-  ].join('|'),
-  'g',
-)
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-const needsCare = /["\\\u0000-\u001f\u007f-\uffff]/
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-}
-
-/** A JSON string, bounded, safe for any terminal. */
-function text(value: string): string {
-  const cut = value.length > maxText ? `${value.slice(0, maxText)}…` : value
-  return needsCare.test(cut) ? JSON.stringify(cut).replace(unsafe, escapeCharacter) : `"${cut}"`
+    typeof value === 'string' ? value.slice(0, maxText * 4).toWellFormed() : value,
+  )
+  return `${beginning(event)}${written === '{}' ? '' : ','}${escapeUnsafe(written.slice(1))}\n`
 }
 
 let stampedMs = 0

@@ -1,10 +1,11 @@
 import type { Peer } from '../base/message.ts'
 import type { Journal } from '../engine/outcome.ts'
 import type { Ending, RecordSink } from '../engine/record/ending.ts'
+import { samplesTrace } from '../engine/record/samples-trace.ts'
 import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
 import { announceOutages, type Tell } from './otlp/outage.ts'
+import { createRetries } from './otlp/retries.ts'
 import { type OtlpTarget, send } from './otlp/send.ts'
-import { samplesTrace } from './traces/samples-trace.ts'
 import { spanText } from './traces/span-text.ts'
 import { StageTimes, setByTheDay } from './traces/stage-times.ts'
 
@@ -31,7 +32,6 @@ const maxQueued = 2048
 const maxBatch = 512
 const everyMs = 5000
 const maxTries = 5
-const maxBackOffMs = 60_000
 
 /**
  * Queues spans and sends them in batches. A queue that is full drops what comes, before anything is computed for it: a
@@ -40,9 +40,8 @@ const maxBackOffMs = 60_000
 export function createTraces({ target, sample, facts, tell, count }: TraceOptions): Traces {
   const outages = announceOutages('traces', tell)
   const head = `{"resourceSpans":[{${resourceText(facts)},"scopeSpans":[{${scopeText(facts.version)},"spans":[`
+  const retries = createRetries(everyMs, maxTries)
   let queued: string[] = []
-  let tries = 0
-  let waitUntilMs = 0
   let stopping = false
   let underWay: Promise<unknown> | null = null
   const timer = setInterval(tick, everyMs)
@@ -69,7 +68,7 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
   }
 
   function flush(): void {
-    if (underWay || stopping || queued.length === 0 || Date.now() < waitUntilMs) return
+    if (underWay || stopping || queued.length === 0 || retries.waiting) return
     underWay = sendBatch().finally(() => {
       underWay = null
       if (queued.length >= maxBatch) flush()
@@ -82,23 +81,21 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
     queued = queued.slice(maxBatch)
     const sent = await send(target, 'traces', `${head}${batch.join()}]}]}]}`)
     if (sent.kind === 'taken') {
-      tries = 0
-      count(batch.length - sent.rejected, sent.rejected)
+      retries.done()
+      const rejected = Math.min(sent.rejected, batch.length)
+      count(batch.length - rejected, rejected)
       if (sent.rejected > 0) outages.failed(sent.detail)
       else outages.succeeded()
       return true
     }
     outages.failed(sent.detail)
-    if (sent.kind === 'later' && !stopping && ++tries < maxTries) {
-      // Jitter, so that many gateways do not come back in one instant.
-      const backOffMs = Math.min(maxBackOffMs, everyMs * 2 ** (tries - 1)) * (0.75 + Math.random() / 2)
-      waitUntilMs = Date.now() + (sent.afterMs ?? backOffMs)
+    if (sent.kind === 'later' && !stopping && retries.later(sent.afterMs)) {
       const room = Math.max(0, maxQueued - queued.length)
       queued = [...batch.slice(0, room), ...queued]
       if (batch.length > room) count(0, batch.length - room)
       return false
     }
-    tries = 0
+    retries.done()
     count(0, batch.length)
     return false
   }

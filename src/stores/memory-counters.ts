@@ -33,7 +33,12 @@ interface Place {
   /** Whether both lines were locked. */
   both: boolean
   slot: number
-  drawn: Drawn
+  // What the draw came to, as plain numbers: an object in here would cost each take an entry in the collector's books.
+  allowed: boolean
+  fullAtMs: number
+  remaining: number
+  resetMs: number
+  retryMs: number
 }
 
 const longSeconds = 86_400
@@ -72,13 +77,13 @@ export function attachCounters(
     take(draws, atMs) {
       epochMs ??= desk.epochMs(atMs)
       const nowMs = atMs - epochMs
-      aim(draws)
+      const long = aim(draws)
       try {
         lockAll(draws.length, nowMs)
         return settle(draws, nowMs)
       } finally {
         locks.unlock()
-        if (draws.some(isLong)) desk.noteLongDrawn()
+        if (long) desk.noteLongDrawn()
       }
     },
     mayDeny(limit, atMs) {
@@ -98,11 +103,14 @@ export function attachCounters(
     return table.countLive(atMs - desk.epochMs(atMs))
   }
 
-  function aim(draws: readonly Draw[]): void {
+  /** @returns whether one of the limits is long */
+  function aim(draws: readonly Draw[]): boolean {
+    let long = false
     for (let nth = 0; nth < draws.length; nth++) {
       const { limit, key } = draws[nth] as Draw
       const known = knownOf(limit)
       const region: Region = limit.windowSeconds < longSeconds ? 0 : 1
+      if (region === 1) long = true
       known.hash.digest(key)
       const { low, high } = known.hash
       const place = placeAt(nth, known)
@@ -113,6 +121,7 @@ export function attachCounters(
       // A processor that waits for one line goes on to fetch those of the other draws; of one draw there are none.
       place.both = draws.length > 1 && !table.holds(place.one, place.tag)
     }
+    return long
   }
 
   /** Locks the lines of all draws, and finds or gives each its slot. */
@@ -159,35 +168,51 @@ export function attachCounters(
 
   function settle(draws: readonly Draw[], nowMs: number): Taken {
     let allowed = true
-    for (let nth = 0; nth < draws.length; nth++) {
-      const place = places[nth] as Place
-      const { limit, cost } = draws[nth] as Draw
-      place.drawn = draw(table.fullAtMs(place.slot), limit, cost, nowMs)
-      if (!place.drawn.allowed) allowed = false
-    }
-    const states: BucketState[] = []
-    for (let nth = 0; nth < draws.length; nth++) {
-      const place = places[nth] as Place
-      const { limit, cost } = draws[nth] as Draw
-      // All or nothing: where one limit denies, no other is charged.
-      if (allowed && cost > 0) charge(place, limit, nowMs)
-      if (!place.drawn.allowed) states.push(deny(place, nowMs))
-      else states.push(stateOf(allowed ? place.drawn : peek(table.fullAtMs(place.slot), limit, nowMs), 0))
-    }
+    for (let nth = 0; nth < draws.length; nth++) if (!judge(nth, draws, nowMs)) allowed = false
+    // Mostly one: an array that is written with its member takes the room of one.
+    const states = draws.length === 0 ? [] : [settled(0, draws, allowed, nowMs)]
+    for (let nth = 1; nth < draws.length; nth++) states.push(settled(nth, draws, allowed, nowMs))
     return { allowed, states }
   }
 
-  function charge({ slot, drawn: { fullAtMs }, known }: Place, limit: LimitPlan, nowMs: number): void {
+  function judge(nth: number, draws: readonly Draw[], nowMs: number): boolean {
+    const place = places[nth] as Place
+    const { limit, cost } = draws[nth] as Draw
+    const { allowed, fullAtMs, remaining, resetMs, retryMs } = draw(
+      table.fullAtMs(place.slot),
+      limit,
+      cost,
+      nowMs,
+    )
+    place.allowed = allowed
+    place.fullAtMs = fullAtMs
+    place.remaining = remaining
+    place.resetMs = resetMs
+    place.retryMs = retryMs
+    return allowed
+  }
+
+  /** All or nothing: where one limit denies, no other is charged. */
+  function settled(nth: number, draws: readonly Draw[], all: boolean, nowMs: number): BucketState {
+    const place = places[nth] as Place
+    const { limit, cost } = draws[nth] as Draw
+    if (!place.allowed) return deny(place, nowMs)
+    if (!all) return stateOf(peek(table.fullAtMs(place.slot), limit, nowMs), 0)
+    if (cost > 0) charge(place, limit, nowMs)
+    return stateOf(place, 0)
+  }
+
+  function charge({ slot, fullAtMs, known }: Place, limit: LimitPlan, nowMs: number): void {
     const untilMs = heldBackUntilMs(fullAtMs, limit)
     if (untilMs > nowMs) limitLines.noteHeldBack(known.line, untilMs)
     table.fill(slot, fullAtMs)
   }
 
-  function deny({ slot, drawn }: Place, nowMs: number): BucketState {
-    const index = indexOf(slot)
-    const held = holdBack(warnings.read(index, nowMs), drawn.retryMs, nowMs)
+  function deny(place: Place, nowMs: number): BucketState {
+    const index = indexOf(place.slot)
+    const held = holdBack(warnings.read(index, nowMs), place.retryMs, nowMs)
     warnings.write(index, held)
-    return stateOf(drawn, held.toldAtMs + held.waitMs - nowMs)
+    return stateOf(place, held.toldAtMs + held.waitMs - nowMs)
   }
 
   function knownOf({ name }: LimitPlan): Known {
@@ -203,7 +228,7 @@ export function attachCounters(
   function placeAt(nth: number, known: Known): Place {
     const place = places[nth]
     if (!place) {
-      const fresh = { known, tag: 0, one: 0, other: 0, both: false, slot: 0, drawn: nothing }
+      const fresh = { ...nowhere, known }
       places.push(fresh)
       return fresh
     }
@@ -212,12 +237,23 @@ export function attachCounters(
   }
 }
 
-function isLong({ limit }: Draw): boolean {
-  return limit.windowSeconds >= longSeconds
+/** Fractions where numbers are: V8 keeps such members as doubles in place, and allocates nothing when they change. */
+const nowhere = {
+  tag: 0,
+  one: 0,
+  other: 0,
+  both: false,
+  slot: 0,
+  allowed: true,
+  fullAtMs: 0.5,
+  remaining: 0,
+  resetMs: 0.5,
+  retryMs: 0.5,
 }
 
-const nothing: Drawn = { allowed: true, fullAtMs: 0, remaining: 0, resetMs: 0, retryMs: 0 }
-
-function stateOf({ remaining, resetMs, retryMs }: Drawn, backOffMs: number): BucketState {
+function stateOf(
+  { remaining, resetMs, retryMs }: Pick<Drawn, 'remaining' | 'resetMs' | 'retryMs'>,
+  backOffMs: number,
+): BucketState {
   return { remaining, resetMs, retryMs, backOffMs }
 }

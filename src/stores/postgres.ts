@@ -1,6 +1,9 @@
+import { OwnError } from '../base/code-of-error.ts'
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue, SqlWork } from './sql-ledger.ts'
 
 const timeoutMs = 5000
+/** SQLSTATE. */
+const insufficientPrivilege = '42501'
 
 export interface PostgresTables {
   /** Key of the advisory lock under which they are made: CREATE … IF NOT EXISTS alone can collide. */
@@ -8,6 +11,8 @@ export interface PostgresTables {
   /** The last of them: where it is, all are, and a role without the right to make tables will do. */
   readonly last: string
   readonly statements: readonly string[]
+  /** One that a database of before may lack. A role that may not make it does without. */
+  readonly later?: { readonly name: string; readonly statement: string }
   /** Run at every start; leaves alone what is there. */
   readonly begin?: SqlStatement
   /** Of each connection, as in libpq's `options`. */
@@ -31,6 +36,7 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
   // A connection that breaks while idle is replaced by the next use, which tells of it when that fails too.
   pool.on('error', () => {})
   let prepared = false
+  const allowed = new Set<string>()
 
   return {
     async transaction(mode, work) {
@@ -55,6 +61,7 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
         client.release(broken)
       }
     },
+    may: (use, table) => allowed.has(`${use} ${table}`),
     close: () => pool.end(),
   }
 
@@ -65,6 +72,33 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
     if (made?.name == null) for (const statement of tables.statements) await run(statement)
     if (tables.begin) await run(...tables.begin)
     await run('COMMIT')
+    if (tables.later) await addLater(run, tables.later)
+  }
+
+  async function addLater(
+    run: Run,
+    { name, statement }: NonNullable<PostgresTables['later']>,
+  ): Promise<void> {
+    const [made] = await run('SELECT to_regclass(?1) AS name', [name])
+    if (made?.name == null && !(await isMade(run, statement))) return
+    for (const use of ['SELECT', 'INSERT']) {
+      const [may] = await run('SELECT has_table_privilege(?1, ?2) AS yes', [name, use])
+      if (may?.yes === true) allowed.add(`${use} ${name}`)
+    }
+  }
+
+  async function isMade(run: Run, statement: string): Promise<boolean> {
+    await run('BEGIN')
+    try {
+      await run(`SELECT pg_advisory_xact_lock(${tables.lock})`)
+      await run(statement)
+      await run('COMMIT')
+      return true
+    } catch (error) {
+      await run('ROLLBACK')
+      if ((error as { readonly code?: unknown }).code !== insufficientPrivilege) throw error
+      return false
+    }
   }
 }
 
@@ -74,7 +108,7 @@ async function driver(): Promise<typeof import('pg')> {
   try {
     return await import('pg')
   } catch {
-    throw new Error('PostgreSQL needs the package pg: npm install pg')
+    throw new OwnError('PostgreSQL needs the package pg: npm install pg')
   }
 }
 

@@ -1,52 +1,79 @@
-import { closeSync, fstatSync, openSync, readFileSync, renameSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { codeOfError } from '../base/code-of-error.ts'
 import type { CountersMemory } from './counters-memory.ts'
-import { maxSnapshotBytes, restoreQuotas } from './quota-snapshot.ts'
+import { headBytes, maxSnapshotBytes, ownerIn, restoreQuotas } from './quota-snapshot.ts'
+
+export interface LoadedQuotas {
+  /** Why the file cannot be used, or null. */
+  readonly problem: string | null
+  /** Who saved it. */
+  readonly owner: string | null
+}
 
 /**
- * Restores what a file holds; a file that is not there holds nothing. One that cannot be used is kept as `FILE.bad`.
- * @returns why it cannot be used, or null
+ * Restores what a file holds; a file that is not there holds nothing. One that cannot be used is kept as `FILE.bad`, and
+ * what a process that was killed left half-written is removed.
  */
-export function loadQuotas(memory: CountersMemory, file: string, atMs: number): string | null {
-  const problem = readInto(memory, file, atMs)
-  if (problem === null) return null
+export function loadQuotas(memory: CountersMemory, file: string, atMs: number): LoadedQuotas {
+  removeUnfinished(file)
+  const { problem, owner } = readInto(memory, file, atMs)
+  if (problem === null) return { problem, owner }
   try {
     renameSync(file, `${file}.bad`)
-    return `${file}: ${problem}; kept as ${file}.bad`
+    return { problem: `${file}: ${problem}; kept as ${file}.bad`, owner: null }
   } catch (error) {
-    return `${file}: ${problem}; cannot be kept aside (${codeOf(error)})`
+    return { problem: `${file}: ${problem}; cannot be kept aside (${codeOfError(error)})`, owner }
   }
 }
 
-function readInto(memory: CountersMemory, file: string, atMs: number): string | null {
+function readInto(memory: CountersMemory, file: string, atMs: number): LoadedQuotas {
+  const unusable = (problem: string | null) => ({ problem, owner: null })
   try {
     const opened = openSync(file, 'r')
     try {
       const stat = fstatSync(opened)
-      if (!stat.isFile()) return 'it is no file'
-      if (stat.size > maxSnapshotBytes(memory)) return 'its length is wrong'
-      return restoreQuotas(memory, readFileSync(opened), atMs)
+      if (!stat.isFile()) return unusable('it is no file')
+      if (stat.size > maxSnapshotBytes(memory)) return unusable('its length is wrong')
+      const octets = readFileSync(opened)
+      return { problem: restoreQuotas(memory, octets, atMs), owner: ownerIn(octets) }
     } finally {
       closeSync(opened)
     }
   } catch (error) {
-    return codeOf(error) === 'ENOENT' ? null : `it cannot be read (${codeOf(error)})`
+    return unusable(codeOfError(error) === 'ENOENT' ? null : `it cannot be read (${codeOfError(error)})`)
+  }
+}
+
+/** Who saved the file last; null where there is none, or that cannot be told. */
+export async function ownerOfFile(file: string): Promise<string | null> {
+  try {
+    const opened = await open(file, 'r')
+    try {
+      const { buffer, bytesRead } = await opened.read(new Uint8Array(headBytes), 0, headBytes, 0)
+      return ownerIn(buffer.subarray(0, bytesRead))
+    } finally {
+      await opened.close()
+    }
+  } catch {
+    return null
   }
 }
 
 /**
- * Takes the place of the file at once, or leaves it as it is; durable when it resolves.
+ * Takes the place of the file at once, or leaves it as it is; durable when it resolves. Written under a name of its own, so
+ * that another gateway in the same folder puts nothing half-written in place.
  * @returns why it could not be written, or null
  */
-export async function saveQuotas(file: string, octets: Uint8Array): Promise<string | null> {
-  const fresh = `${file}.new`
+export async function saveQuotas(file: string, parts: readonly Uint8Array[]): Promise<string | null> {
+  const fresh = `${file}.${randomUUID()}.new`
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await rm(fresh, { force: true })
     const opened = await open(fresh, 'wx', 0o600)
     try {
-      await opened.writeFile(octets)
+      for (const part of parts) await opened.writeFile(part)
       await opened.sync()
     } finally {
       await opened.close()
@@ -56,7 +83,17 @@ export async function saveQuotas(file: string, octets: Uint8Array): Promise<stri
     return null
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => {})
-    return `${file}: ${codeOf(error)}`
+    return `${file}: ${codeOfError(error)}`
+  }
+}
+
+function removeUnfinished(file: string): void {
+  const folder = dirname(file)
+  try {
+    for (const name of readdirSync(folder))
+      if (name.startsWith(`${basename(file)}.`) && name.endsWith('.new')) rmSync(join(folder, name))
+  } catch {
+    // What cannot be listed or removed here is said by what is read and written next.
   }
 }
 
@@ -68,8 +105,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await opened.close()
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error)
 }

@@ -8,7 +8,7 @@ import type { Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { allocateCounters } from './counters-memory.ts'
 import { attachCounters, type MemoryCounters } from './memory-counters.ts'
-import { loadQuotas, saveQuotas } from './quota-file.ts'
+import { loadQuotas, ownerOfFile, saveQuotas } from './quota-file.ts'
 import { restoreQuotas, snapshotQuotas } from './quota-snapshot.ts'
 
 const plan = (name: string, rate: number, days: number): LimitPlan => ({
@@ -29,9 +29,9 @@ const takeAt = (counters: MemoryCounters, draws: readonly Draw[], atMs: number) 
   counters.take(draws, atMs) as Taken
 
 async function saved(memory: ReturnType<typeof allocateCounters>, atMs: number): Promise<Uint8Array> {
-  const octets = await snapshotQuotas(memory, atMs)
-  assert.ok(octets)
-  return octets
+  const parts = await snapshotQuotas(memory, new Uint8Array(16).fill(7), atMs)
+  assert.ok(parts)
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 test('restored counters answer every take as those that were saved', async () => {
@@ -133,20 +133,29 @@ test('a bad file is kept aside; a folder in its place, and what cannot be writte
   try {
     const file = join(folder, 'state', 'quotas.bin')
     const memory = allocateCounters(options)
-    assert.equal(loadQuotas(memory, file, startMs), null)
+    const problem = (into = memory) => loadQuotas(into, file, startMs).problem
+    assert.deepEqual(loadQuotas(memory, file, startMs), { problem: null, owner: null })
     takeAt(attachCounters(memory, 0), drawsOf(1), startMs)
-    assert.equal(await saveQuotas(file, await saved(memory, startMs)), null)
+    const octets = await saved(memory, startMs)
+    assert.equal(await saveQuotas(file, [octets.subarray(0, 90), octets.subarray(90)]), null)
+    assert.deepEqual(new Uint8Array(readFileSync(file)), octets)
     assert.equal(statSync(file).mode & 0o777, 0o600)
-    assert.equal(loadQuotas(allocateCounters(options), file, startMs), null)
+    assert.equal(await ownerOfFile(file), '07'.repeat(16))
+    writeFileSync(`${file}.of-one-that-was-killed.new`, 'half')
+    assert.deepEqual(loadQuotas(allocateCounters(options), file, startMs), {
+      problem: null,
+      owner: '07'.repeat(16),
+    })
     writeFileSync(file, 'no snapshot')
-    assert.match(String(loadQuotas(memory, file, startMs)), /quotas\.bin: its length is wrong; kept as /)
+    assert.equal(await ownerOfFile(file), null)
+    assert.match(String(problem()), /quotas\.bin: its length is wrong; kept as /)
     assert.equal(readFileSync(`${file}.bad`, 'utf8'), 'no snapshot')
     assert.deepEqual(readdirSync(join(folder, 'state')), ['quotas.bin.bad'])
     rmSync(`${file}.bad`)
     mkdirSync(file)
-    assert.match(String(await saveQuotas(file, new Uint8Array(1))), /EISDIR/)
-    assert.match(String(loadQuotas(memory, file, startMs)), /it is no file; kept as /)
-    assert.match(String(await saveQuotas('/dev/full/quotas.bin', new Uint8Array(1))), /ENOTDIR|EEXIST/)
+    assert.match(String(await saveQuotas(file, [new Uint8Array(1)])), /EISDIR/)
+    assert.match(String(problem()), /it is no file; kept as /)
+    assert.match(String(await saveQuotas('/dev/full/quotas.bin', [new Uint8Array(1)])), /ENOTDIR|EEXIST/)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -11,11 +11,14 @@ const doublesPerLine = wordsPerLine / 2
 const digestBytes = 32
 /** `PCQ` and the version of the format; reads as another number where octets are ordered otherwise. */
 const format = 0x01514350
-/** So many lines are looked at in one turn of the event loop. */
-const linesPerTurn = 8192
+/** So many lines are looked at in one turn of the event loop, and so many are hashed and written at a time. */
+const linesPerTurn = 4096
+const ownerBytes = 16
 
 /** Words of the head, which is as long as a line; doubles stand at even words. */
-const head = { format: 0, lines: 1, limitLines: 2, count: 3, epoch: 4, savedAt: 6, secret: 8 }
+const head = { format: 0, lines: 1, limitLines: 2, count: 3, epoch: 4, savedAt: 6, secret: 8, owner: 10 }
+/** Octets of a file that say who saved it. */
+export const headBytes = lineBytes
 
 /** The longest snapshot of a table. */
 export function maxSnapshotBytes({ table: { lines } }: CountersMemory): number {
@@ -29,20 +32,55 @@ export function maxSnapshotBytes({ table: { lines } }: CountersMemory): number {
  * Waits for no lock: an instant only grows while its tag stays, so each slot is as it was before or after a take. What is
  * drawn meanwhile is in the next snapshot. Those of limits come last, so that none holds back less than its buckets do.
  *
- * @returns null before the first take
+ * @param owner 16 octets, of whoever saves
+ * @returns the snapshot in parts; null before the first take
  */
-export async function snapshotQuotas(memory: CountersMemory, atMs: number): Promise<Uint8Array | null> {
+export async function snapshotQuotas(
+  memory: CountersMemory,
+  owner: Uint8Array,
+  atMs: number,
+): Promise<readonly Uint8Array[] | null> {
   const { startedMs } = attachDesk(memory)
   if (startedMs === null) return null
   const { lines } = memory.table
   const words = new Int32Array(memory.table.buckets)
   const instants = new Float64Array(memory.table.buckets)
-  const copied: Int32Array[] = []
+  const parts: Int32Array[] = []
+  let part = new Int32Array(0)
+  let count = 0
   for (let line = lines; line < 2 * lines + limitLines; line++) {
-    if (line % linesPerTurn === 0) await new Promise(setImmediate)
-    if (isLive(words, instants, line, atMs - startedMs, line >= 2 * lines)) copied.push(copyOf(words, line))
+    if (line % linesPerTurn === 0) await nextTurn()
+    if (!isLive(words, instants, line, atMs - startedMs, line >= 2 * lines)) continue
+    const nth = count++ % linesPerTurn
+    if (nth === 0) {
+      part = new Int32Array(linesPerTurn * wordsPerLine)
+      parts.push(part)
+    }
+    copyLine(words, line, part, nth * wordsPerLine)
   }
-  return encode(memory, copied, startedMs, atMs)
+  const inLast = count % linesPerTurn
+  if (inLast > 0) parts.splice(-1, 1, part.subarray(0, inLast * wordsPerLine))
+  const whole: Uint8Array[] = [encodeHead(memory, owner, count, startedMs, atMs)]
+  for (const { buffer, byteOffset, byteLength } of parts)
+    whole.push(new Uint8Array(buffer, byteOffset, byteLength))
+  const digest = createHash('sha256')
+  for (const octets of whole) {
+    await nextTurn()
+    digest.update(octets)
+  }
+  return [...whole, digest.digest()]
+}
+
+/** Who saved a file that begins with these octets, as text; null where that cannot be told. */
+export function ownerIn(octets: Uint8Array): string | null {
+  if (octets.length < headBytes) return null
+  const read = Buffer.from(octets.buffer, octets.byteOffset, headBytes)
+  if (read.readInt32LE(4 * head.format) !== format) return null
+  return read.toString('hex', 4 * head.owner, 4 * head.owner + ownerBytes)
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**
@@ -100,41 +138,38 @@ function isLive(
   return false
 }
 
-/** A copy in which each instant is of the tag beside it, unless the line changes hands over and over. */
-function copyOf(words: Int32Array, line: number): Int32Array {
+/** Copies a line so that each instant is of the tag beside it, unless the line changes hands over and over. */
+function copyLine(words: Int32Array, line: number, part: Int32Array, to: number): void {
   const at = line * wordsPerLine
-  const copy = new Int32Array(wordsPerLine)
   for (let tries = 0; tries < 4; tries++) {
-    for (let nth = firstTag; nth < lockWord; nth++) copy[nth] = Atomics.load(words, at + nth)
-    copy.set(words.subarray(at, at + firstTag))
+    for (let nth = firstTag; nth < lockWord; nth++) part[to + nth] = Atomics.load(words, at + nth)
+    for (let nth = 0; nth < firstTag; nth++) part[to + nth] = words[at + nth] as number
     let same = true
     for (let nth = firstTag; nth < lockWord; nth++)
-      if (Atomics.load(words, at + nth) !== copy[nth]) same = false
+      if (Atomics.load(words, at + nth) !== part[to + nth]) same = false
     if (same) break
   }
-  copy[lockWord] = line
-  return copy
+  part[to + lockWord] = line
 }
 
-function encode(
+function encodeHead(
   { table: { lines }, secret }: CountersMemory,
-  copied: readonly Int32Array[],
+  owner: Uint8Array,
+  count: number,
   epochMs: number,
   savedAtMs: number,
 ): Uint8Array {
-  const octets = new Uint8Array(lineBytes * (1 + copied.length) + digestBytes)
+  const octets = new Uint8Array(headBytes)
   const words = new Int32Array(octets.buffer)
-  const doubles = new Float64Array(octets.buffer, 0, doublesPerLine)
+  const doubles = new Float64Array(octets.buffer)
   words[head.format] = format
   words[head.lines] = lines
   words[head.limitLines] = limitLines
-  words[head.count] = copied.length
+  words[head.count] = count
   doubles[head.epoch / 2] = epochMs
   doubles[head.savedAt / 2] = savedAtMs
   octets.set(secret, head.secret * 4)
-  for (const [nth, line] of copied.entries()) words.set(line, (nth + 1) * wordsPerLine)
-  const body = octets.subarray(0, octets.length - digestBytes)
-  octets.set(digestOf(body), body.length)
+  octets.set(owner, head.owner * 4)
   return octets
 }
 

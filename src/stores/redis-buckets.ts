@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import { peek } from '../engine/limit/draw.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { type RedisConnection, RedisScript } from './redis-script.ts'
@@ -151,10 +152,10 @@ export class RedisBuckets {
     }
     try {
       const reply = await this.#take.run(redis, batch.names, batch.args())
-      if (!(reply instanceof Buffer)) throw new Error('the store answered something else than was asked')
+      if (!(reply instanceof Buffer)) throw new OwnError('the store answered something else than was asked')
       if (batch.answer(reply)) circuit.answered()
     } catch (error) {
-      if (batch.settle(outages.failed)) circuit.failed((error as Error).message)
+      if (batch.settle(outages.failed)) circuit.failed(codeOfError(error))
     } finally {
       clearTimeout(timer)
     }

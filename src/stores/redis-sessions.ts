@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { Outage } from '../engine/ports.ts'
 import type { SessionStore, StoreAnswer } from '../engine/session-store.ts'
 
@@ -98,12 +99,12 @@ async function answered<T>(ask: () => Promise<T>): Promise<T | Outage> {
   try {
     return await ask()
   } catch (error) {
-    return { kind: 'fault', detail: `the session store: ${(error as Error).message}` }
+    return { kind: 'fault', detail: `the session store: ${codeOfError(error)}` }
   }
 }
 
 /** A transaction answers command by command; one that failed is an outage of the whole. */
 function checked(results: readonly [error: Error | null, result: unknown][] | null): void {
-  if (results === null) throw new Error('the transaction was not executed')
+  if (results === null) throw new OwnError('the transaction was not executed')
   for (const [error] of results) if (error) throw error
 }

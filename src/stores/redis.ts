@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
+import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { RedisServers, RedisSettings } from '../program/settings.ts'
 import type { RedisConnection } from './redis-script.ts'
 
@@ -33,7 +34,7 @@ export async function connectRedis(
   redis.on('ready', events.onReady)
   // Each command says what is wrong as well; an event nobody listens to would end the process.
   redis.on('error', (error: Error) => {
-    lastError = error.message
+    lastError = codeOfError(error)
   })
   redis.on('close', () => events.onLost?.(lastError))
   return redis
@@ -44,7 +45,7 @@ export async function connectRedis(
  * @throws Error as `connectRedis`
  */
 export async function connectOne(settings: RedisSettings, onReady: () => void): Promise<Redis> {
-  if (settings.servers.kind === 'cluster') throw new Error('browser sessions are not kept in a cluster')
+  if (settings.servers.kind === 'cluster') throw new OwnError('browser sessions are not kept in a cluster')
   const redis = (await connectRedis(settings, { onReady })) as Redis
   redis.options.commandTimeout = answerWithinMs
   return redis
@@ -123,6 +124,6 @@ async function importDriver(): Promise<Driver> {
     return await import('ioredis')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new Error('state in Redis needs its driver: npm install ioredis@6')
+    throw new OwnError('state in Redis needs its driver: npm install ioredis@6')
   }
 }

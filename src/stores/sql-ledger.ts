@@ -1,4 +1,4 @@
-import type { KeyRecord, Ledger, LedgerChanges, TokenRevocation } from '../engine/ledger.ts'
+import type { Act, Actor, KeyRecord, Ledger, LedgerChanges, TokenRevocation } from '../engine/ledger.ts'
 
 export type SqlValue = string | number | null
 export type SqlRow = { readonly [column: string]: unknown }
@@ -16,7 +16,17 @@ export type TransactionMode = 'read' | 'write' | 'note'
 export interface SqlDatabase {
   /** Runs work as one transaction in which reads see one state; writers go one after the other. */
   transaction<T>(mode: TransactionMode, work: () => SqlWork<T>): Promise<T>
+  /** Whether a table that came later may be used so; absent: it may. Asked within a transaction. */
+  may?(use: 'SELECT' | 'INSERT', table: string): boolean
   close(): Promise<void>
+}
+
+/** Came after the others: a database of before may lack it, and a role that may not make it goes on without. */
+export const actsTable = {
+  name: 'portcullis_acts',
+  statement: `CREATE TABLE IF NOT EXISTS portcullis_acts (
+    revision BIGINT PRIMARY KEY, command TEXT NOT NULL, os_user TEXT NOT NULL, sudo_user TEXT, host TEXT NOT NULL,
+    records TEXT NOT NULL)`,
 }
 
 /** Statements that make the tables; safe to run at every start. */
@@ -47,6 +57,8 @@ const putRevocation = `INSERT INTO portcullis_revocations
   (id, issuer, kind, value, issued_before_ms, created_ms, restored_ms, revision)
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
   ON CONFLICT (id) DO UPDATE SET restored_ms = excluded.restored_ms, revision = excluded.revision`
+const putAct = `INSERT INTO portcullis_acts (revision, command, os_user, sudo_user, host, records)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
 const putUse = `INSERT INTO portcullis_key_uses (id, used_ms)
   SELECT id, ?2 FROM portcullis_keys WHERE id = ?1
   ON CONFLICT (id) DO UPDATE SET used_ms = excluded.used_ms
@@ -57,9 +69,12 @@ const putUse = `INSERT INTO portcullis_key_uses (id, used_ms)
  *
  * INVARIANT: writers count the revision up in one row and hold it until they commit, so revisions appear in order and
  * who has read up to one has missed none before it.
+ *
+ * @param actor who writes; null where nobody does
  */
-export function createSqlLedger(database: SqlDatabase): Ledger {
+export function createSqlLedger(database: SqlDatabase, actor: Actor | null): Ledger {
   let identity: string | null = null
+  const may = (use: 'SELECT' | 'INSERT') => database.may?.(use, actsTable.name) ?? true
   return {
     changesSince: (revision) =>
       database.transaction('read', function* (): SqlWork<LedgerChanges> {
@@ -75,12 +90,18 @@ export function createSqlLedger(database: SqlDatabase): Ledger {
         const revocations = unchanged
           ? []
           : yield ['SELECT * FROM portcullis_revocations WHERE revision > ?1 ORDER BY revision, id', [from]]
+        // What was there at the first sight is no news, whoever did it.
+        const acts =
+          identity === null || unchanged || !may('SELECT')
+            ? []
+            : yield ['SELECT * FROM portcullis_acts WHERE revision > ?1 ORDER BY revision', [from]]
         identity = String(ledger?.identity)
         return {
           revision: current,
           whole,
           keys: keys.map(keyOf),
           revocations: revocations.map(revocationOf),
+          acts: acts.map(actOf),
         }
       }),
     write: ({ keys = [], revocations = [] }) =>
@@ -96,6 +117,10 @@ export function createSqlLedger(database: SqlDatabase): Ledger {
               ...[one.issuedBeforeMs, one.createdMs, one.restoredMs, revision],
             ],
           ]
+        if (actor === null || !may('INSERT')) return
+        const { command, user, sudoUser, host } = actor
+        const records = JSON.stringify([...keys, ...revocations].map(({ id }) => id))
+        yield [putAct, [revision, command, user, sudoUser, host, records]]
       }),
     uses: () =>
       database.transaction('read', function* () {
@@ -149,6 +174,18 @@ function revocationOf(row: SqlRow): TokenRevocation {
   }
 }
 
+function actOf(row: SqlRow): Act {
+  return {
+    command: nameOf(row.command),
+    user: nameOf(row.os_user),
+    sudoUser: row.sudo_user === null ? null : nameOf(row.sudo_user),
+    host: nameOf(row.host),
+    records: JSON.parse(String(row.records)) as string[],
+  }
+}
+
+/** What other machines wrote of themselves, as it may stand in records. */
+const nameOf = (value: unknown): string => String(value).slice(0, 128)
 const textOf = (value: unknown): string | null => (value === null ? null : String(value))
 // PostgreSQL's driver hands out 64-bit integers as texts.
 const numberOf = (value: unknown): number | null => (value === null ? null : Number(value))

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { Ledger } from '../engine/ledger.ts'
+import { OwnError } from '../base/code-of-error.ts'
+import type { Actor, Ledger } from '../engine/ledger.ts'
 import {
+  actsTable,
   createSqlLedger,
   type SqlRow,
   type SqlStatement,
@@ -17,21 +19,23 @@ const busyTimeoutsMs: { readonly [M in TransactionMode]: number } = { read: 50, 
 
 /**
  * A ledger in one SQLite file, for the gateways of one machine.
+ * @param actor who writes; none where it is only read
  * @param file made with mode 0600, its folder with 0700, by the first write; until then it reads as empty. Beside it an
  * empty file `.made` tells, at this start and at later ones, that there was one.
  */
-export async function openSqliteLedger(file: string): Promise<Ledger> {
+export async function openSqliteLedger(file: string, actor: Actor | null = null): Promise<Ledger> {
   const { DatabaseSync: Database } = await import('node:sqlite')
   const marker = `${file}.made`
   let open: { readonly database: DatabaseSync; readonly inode: number } | null = null
 
-  return createSqlLedger({
-    transaction: async (mode, work) => transact(mode, work),
+  const database = {
+    transaction: async <T>(mode: TransactionMode, work: () => SqlWork<T>) => transact(mode, work),
     async close() {
       open?.database.close()
       open = null
     },
-  })
+  }
+  return createSqlLedger(database, actor)
 
   /** Never waits in the middle: another connection of this thread would wait for it in vain. */
   function transact<T>(mode: TransactionMode, work: () => SqlWork<T>): T {
@@ -59,7 +63,7 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
     }
     // INVARIANT: a ledger that was there is never taken for an empty one; its revocations would be forgotten.
     if ((inode === undefined || size === 0) && existsSync(marker))
-      throw new Error(
+      throw new OwnError(
         `${file} is ${size === 0 ? 'empty' : 'gone'}: restore it, or remove ${marker} to begin with an empty ledger`,
       )
     if (inode === undefined && mode !== 'write') return null
@@ -69,7 +73,7 @@ export async function openSqliteLedger(file: string): Promise<Ledger> {
     const database = new Database(file, { timeout: busyTimeoutsMs[mode] })
     try {
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
-      for (const statement of tables) database.exec(statement)
+      for (const statement of [...tables, actsTable.statement]) database.exec(statement)
       database
         .prepare(
           'INSERT INTO portcullis_ledger (one, identity, revision) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING',

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { OwnError } from '../base/code-of-error.ts'
 import type { TrailStore } from '../engine/trail-store.ts'
 import type { SqlRow, SqlStatement, SqlWork } from './sql-ledger.ts'
 import { createSqlTrail, trailTables } from './sql-trail.ts'
@@ -27,7 +28,7 @@ export interface SqliteTrailOptions {
 export async function openSqliteTrail(file: string, options: SqliteTrailOptions): Promise<TrailStore> {
   const { DatabaseSync: Database } = await import('node:sqlite')
   if (!existsSync(file)) {
-    if (!options.create) throw new Error(`there is no ${file}`)
+    if (!options.create) throw new OwnError(`there is no ${file}`)
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     closeSync(openSync(file, 'a', 0o600))
   }

@@ -1,3 +1,4 @@
+import { codeOfError } from '../base/code-of-error.ts'
 /** Something about the store of limits that an operator should know. Never a secret. */
 export type StoreEvent =
   | { readonly event: 'store_lost'; readonly detail: string }
@@ -118,8 +119,9 @@ export class StoreCircuit {
         this.#schedule(Math.random() * firstProbeMs)
       else this.#schedule(this.#nextDelayMs())
     } catch (error) {
-      if (this.#up) this.failed((error as Error).message)
-      else this.#open((error as Error).message)
+      const detail = codeOfError(error)
+      if (this.#up) this.failed(detail)
+      else this.#open(detail)
       this.#schedule(this.#up ? this.#beatDelayMs() : this.#nextDelayMs())
     } finally {
       clearTimeout(late)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { everyLine } from '../../src/program/thinning.ts'
 import { ask } from '../harness/ask.ts'
-import { startGate, type TestGate } from '../harness/gate.ts'
+import { type LogLine, startGate, type TestGate } from '../harness/gate.ts'
 
 let gate: TestGate
 
@@ -66,9 +67,12 @@ test('G3 control characters, ANSI and bidi overrides from clients are escaped', 
   const line = await gate.logged(({ 'enduser.id': subject }) => String(subject).startsWith('a\u001b'))
   assert.equal(line['enduser.id'], 'a\u001b[31mred\r\n{"event":"ready"}\u202e\u2066x', 'nothing is lost')
   raw.push(JSON.stringify(line))
-  const { createLog } = await import('../../src/sinks/log.ts')
+  const { createLog, jsonLines } = await import('../../src/sinks/log.ts')
   const written: string[] = []
-  const log = createLog((lines) => written.push(lines))
+  const log = createLog(
+    () => everyLine,
+    jsonLines((lines) => written.push(lines)),
+  )
   log.event('test', { detail: '\u001b[31m\u202e\u2066\u0085\u009b\r\n' })
   log.event('defect', { detail: '\u00ad\u200b\ufff9\ufe0f\u{e0041}' })
   assert.match(written.join(''), /^(?:[\x20-\x7e]+\n)+$/)
@@ -76,6 +80,15 @@ test('G3 control characters, ANSI and bidi overrides from clients are escaped', 
     (JSON.parse(written[1] ?? '') as { detail: string }).detail,
     '\u00ad\u200b\ufff9\ufe0f\u{e0041}',
   )
+})
+
+test('G3 half a surrogate pair, or one that is cut, makes no line that a parser refuses (RFC 7493 2.1)', async () => {
+  const token = await gate.issuer.token({ sub: `x${'\u{1f600}'.repeat(300)}` })
+  await ask(gate, '/things', { token })
+  const line = await gate.logged(({ 'enduser.id': subject }) => String(subject).startsWith('x\u{1f600}'))
+  assert.ok(String(line['enduser.id']).isWellFormed())
+  const { eventLine } = await import('../../src/sinks/log.ts')
+  assert.equal((JSON.parse(eventLine('defect', { detail: 'a\ud800b' })) as LogLine).detail, 'a\ufffdb')
 })
 
 test('G4 labels of metrics come from the contract', async () => {

@@ -120,7 +120,7 @@ const badStarts: readonly BadStart[] = [
   {
     name: 'a collector off this machine that would get a secret in the clear',
     yaml: `${sound}\ntelemetry: { otlp: { endpoint: "http://collector.example.com:4318", headers: { authorization: x } } }\n`,
-    says: /metrics and traces travel in the clear, and so do the headers \[plaintext\]\n +fix: write https:/,
+    says: /metrics, traces and logs travel in the clear, and so do the headers \[plaintext\]\n +fix: write https:/,
   },
   {
     name: 'a share of traces over the whole',

@@ -114,7 +114,10 @@ test('the gate goes on when the reader of its log is gone, and says so on stderr
     piped.reader.destroy()
     await send(`${piped.http}/public`, 100, 200)
     await until(() => piped.stderr() !== '', 'a word on stderr')
-    assert.match(piped.stderr(), /^nobody reads the log any more \(EPIPE\); the gate goes on without\n$/)
+    assert.match(
+      piped.stderr(),
+      /^portcullis: nobody reads the log any more \(EPIPE\); the gate goes on without\n$/,
+    )
     piped.child.kill('SIGTERM')
     assert.equal(await piped.ended, 0)
   }))

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type RunningCommand, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
+import { until } from '../harness/until.ts'
 
 /** A restart within this bound of the last draw may forget it; see docs/limits.md. */
 const saveBoundMs = 10_000
@@ -142,4 +143,28 @@ test('a folder that cannot be written is told once, and again when it can; count
   assert.equal(first.running.log.filter(({ event }) => event === 'quotas_unsaved').length, 1)
   assert.ok(existsSync(quotaFile()))
   await stop(first)
+})
+
+test('two gateways in one folder: who finds that the other saved says so once; one that follows another says nothing', async () => {
+  configure('shared', 1000)
+  const first = await start()
+  assert.equal(await passed(first.origin, 2), 2)
+  await until(() => existsSync(quotaFile()), 'the first to save')
+  const second = await start()
+  assert.equal(await passed(second.origin, 2), 2)
+  await first.running.logged('quotas_contended')
+  assert.equal(await passed(first.origin, 1), 1)
+  await stop(first)
+  await second.running.logged('quotas_contended')
+  await stop(second)
+  const said = ({ running }: Started) =>
+    running.log.filter(({ event }) => event === 'quotas_contended').length
+  const third = await start()
+  assert.equal(await passed(third.origin, 1), 1)
+  await stop(third)
+  assert.deepEqual([first, second, third].map(said), [1, 1, 0])
+  assert.deepEqual(
+    readdirSync(state).filter((name) => name.startsWith('quotas')),
+    ['quotas.bin'],
+  )
 })

@@ -6,7 +6,7 @@ import { request } from 'undici'
 import type { Reason } from '../../src/engine/reasons.ts'
 import { ask, assertDenied } from '../harness/ask.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
-import { openSocket } from '../harness/raw-client.ts'
+import { openSocket, sendRaw } from '../harness/raw-client.ts'
 import type { TestUpstream } from '../harness/upstream.ts'
 
 let gate: TestGate
@@ -82,10 +82,38 @@ for (const [name, fault, status, reason] of faults) {
   })
 }
 
+test('a record of a broken head holds the code of what is wrong and nothing that stood in it, of an upstream and of a client alike', async () => {
+  const canary = 'sesame-5f3759df'
+  const begun = gate.log.length
+  for (const line of [
+    `Set-Cookie ${canary}`,
+    `X: \u0000${canary}`,
+    `${canary} : x`,
+    `Content-Length: ${canary}`,
+  ]) {
+    misbehave = (socket) => socket.end(`HTTP/1.1 200 OK\r\n${line}\r\n\r\n`)
+    const answer = await ask(gate, '/things', { method: 'POST', token, body: '{"name":"x"}' })
+    await assertDenied(gate, answer, 502, 'response_invalid')
+    const { detail } = await gate.logged(({ request_id }) => request_id === answer.fields.get('x-request-id'))
+    assert.match(String(detail), /^HTTPParserError [A-Z][-\w ]+$/)
+    const refused = await sendRaw(
+      gate.gateway.addresses.http ?? '',
+      `GET /things HTTP/1.1\r\n${line}\r\n\r\n`,
+    )
+    assert.equal(refused.status, 400)
+  }
+  const refusals = gate.log.slice(begun).filter(({ stage }) => stage === 'parse')
+  assert.ok(refusals.length > 0)
+  for (const { detail } of refusals) assert.doesNotMatch(String(detail), /Invalid|Parse Error/)
+  assert.ok(!JSON.stringify(gate.log.slice(begun)).includes(canary))
+})
+
 test('an upstream that nobody listens at is 502 upstream_unreachable', async () => {
   const alone = await startGate()
   await alone.upstream.stop()
   await assertDenied(alone, await ask(alone, '/public'), 502, 'upstream_unreachable')
+  const { detail } = await alone.logged(({ reason }) => reason === 'upstream_unreachable')
+  assert.equal(detail, `ECONNREFUSED ${new URL(alone.upstream.url).host}`)
   await alone.gateway.stop()
   await alone.issuer.stop()
 })

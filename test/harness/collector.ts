@@ -25,6 +25,7 @@ interface Definitions {
       readonly collector: {
         readonly trace: { readonly v1: { readonly ExportTraceServiceRequest: MessageType } }
         readonly metrics: { readonly v1: { readonly ExportMetricsServiceRequest: MessageType } }
+        readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: MessageType } }
       }
     }
   }
@@ -32,11 +33,16 @@ interface Definitions {
 
 function official(signal: Signal): MessageType {
   const { opentelemetry } = createRequire(import.meta.url)(fileURLToPath(generated)) as Definitions
-  const { trace, metrics } = opentelemetry.proto.collector
-  return signal === 'traces' ? trace.v1.ExportTraceServiceRequest : metrics.v1.ExportMetricsServiceRequest
+  const { trace, metrics, logs } = opentelemetry.proto.collector
+  const types = {
+    traces: trace.v1.ExportTraceServiceRequest,
+    metrics: metrics.v1.ExportMetricsServiceRequest,
+    logs: logs.v1.ExportLogsServiceRequest,
+  }
+  return types[signal]
 }
 
-export type Signal = 'traces' | 'metrics'
+export type Signal = 'traces' | 'metrics' | 'logs'
 
 export interface Attributes {
   readonly [key: string]: string | number
@@ -57,6 +63,19 @@ export interface Span {
   readonly status?: { readonly code: number }
 }
 
+export interface LogRecord {
+  readonly timeUnixNano: string
+  readonly observedTimeUnixNano: string
+  readonly severityNumber: number
+  readonly severityText: string
+  readonly eventName: string
+  readonly body: string
+  readonly attributes: { readonly [key: string]: unknown }
+  readonly traceId?: string
+  readonly spanId?: string
+  readonly flags?: number
+}
+
 export interface Metric {
   readonly name: string
   readonly unit: string
@@ -67,6 +86,8 @@ export interface Collector {
   readonly url: string
   /** Spans that came, attributes as an object. */
   readonly spans: readonly Span[]
+  /** Records of logs that came, attributes as an object. */
+  readonly logs: readonly LogRecord[]
   /** Metrics of the last export. */
   readonly metrics: readonly Metric[]
   readonly resource: Attributes
@@ -83,6 +104,7 @@ export interface Collector {
  */
 export async function startCollector(): Promise<Collector> {
   const spans: Span[] = []
+  const logs: LogRecord[] = []
   let metrics: readonly Metric[] = []
   let resource: Attributes = {}
   const requests: { path: string; headers: IncomingMessage['headers'] }[] = []
@@ -93,8 +115,9 @@ export async function startCollector(): Promise<Collector> {
     requests.push({ path: request.url ?? '', headers: request.headers })
     const [status, answer = '{}', headers = {}] = reply
     try {
-      if (status === 200)
-        take(request.url === '/v1/traces' ? 'traces' : 'metrics', JSON.parse(body) as object)
+      const [, signal] = /^\/v1\/(traces|metrics|logs)$/.exec(request.url ?? '') ?? []
+      assert.ok(signal, `nothing takes ${request.url}`)
+      if (status === 200) take(signal as Signal, JSON.parse(body) as object)
     } catch (error) {
       faults.push(error)
     }
@@ -104,11 +127,24 @@ export async function startCollector(): Promise<Collector> {
 
   function take(signal: Signal, document: object): void {
     assertOfficial(signal, document)
-    const { resourceSpans, resourceMetrics } = document as Export
+    const { resourceSpans, resourceMetrics, resourceLogs } = document as Export
     for (const { resource: from, scopeSpans } of resourceSpans ?? []) {
       resource = attributesOf(from.attributes)
       for (const { spans: some } of scopeSpans)
-        spans.push(...some.map((span) => ({ ...span, attributes: attributesOf(span.attributes) })))
+        spans.push(
+          ...some.map((span) => ({ ...span, attributes: attributesOf<Attributes>(span.attributes) })),
+        )
+    }
+    for (const { resource: from, scopeLogs } of resourceLogs ?? []) {
+      resource = attributesOf(from.attributes)
+      for (const { logRecords } of scopeLogs)
+        logs.push(
+          ...logRecords.map(({ body, attributes, ...record }) => ({
+            ...record,
+            body: String(plainValue(body)),
+            attributes: attributesOf<LogRecord['attributes']>(attributes),
+          })),
+        )
     }
     for (const { resource: from, scopeMetrics } of resourceMetrics ?? []) {
       resource = attributesOf(from.attributes)
@@ -119,6 +155,7 @@ export async function startCollector(): Promise<Collector> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    logs,
     get metrics() {
       return metrics
     },
@@ -152,6 +189,15 @@ interface Export {
       readonly spans: readonly (Omit<Span, 'attributes'> & { readonly attributes: readonly KeyValue[] })[]
     }[]
   }[]
+  readonly resourceLogs?: readonly {
+    readonly resource: { readonly attributes: readonly KeyValue[] }
+    readonly scopeLogs: readonly {
+      readonly logRecords: readonly (Omit<LogRecord, 'attributes' | 'body'> & {
+        readonly attributes: readonly KeyValue[]
+        readonly body: AnyValue
+      })[]
+    }[]
+  }[]
   readonly resourceMetrics?: readonly {
     readonly resource: { readonly attributes: readonly KeyValue[] }
     readonly scopeMetrics: readonly { readonly metrics: readonly Metric[] }[]
@@ -160,12 +206,28 @@ interface Export {
 
 interface KeyValue {
   readonly key: string
-  readonly value: { readonly stringValue?: string; readonly intValue?: string }
+  readonly value: AnyValue
 }
 
-function attributesOf(list: readonly KeyValue[]): Attributes {
+interface AnyValue {
+  readonly stringValue?: string
+  readonly intValue?: string
+  readonly doubleValue?: number
+  readonly boolValue?: boolean
+  readonly arrayValue?: { readonly values: readonly AnyValue[] }
+  readonly kvlistValue?: { readonly values: readonly KeyValue[] }
+}
+
+function attributesOf<A extends { readonly [key: string]: unknown }>(list: readonly KeyValue[]): A {
   assert.equal(new Set(list.map(({ key }) => key)).size, list.length, 'an attribute stands twice')
-  return Object.fromEntries(list.map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]))
+  return Object.fromEntries(list.map(({ key, value }) => [key, plainValue(value)])) as A
+}
+
+function plainValue(value: AnyValue): unknown {
+  if (value.arrayValue) return value.arrayValue.values.map(plainValue)
+  if (value.kvlistValue) return attributesOf(value.kvlistValue.values)
+  if (value.intValue !== undefined) return Number(value.intValue)
+  return value.stringValue ?? value.doubleValue ?? value.boolValue ?? assert.fail('a value of no kind')
 }
 
 /** The JSON of Protobuf, with the protocol's own spelling of ids, goes through the binary form and comes back whole. */

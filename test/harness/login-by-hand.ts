@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import type { TestGate } from './gate.ts'
 import type { Claims } from './issuer.ts'
 import type { OpenIdIssuer } from './openid-issuer.ts'
 import { type RawReply, sendRaw } from './raw-client.ts'
@@ -10,6 +9,11 @@ export const origin = 'https://shop.example.com'
 export const own = '/.portcullis/webLogin'
 export const sessionCookie = '__Host-portcullis-session.webLogin'
 
+/** A gate as far as a browser reaches it. */
+interface ReachedGate {
+  readonly gateway: { readonly addresses: { readonly http: string | null } }
+}
+
 export interface Sent {
   readonly method?: string
   readonly headers?: readonly string[]
@@ -17,7 +21,7 @@ export interface Sent {
 }
 
 export function sendTo(
-  gate: TestGate,
+  gate: ReachedGate,
   path: string,
   { method = 'GET', headers = [], body }: Sent = {},
 ): Promise<RawReply> {
@@ -39,7 +43,7 @@ export interface Begun {
   readonly location: URL
 }
 
-export async function beginLogin(gate: TestGate, returnTo = '/app'): Promise<Begun> {
+export async function beginLogin(gate: ReachedGate, returnTo = '/app'): Promise<Begun> {
   const reply = await sendTo(gate, `${own}/login?return_to=${encodeURIComponent(returnTo)}`)
   assert.equal(reply.status, 302, reply.text)
   const location = new URL(reply.fields.get('location') ?? '')
@@ -88,7 +92,7 @@ export const callbackPath = ({ issuer }: OpenIdIssuer, { state }: Begun): string
  * @returns the `Cookie` field of the session
  */
 export async function logInByHand(
-  gate: TestGate,
+  gate: ReachedGate,
   provider: OpenIdIssuer,
   changes: Claims = {},
   more: object = {},
@@ -110,7 +114,7 @@ export async function logInByHand(
 
 /** A whole login whose access token has ended by the time this resolves. */
 export async function logInSpent(
-  gate: TestGate,
+  gate: ReachedGate,
   provider: OpenIdIssuer,
   changes: Claims = {},
   more: object = {},

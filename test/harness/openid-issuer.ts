@@ -20,6 +20,8 @@ export interface OpenIdIssuer {
   readonly asked: readonly URLSearchParams[]
   /** Answers the token endpoint; null never answers. */
   tokenAnswer: ((form: URLSearchParams) => Promise<TokenAnswer>) | null
+  /** Answers about any token, by introspection (RFC 7662). */
+  introspected: TokenAnswer
   /** Overrides members of the metadata. */
   metadata: Readonly<Record<string, unknown>>
   /** Tokens that came to be revoked. */
@@ -44,6 +46,8 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
     } else if (request.url === '/revoke') {
       provider.revoked.push(new URLSearchParams(text).get('token') ?? '')
       response.end()
+    } else if (request.url === '/introspect') {
+      response.writeHead(provider.introspected.status).end(provider.introspected.body)
     } else if (request.url === '/token') {
       const form = new URLSearchParams(text)
       asked.push(form)
@@ -58,6 +62,7 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
           jwks_uri: own('/jwks'),
           authorization_endpoint: own('/authorize'),
           token_endpoint: own('/token'),
+          introspection_endpoint: own('/introspect'),
           id_token_signing_alg_values_supported: ['ES256'],
           authorization_response_iss_parameter_supported: true,
           ...provider.metadata,
@@ -72,6 +77,7 @@ export async function startOpenIdIssuer(port = 0, key?: TestKey): Promise<OpenId
     published: [signing.jwk],
     asked,
     tokenAnswer: null,
+    introspected: { status: 200, body: '{"active":false}' },
     metadata: {},
     revoked: [],
     mode: 'serve',

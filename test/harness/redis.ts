@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,17 @@ import { join } from 'node:path'
 import type { RedisServers, RedisSettings } from '../../src/program/settings.ts'
 import { freePort } from './free-port.ts'
 
-/** Debian's redis-server on a port of loopback, keeping nothing on disk. */
+/** Debian's redis-server; the suite `valkey` names another one. */
+const program = process.env.REDIS_SERVER ?? 'redis-server'
+
+/** Whether the server was built with TLS. */
+export function serverHasTls(): boolean {
+  return !/Failed finding TLS support/.test(
+    spawnSync(program, ['--port', '0', '--tls-port', '1']).stdout.toString(),
+  )
+}
+
+/** A server on a port of loopback, keeping nothing on disk. */
 export interface TestRedis {
   readonly url: string
   readonly port: number
@@ -91,12 +101,12 @@ function serverProcess(words: readonly string[], port: number) {
   let server: ChildProcess | null = null
   return {
     async start(): Promise<void> {
-      server = spawn('redis-server', words, { stdio: 'ignore' })
+      server = spawn(program, words, { stdio: 'ignore' })
       for (let tries = 0; tries < 200; tries++) {
         if (await answers(port)) return
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
-      throw new Error('redis-server does not answer')
+      throw new Error(`${program} does not answer`)
     },
     async kill(): Promise<void> {
       const running = server

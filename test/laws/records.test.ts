@@ -9,10 +9,10 @@ import { project } from '../harness/gate.ts'
 import { readSources } from './source.ts'
 
 const page = () => readFileSync(join(project, 'docs/logs.md'), 'utf8')
-const sinks: readonly Sink[] = ['log', 'metric', 'trace', 'trail', 'problem']
+const sinks: readonly Sink[] = ['log', 'otlp', 'metric', 'trace', 'trail', 'problem']
 
 test('docs/logs.md has a row for every field of a record, with what each sink calls it, and no other', () => {
-  const rows = [...page().matchAll(/^\| (?:`[^|]*`|) \|(?:[^|\n]*\|){4} \w+ \|.*\|$/gm)].map(([row]) => row)
+  const rows = [...page().matchAll(/^\| (?:`[^|]*`|) \|(?:[^|\n]*\|){5} \w+ \|.*\|$/gm)].map(([row]) => row)
   const known = Object.values<RecordField>(recordFields).map(({ type, meaning, in: names }) => {
     const cells = sinks.map((sink) => (names[sink] === undefined ? '' : `\`${names[sink]}\``))
     return `| ${[...cells, type, meaning].join(' | ')} |`
@@ -41,6 +41,16 @@ test('every event that the code tells of has a row', () => {
     told.filter((event) => !Object.hasOwn(events, event)),
     [],
   )
+})
+
+test('what the log has of a request, a collector gets, by the name of OpenTelemetry or by one of ours, and little else', () => {
+  const members = ['timeUnixNano', 'severityText', 'eventName', 'traceId', 'spanId', 'flags']
+  for (const [field, { in: names }] of Object.entries<RecordField>(recordFields)) {
+    const { log, otlp } = names
+    if (otlp !== undefined && members.includes(otlp)) continue
+    if (field === 'methodOriginal') assert.equal(otlp, 'http.request.method_original')
+    else assert.equal(otlp, log?.includes('.') === false ? `portcullis.${log}` : log, field)
+  }
 })
 
 test('labels of metrics about requests are those of the table', () => {

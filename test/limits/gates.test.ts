@@ -110,3 +110,13 @@ test('a gate that finds no server at its start is unready, and comes up by itsel
   await late.stop()
   await server.stop()
 })
+
+test('a server that refuses the password is told by its code, and neither it nor the user stands in the log', async () => {
+  const canary = 'sesame-5f3759df'
+  const { port } = new URL(redis.url)
+  const shut = await start(`state: "redis://${canary}:${canary}@127.0.0.1:${port}"`, true)
+  const { detail } = await shut.logged(({ event }) => event === 'store_lost')
+  assert.equal(detail, 'Redis WRONGPASS')
+  assert.ok(!JSON.stringify(shut.log).includes(canary))
+  await shut.stop()
+})

@@ -195,7 +195,9 @@ test('an issuer that is slow, broken, oversized or redirects is an outage and si
   const late = send(callbackOf(patient), { headers: [`Cookie: ${patient.cookie}`] })
   // The client may have gone by then; what the gate decided stands in its log.
   await late.catch(() => null)
-  await gate.logged((one) => one.reason === 'verifier_unavailable' && String(one.detail).includes('timeout'))
+  await gate.logged(
+    (one) => one.reason === 'verifier_unavailable' && String(one.detail).includes('TimeoutError'),
+  )
   const begun = await begin()
   provider.tokenAnswer = async () => ({ status: 400, body: '{"error":"invalid_grant"}' })
   const used = send(callbackOf(begun), { headers: [`Cookie: ${begun.cookie}`] })

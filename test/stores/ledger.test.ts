@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createKey, listKeys, revokeKey, rotateKey } from '../../src/app/manage-keys.ts'
 import { restoreTokens, revokeTokens } from '../../src/app/manage-tokens.ts'
-import type { Ledger } from '../../src/engine/ledger.ts'
-import { LedgerView } from '../../src/identity/ledger-view.ts'
+import type { Actor, Ledger } from '../../src/engine/ledger.ts'
+import { type LedgerEvent, LedgerView } from '../../src/identity/ledger-view.ts'
 import { openPostgresLedger } from '../../src/stores/postgres-ledger.ts'
 import { openSqliteLedger } from '../../src/stores/sqlite-ledger.ts'
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
@@ -34,9 +34,11 @@ const wish = {
 }
 const nowMs = 1_700_000_000_123
 
-const stores: readonly (readonly [name: string, open: () => Promise<Ledger>])[] = [
-  ['SQLite', () => openSqliteLedger(join(folder, 'sqlite', 'keys.sqlite'))],
-  ['PostgreSQL', () => openPostgresLedger(postgres.url)],
+const actor: Actor = { command: 'keys create', user: 'ops', sudoUser: null, host: 'bastion' }
+
+const stores: readonly (readonly [name: string, open: (actor?: Actor) => Promise<Ledger>])[] = [
+  ['SQLite', (by) => openSqliteLedger(join(folder, 'sqlite', 'keys.sqlite'), by)],
+  ['PostgreSQL', (by) => openPostgresLedger(postgres.url, by)],
 ]
 
 for (const [name, open] of stores) {
@@ -146,6 +148,24 @@ for (const [name, open] of stores) {
       ])
       assert.equal(await restoreTokens(other, revocation.id, nowMs), null)
     })
+
+    test('who wrote is read with what was written, by whoever has seen the ledger before; without an actor nobody did', async () => {
+      const own = await open(actor)
+      const sudo = await open({ ...actor, sudoUser: 'olga' })
+      const { revision } = await one.changesSince(0)
+      const { record } = await createKey(own, wish, nowMs)
+      await createKey(other, wish, nowMs)
+      const { minted, old } =
+        (await rotateKey(sudo, record.id, { overlapMs: 0, expiresMs: null }, nowMs)) ?? {}
+      const { acts, keys } = await one.changesSince(revision)
+      assert.equal(keys.length, 3)
+      assert.deepEqual(acts, [
+        { ...actor, records: [record.id] },
+        { ...actor, sudoUser: 'olga', records: [old?.id, minted?.record.id] },
+      ])
+      await own.close()
+      await sudo.close()
+    })
   })
 }
 
@@ -250,4 +270,76 @@ test('PostgreSQL: a role that may only read and write the tables is enough', asy
   const ledger = await openPostgresLedger(postgres.url.replace('gate@', 'narrow@'))
   assert.ok((await createKey(ledger, wish, nowMs)).record.id)
   await ledger.close()
+})
+
+test('SQLite: a ledger of before acts were kept gets their table, and keeps its keys', async () => {
+  const file = join(folder, 'before', 'keys.sqlite')
+  const { DatabaseSync } = await import('node:sqlite')
+  const first = await openSqliteLedger(file)
+  const { record } = await createKey(first, wish, nowMs)
+  await first.close()
+  const before = new DatabaseSync(file)
+  before.exec('DROP TABLE portcullis_acts')
+  before.close()
+  const reader = await openSqliteLedger(file)
+  const { revision, keys } = await reader.changesSince(0)
+  assert.deepEqual(keys, [record])
+  const writer = await openSqliteLedger(file, actor)
+  await revokeKey(writer, record.id, nowMs)
+  assert.deepEqual((await reader.changesSince(revision)).acts, [{ ...actor, records: [record.id] }])
+  await reader.close()
+  await writer.close()
+})
+
+test('PostgreSQL: a ledger of before acts were kept serves a role that may not make their table, and gets it from one that may', async () => {
+  const { Client } = await import('pg')
+  const owner = new Client({ connectionString: postgres.url })
+  await owner.connect()
+  await owner.query('DROP TABLE portcullis_acts')
+  await owner.query('CREATE ROLE old LOGIN')
+  await owner.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO old')
+  const url = postgres.url.replace('gate@', 'old@')
+  const narrow = await openPostgresLedger(url, actor)
+  const { revision } = await narrow.changesSince(0)
+  const { record } = await createKey(narrow, wish, nowMs)
+  const changes = await narrow.changesSince(revision)
+  assert.deepEqual([changes.keys, changes.acts], [[record], []])
+  await narrow.close()
+  const wide = await openPostgresLedger(postgres.url, actor)
+  await revokeKey(wide, record.id, nowMs)
+  await wide.close()
+  const still = await openPostgresLedger(url, actor)
+  assert.equal((await still.changesSince(0)).whole, true)
+  await createKey(still, wish, nowMs)
+  await still.close()
+  await owner.query('GRANT SELECT, INSERT ON portcullis_acts TO old')
+  const again = await openPostgresLedger(url, actor)
+  const seen = await again.changesSince(0)
+  const next = await createKey(again, wish, nowMs)
+  assert.deepEqual((await again.changesSince(seen.revision)).acts, [{ ...actor, records: [next.record.id] }])
+  await again.close()
+  await owner.end()
+})
+
+test('a server that refuses the login, or has no such database, is told by its code, without the names and the password', async () => {
+  const canary = 'sesame-5f3759df'
+  const { host } = new URL(postgres.url)
+  const told: LedgerEvent[] = []
+  for (const url of [
+    `postgres://${canary}:${canary}@${host}/postgres`,
+    `postgres://gate:${canary}@${host}/${canary}`,
+    `postgres://gate:${canary}@127.0.0.1:1/postgres`,
+  ]) {
+    const view = new LedgerView(await openPostgresLedger(url), 1000, (event) => told.push(event))
+    await view.started
+    await view.stop()
+  }
+  assert.deepEqual(
+    told.map((event) => 'detail' in event && event.detail),
+    [
+      'SQLSTATE 28000 invalid_authorization_specification',
+      'SQLSTATE 3D000 invalid_catalog_name',
+      'ECONNREFUSED 127.0.0.1:1',
+    ],
+  )
 })

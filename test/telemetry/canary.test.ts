@@ -7,7 +7,7 @@ import { freePort } from '../harness/free-port.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
 import { type RawReply, sendRaw } from '../harness/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../harness/upstream.ts'
-import { type CanaryGate, startCanaryGate } from './canary/gate.ts'
+import { type CanaryGate, leaksOf, startCanaryGate } from './canary/gate.ts'
 import { leaksIn, secret, type Where } from './canary/plants.ts'
 
 // Attack G1: a secret in every place that can carry one, through every reason of a denial, and a look at all that was written.
@@ -51,7 +51,7 @@ limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
 failedAuthentications: { rate: 1000000/s }
 validate: { responses: enforce, undeclaredCookies: drop }
 bounds: { queueDelay: 10s, headTimeout: 1s }
-telemetry: { otlp: { endpoint: "${collector.url}", headers: { authorization: "\${OTLP_AUTHORIZATION}" } }, traces: { sample: 1 } }
+telemetry: { otlp: { endpoint: "${collector.url}", headers: { authorization: "\${OTLP_AUTHORIZATION}" }, logs: true }, traces: { sample: 1 } }
 stopTimeout: 5s
 ${more}
 `
@@ -289,21 +289,18 @@ test('G1 every reason of a denial is reached, and no secret comes out where the 
     look('command', stdout + stderr)
   }
   await Promise.all([gate.stop(), blind.stop()])
-  for (const one of [gate, blind]) {
-    look('log', one.stdout())
-    look('stderr', one.stderr())
-    for (const octets of one.state()) look('state', octets)
+  for (const one of [gate, blind])
     for (const token of tokens) {
       const signature = token.slice(-40)
       assert.ok(![one.stdout(), one.stderr(), ...one.state()].some((text) => text.includes(signature)))
     }
-  }
-  assert.ok(collector.spans.length > 30)
-  look('otlp', JSON.stringify([collector.spans, collector.metrics]))
+  assert.ok(collector.spans.length > 30 && collector.logs.length > 60)
+  leaks.push(...leaksOf([gate, blind], collector))
   assert.deepEqual([...new Set(leaks)], [])
   assert.ok(gate.stdout().includes('"event":"defect"'))
   // What may come out does, so that the looking is known to look.
-  assert.ok(gate.stdout().includes(secret('useragent')) && gate.stdout().includes(secret('subject')))
+  for (const text of [gate.stdout(), JSON.stringify(collector.logs)])
+    assert.ok(text.includes(secret('useragent')) && text.includes(secret('subject')))
   for (const line of (gate.stdout() + blind.stdout()).trimEnd().split('\n')) JSON.parse(line)
 })
 

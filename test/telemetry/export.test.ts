@@ -98,10 +98,11 @@ test('metrics are sent by the conventions, cumulative, and what was counted last
 test('a collector that is away loses nothing at first, is told of once, and again when it is back', async () => {
   const { traces: made, told, counted } = traces()
   const known = collector.spans.length
-  collector.answer(503, '', { 'retry-after': '0' })
+  collector.answer(503, '', { 'retry-after': '1' })
   writeSpans(made, 512)
   await collector.until(() => told.length > 0)
   collector.answer(200)
+  await new Promise((resolve) => setTimeout(resolve, 1100))
   writeSpans(made, 1)
   await collector.until(() => collector.spans.length - known >= 512)
   await made.stop()

@@ -48,10 +48,12 @@ test('every metric of the table is described, and those of a quiet gateway have 
     'revocationListExpiry',
     'forwardingIgnored',
     'gcDuration',
+    'logFileWritable',
   ]
   for (const [id, { name, type }] of Object.entries(families)) {
     assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name)
-    if (quiet.includes(id) || /^(spans|limitStore)/.test(id) || id === 'eventLoopUtilization') continue
+    if (quiet.includes(id) || /^(spans|logRecords|limitStore)/.test(id) || id === 'eventLoopUtilization')
+      continue
     assert.match(text, new RegExp(`^${name}(?:_count)?(?:\\{.+\\})? [0-9.e+-]+$`, 'm'), name)
   }
 })

@@ -154,7 +154,7 @@ test("a trusted proxy's trace is joined and its word on sampling kept; another p
 })
 
 test('a tenth of the traces is a tenth', async () => {
-  const { samplesTrace } = await import('../../src/sinks/traces/samples-trace.ts')
+  const { samplesTrace } = await import('../../src/engine/record/samples-trace.ts')
   const ids = Array.from({ length: 100_000 }, () => randomUUID().replaceAll('-', ''))
   for (const share of [0, 0.1, 0.5, 1]) {
     const taken = ids.filter((id) => samplesTrace(id, share)).length / ids.length

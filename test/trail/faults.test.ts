@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -13,6 +13,7 @@ import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
 import { headerOf, type SeenRequest } from '../harness/upstream.ts'
 import { document } from './document.ts'
+import { fillDisk } from './fill-disk.ts'
 
 // What becomes of the trail when the process, the disk or the database goes away.
 
@@ -48,7 +49,7 @@ async function recorded(
     sinceMs: null,
     untilMs: null,
   }
-  for await (const { kind, facts } of searchTrail(store, { ...filter, requestsOnly: true })) {
+  for await (const { kind, facts } of searchTrail(store, { ...filter })) {
     if (kind === 'intent') intents.push(String(facts.request_id))
     if (kind === 'outcome') outcomes.push(String(facts.request_id))
   }
@@ -125,7 +126,7 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
       assert.equal(status, 200)
       passed.push(fields.get('x-request-id') ?? '')
     }
-    fill(join(disk, 'ballast'))
+    fillDisk(join(disk, 'ballast'))
     let full: Awaited<ReturnType<typeof ask>> | null = null
     for (let i = 0; i < 400 && full === null; i++) {
       const heads: number = gate.upstream.heads
@@ -137,7 +138,9 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
       }
     }
     assert.equal(full?.status, 503)
-    await gate.logged(({ event, detail }) => event === 'trail_unavailable' && /full/.test(String(detail)))
+    await gate.logged(
+      ({ event, detail }) => event === 'trail_unavailable' && /SQLITE_FULL/.test(String(detail)),
+    )
     await assertNotForwarded(gate, ask(gate, '/accounts/3/entries/1', put), 503, 'trail_unavailable')
     assert.equal((await ask(gate, '/accounts/1', { token })).status, 200)
     rmSync(join(disk, 'ballast'))
@@ -157,17 +160,6 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
     spawnSync('umount', ['-l', disk])
   }
 })
-
-/** Takes all the space that is left. */
-function fill(file: string): void {
-  const chunk = Buffer.alloc(16 * 1024)
-  for (;;)
-    try {
-      writeFileSync(file, chunk, { flag: 'a' })
-    } catch {
-      return
-    }
-}
 
 test('PostgreSQL that stops and comes back: what is acknowledged is there, nothing is double, writes meanwhile are denied', async () => {
   const more = `${leave}trail: { database: ${JSON.stringify(postgres.url)} }`

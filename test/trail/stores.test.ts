@@ -71,7 +71,6 @@ const anything: TrailFilter = {
   decision: null,
   sinceMs: null,
   untilMs: null,
-  requestsOnly: true,
 }
 
 /** What somebody with the right to write to the database may do to the chain `one` of 22 entries, 1 and 22 checkpoints. */

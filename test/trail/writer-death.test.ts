@@ -65,7 +65,7 @@ test('a writer thread that dies is replaced: its chain goes on, what was acknowl
   const place = placeOf('replaced')
   const news: TrailNews[] = []
   const running = startTrail(place, (told) => news.push(told))
-  const client = attachTrail(running.connect(), running.hashKey)
+  const client = attachTrail(running.connect(), running.hashKey, () => {})
   const rogue = running.connect()
   const lines: MessagePort[] = []
   rogue.on('message', (port: MessagePort) => lines.push(port))
@@ -138,7 +138,7 @@ test('the ports of serving threads that ended are let go, and no new writer gets
   line.close()
   gone.close()
   await closed
-  const client = attachTrail(running.connect(), running.hashKey)
+  const client = attachTrail(running.connect(), running.hashKey, () => {})
   assert.deepEqual(await client.intend(intent('1')), { kind: 'written' })
   await client.flush()
   await running.stop()

@@ -52,7 +52,7 @@ async function onTheTrail(
   const store = await openTrail(place, false).catch(() => null)
   if (!store) return null
   try {
-    const filter = { subject: null, operation: null, sinceMs: null, untilMs: null, requestsOnly: true }
+    const filter = { subject: null, operation: null, sinceMs: null, untilMs: null }
     for await (const { time, facts } of searchTrail(store, { ...filter, requestId, decision: 'deny' }))
       return { ...(facts as Partial<DenialRecord>), request_id: requestId, time, found: 'the audit trail' }
     return null

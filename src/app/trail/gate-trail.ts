@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Trail } from '../../engine/ports.ts'
 import type { RecordSink } from '../../engine/record/ending.ts'
 import { createDenialRing } from '../../sinks/denial-ring.ts'
+import type { DenialCount } from '../../sinks/trail/denial-sieve.ts'
 import { attachTrail } from '../../sinks/trail/trail-client.ts'
 import { denialFolder } from './find-denial.ts'
 
@@ -18,8 +19,15 @@ export interface GateTrail extends Trail, RecordSink {
   stop(): Promise<void>
 }
 
-/** @param link null where `trail: false` says that there is none: nothing is demanded of it then, and nothing written */
-export function openGateTrail(link: TrailLink | null, stateDir: string): GateTrail {
+/**
+ * @param link null where `trail: false` says that there is none: nothing is demanded of it then, and nothing written
+ * @param count takes what denials are counted, for the whole process
+ */
+export function openGateTrail(
+  link: TrailLink | null,
+  stateDir: string,
+  count: (counts: readonly DenialCount[]) => void,
+): GateTrail {
   const denials = createDenialRing(denialFolder(stateDir))
   if (!link) {
     return {
@@ -28,7 +36,7 @@ export function openGateTrail(link: TrailLink | null, stateDir: string): GateTra
       stop: async () => denials.stop(),
     }
   }
-  const client = attachTrail(link.port, link.hashKey)
+  const client = attachTrail(link.port, link.hashKey, count)
   return {
     intend: client.intend,
     write(ending) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { OwnError } from '../../base/code-of-error.ts'
 import { type Hold, type HoldField, holdFields, type TrailStore } from '../../engine/trail-store.ts'
 import { type VerifyingKey, verifyingKey } from '../../sinks/trail/signing-key.ts'
 import { TrailWriter } from '../../sinks/trail/trail-writer.ts'
@@ -40,7 +41,7 @@ export async function verifyWrittenTrail(
   const kept = keptCheckpoints(place.stateDir)
   const read = [...kept, ...checkpoints].flatMap((text) => {
     const found = readCheckpoints(text)
-    if (found === null) throw new Error('a file of checkpoints must hold JSON lines')
+    if (found === null) throw new OwnError('a file of checkpoints must hold JSON lines')
     return found
   })
   return verifyTrail(store, { keys, checkpoints: read, progress })
@@ -95,5 +96,5 @@ async function recordAct(place: TrailPlace, store: TrailStore, act: object): Pro
   )
   const written = await writer.write({ intents: [text], notes: [], lost: 0 })
   await writer.close()
-  if (!written.ok) throw new Error(written.detail)
+  if (!written.ok) throw new OwnError(written.detail)
 }

@@ -10,8 +10,6 @@ export interface TrailFilter {
   /** Epoch milliseconds; `untilMs` excluded. */
   readonly sinceMs: number | null
   readonly untilMs: number | null
-  /** Leaves out the checkpoints. */
-  readonly requestsOnly: boolean
 }
 
 /** An entry as it is shown. An outcome has what its intent says of who did what, where that is near. */
@@ -41,7 +39,7 @@ const shared = [
   'address',
 ]
 
-/** Entries that fit, of all chains, by time. */
+/** Entries that fit, of all chains, by time, without checkpoints. */
 export async function* searchTrail(store: TrailStore, filter: TrailFilter): AsyncGenerator<FoundEntry> {
   const readers: ChainReader[] = []
   for (const { chain, sequence, pruned } of await store.chains()) {
@@ -133,7 +131,7 @@ function decisionOf(kind: string, facts: FoundEntry['facts']): FoundEntry['decis
 }
 
 function fits({ kind, decision, facts }: FoundEntry, filter: TrailFilter): boolean {
-  if (filter.requestsOnly && decision === null && kind !== 'gap' && kind !== 'unreadable') return false
+  if (kind === 'checkpoint') return false
   if (filter.decision !== null && decision !== filter.decision) return false
   if (filter.subject !== null && facts.subject !== filter.subject) return false
   if (filter.operation !== null && facts.operation !== filter.operation) return false

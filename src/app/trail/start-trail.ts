@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { codeOfError } from '../../base/code-of-error.ts'
+import { placeOfError } from '../../base/place-of-error.ts'
 import type { TrailLane } from '../../sinks/trail/trail-client.ts'
 import {
   allocateTrailFigures,
@@ -74,7 +76,7 @@ export function startTrail(place: TrailPlace, tell: (news: TrailNews) => void): 
     let cause = 'it ended by itself'
     worker.on('message', tell)
     worker.on('error', (error) => {
-      cause = String(error)
+      cause = placeOfError(error)
     })
     const ended = new Promise<void>((resolve) => {
       worker.once('exit', () => {
@@ -132,6 +134,6 @@ function hashKeyOf(place: TrailPlace): Uint8Array {
   try {
     return keyOfTrail(place).hashKey
   } catch (error) {
-    throw new StartError(`the audit trail has no key to sign with: ${(error as Error).message}`)
+    throw new StartError(`the audit trail has no key to sign with: ${codeOfError(error)}`)
   }
 }

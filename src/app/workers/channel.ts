@@ -1,4 +1,5 @@
 import type { Transferable } from 'node:worker_threads'
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 
 /** What two threads talk through; `parentPort`, a `Worker` and a `MessagePort` are of this form. */
 export interface Wire {
@@ -11,7 +12,7 @@ export type Service = { readonly [name: string]: (...args: never[]) => unknown }
 
 /** The other side of a channel. */
 export interface Far<S extends Service> {
-  /** Rejects with what the method threw, and when the other side ended. */
+  /** Rejects with why the method failed, as `codeOfError` says it, and when the other side ended. */
   call<K extends keyof S & string>(name: K, ...args: Parameters<S[K]>): Promise<Awaited<ReturnType<S[K]>>>
   /** The same; what is moved is the other side's from then on. */
   hand<K extends keyof S & string>(
@@ -31,7 +32,7 @@ export interface Channel<Theirs extends Service> extends Far<Theirs> {
 type Message =
   | { readonly kind: 'call'; readonly id: number | null; readonly name: string; readonly args: unknown[] }
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failure'; readonly id: number; readonly error: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly why: string }
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
@@ -48,7 +49,7 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
   return { call: (name, ...args) => hand([], name, ...args), hand, tell, close }
 
   function hand(moved: readonly Transferable[], name: string, ...args: unknown[]): Promise<never> {
-    if (closed !== null) return Promise.reject(new Error(closed))
+    if (closed !== null) return Promise.reject(new OwnError(closed))
     return new Promise((resolve, reject) => {
       const id = ++lastId
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
@@ -62,7 +63,7 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
 
   function close(reason: string): void {
     closed = reason
-    for (const { reject } of waiting.values()) reject(new Error(reason))
+    for (const { reject } of waiting.values()) reject(new OwnError(reason))
     waiting.clear()
   }
 
@@ -71,7 +72,7 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
     const waited = waiting.get(message.id)
     waiting.delete(message.id)
     if (message.kind === 'result') waited?.resolve(message.value)
-    else waited?.reject(message.error)
+    else waited?.reject(new OwnError(message.why))
   }
 
   function serve({ id, name, args }: Message & { kind: 'call' }): void {
@@ -82,7 +83,7 @@ export function openChannel<Theirs extends Service>(wire: Wire, own: Service): C
     // A method that throws at once, and one that rejects, fail alike.
     new Promise((resolve) => resolve(method(...args))).then(
       (value) => answer({ kind: 'result', id, value }),
-      (error: unknown) => answer({ kind: 'failure', id, error }),
+      (error: unknown) => answer({ kind: 'failure', id, why: codeOfError(error) }),
     )
   }
 

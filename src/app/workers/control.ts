@@ -4,6 +4,7 @@ import type { KeyRegistry } from '../../identity/issuer-registry.ts'
 import type { Program } from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 import type { EventFields } from '../../sinks/log.ts'
+import type { DenialCount } from '../../sinks/trail/denial-sieve.ts'
 import type { TrailLink } from '../trail/gate-trail.ts'
 import type { OpenLedger } from './ledger-views.ts'
 import type { AttachedState, SharedState } from './shared-state.ts'
@@ -19,6 +20,8 @@ export interface Control extends AttachedState {
   readonly shared: SharedState
   /** Takes complete lines of the log. */
   readonly log: (lines: string) => void
+  /** Takes records of the log in the form of a collector's. */
+  readonly records: (records: string) => void
   readonly tell: (event: string, fields: EventFields) => void
   /** A peer that is no trusted proxy sent forwarding fields. */
   readonly forwardingIgnored: (clientAddress: string) => void
@@ -28,6 +31,8 @@ export interface Control extends AttachedState {
   /** Sessions that this process keeps. */
   readonly sessions: SessionStore
   readonly openLedger: OpenLedger
+  /** Takes denials that a thread counted for the audit trail. */
+  readonly countDenials: (counts: readonly DenialCount[]) => void
   /** Null where there is no audit trail. */
   readonly trail: TrailLink | null
 }

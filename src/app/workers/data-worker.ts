@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import { placeOfError } from '../../base/place-of-error.ts'
 import { link } from '../../engine/link.ts'
 import type { Certificates } from '../../engine/ports.ts'
@@ -14,12 +15,12 @@ import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
 import { createFingerprint } from '../../identity/token-fingerprint.ts'
 import type { Settings } from '../../program/settings.ts'
-import { createLog } from '../../sinks/log.ts'
+import { createLog, jsonLines } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
 import type { ConnectedCounters } from '../../stores/connect-counters.ts'
 import { attachSharedCounters } from '../shared-counters.ts'
 import { StartError } from '../start-error.ts'
-import { openTraces } from '../telemetry.ts'
+import { openLogRecords, openTraces } from '../telemetry.ts'
 import { openGateTrail } from '../trail/gate-trail.ts'
 import type { Control, Crew, CrewStatus, Policy, Prepared } from './control.ts'
 import { LedgerViews } from './ledger-views.ts'
@@ -40,9 +41,12 @@ interface Verifiers {
  * @throws StartError when a file, a driver or a port does not allow it
  */
 export async function openDataWorker(policy: Policy, control: Control): Promise<Crew> {
-  const log = createLog(control.log)
+  let { thinning } = policy.settings.log
+  const log = createLog(() => thinning, jsonLines(control.log))
+  const records = await openLogRecords(policy.settings.telemetry, control.records)
+  if (records) log.also(records)
   const { shared, worker, replays, metrics } = control
-  const trail = openGateTrail(control.trail, policy.settings.stateDir)
+  const trail = openGateTrail(control.trail, policy.settings.stateDir, control.countDenials)
   const proofs = createProofReader(shared.nonceKey)
   const fingerprint = createFingerprint(shared.fingerprintKey)
   const ledgers = new LedgerViews(control.openLedger, ({ event, ...fields }: LedgerEvent) => {
@@ -114,6 +118,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     return {
       async commit() {
         gateway.swap(fresh, next.settings)
+        ;({ thinning } = next.settings.log)
         waiting = fresh
       },
       discard: () => fresh.release(),
@@ -203,6 +208,6 @@ async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Cer
   try {
     return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
   } catch (error) {
-    throw new StartError((error as Error).message)
+    throw new StartError(codeOfError(error))
   }
 }

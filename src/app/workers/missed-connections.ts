@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import type { EventFields } from '../../sinks/log.ts'
 
 const tellAfterMs = 1000
@@ -11,7 +12,7 @@ export function missedConnections(
     times++
     if (times > 1) return
     setTimeout(() => {
-      tell('connections_missed', { times, detail: error.message })
+      tell('connections_missed', { times, detail: codeOfError(error) })
       times = 0
     }, tellAfterMs).unref()
   }

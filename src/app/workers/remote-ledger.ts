@@ -1,3 +1,4 @@
+import { OwnError } from '../../base/code-of-error.ts'
 import type { LedgerChanges } from '../../engine/ledger.ts'
 import type { ReadLedger } from '../../identity/ledger-view.ts'
 import type { Settings } from '../../program/settings.ts'
@@ -39,7 +40,7 @@ export function offerLedgers(open: OpenLedger): { readonly calls: LedgerCalls; r
 
   function of(id: number): ReadLedger {
     const ledger = held.get(id)
-    if (!ledger) throw new Error('the ledger is closed')
+    if (!ledger) throw new OwnError('the ledger is closed')
     return ledger
   }
 }

@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import type { SessionStore } from '../../engine/session-store.ts'
 import type { Far } from './channel.ts'
 
@@ -39,6 +40,6 @@ async function answered<T>(
   try {
     return await answer
   } catch (error) {
-    return { kind: 'fault', detail: (error as Error).message }
+    return { kind: 'fault', detail: codeOfError(error) }
   }
 }

@@ -1,3 +1,4 @@
+import { codeOfError } from '../../base/code-of-error.ts'
 import type { SessionStore } from '../../engine/session-store.ts'
 import type { StateSettings } from '../../program/settings.ts'
 import { connectOne } from '../../stores/redis.ts'
@@ -19,6 +20,6 @@ export async function openSessionStore(
   try {
     return createRedisSessions(await connectOne(state, onReady))
   } catch (error) {
-    throw new StartError((error as Error).message)
+    throw new StartError(codeOfError(error))
   }
 }

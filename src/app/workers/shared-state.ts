@@ -36,6 +36,7 @@ import {
 } from '../../stores/shared-holds.ts'
 import { allocateSharedCounters, type SharedCountersMemory } from '../shared-counters.ts'
 import { resourceFacts } from '../telemetry.ts'
+import { allocateLogLinks, type LogLinksMemory, releaseLogLinkAfterDeath } from './log-link.ts'
 
 /** What the workers of one process have in common. Crosses threads by structured clone; memory in it is shared. */
 export interface SharedState {
@@ -48,6 +49,10 @@ export interface SharedState {
   readonly places: PlacesMemory
   readonly metrics: MetricsMemory
   readonly counting: SharedCountersMemory
+  /** Lines of threads on their way to the control plane. */
+  readonly logLinks: LogLinksMemory
+  /** Of records for a collector, likewise. */
+  readonly recordLinks: LogLinksMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
   /** Of fingerprints of tokens in records: all workers name one token alike. */
@@ -76,6 +81,8 @@ export function allocateSharedState(workers: number): SharedState {
     places: allocatePlaces(placeSlots, workers),
     metrics: allocateMetrics({ workers }),
     counting: allocateSharedCounters(workers),
+    logLinks: allocateLogLinks(workers),
+    recordLinks: allocateLogLinks(workers),
     nonceKey: randomBytes(nonceKeyBytes),
     fingerprintKey: randomBytes(fingerprintKeyBytes),
     ticketKeys: randomBytes(ticketKeyBytes),
@@ -111,6 +118,8 @@ export function releaseAfterDeath(shared: SharedState, worker: number): void {
   releaseHoldsAfterDeath(shared.connections, worker)
   releasePlacesAfterDeath(shared.places, worker)
   releaseMetricsAfterDeath(shared.metrics, worker)
+  releaseLogLinkAfterDeath(shared.logLinks, worker)
+  releaseLogLinkAfterDeath(shared.recordLinks, worker)
 }
 
 /** What only the control plane knows. */

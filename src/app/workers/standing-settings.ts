@@ -30,7 +30,7 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
 
 /**
  * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
- * for, bounds, the state and its folder, the trail and telemetry stay as they were.
+ * for, bounds, the state and its folder, the trail, telemetry and the file of the log stay as they were.
  */
 export function keepStanding(first: Settings, next: Settings): Settings {
   const { https, http } = first.listen
@@ -39,6 +39,7 @@ export function keepStanding(first: Settings, next: Settings): Settings {
     state: first.state,
     stateDir: first.stateDir,
     telemetry: first.telemetry,
+    log: { ...next.log, file: first.log.file },
     bounds: first.bounds,
     trail: first.trail,
     listen: {
@@ -63,6 +64,7 @@ export function needsRestart(before: Settings, after: Settings): boolean {
     telemetry,
     bounds,
     trail,
+    log: { file },
   }: Settings) =>
     JSON.stringify([
       state,
@@ -70,6 +72,7 @@ export function needsRestart(before: Settings, after: Settings): boolean {
       telemetry,
       bounds,
       trail,
+      file && { ...file, position: null },
       https && [https.host, https.port, https.clientCa !== null],
       http && [http.host, http.port, http.mode],
       admin,

@@ -1,6 +1,7 @@
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { HeldKeys } from '../../identity/issuer-keys.ts'
 import type { EventFields } from '../../sinks/log.ts'
+import type { DenialCount } from '../../sinks/trail/denial-sieve.ts'
 import type { TrailLink } from '../trail/gate-trail.ts'
 import type { CrewStatus, Policy } from './control.ts'
 import type { KeyCalls } from './remote-keys.ts'
@@ -33,8 +34,12 @@ export type WorkerCalls = {
 export type ControlCalls = KeyCalls &
   LedgerCalls &
   SessionCalls & {
-    readonly log: (lines: string) => void
+    /** @param octets of them, which are on their way no more */
+    readonly log: (lines: string, octets: number) => void
+    /** @param octets likewise */
+    readonly records: (records: string, octets: number) => void
     readonly event: (event: string, fields: EventFields) => void
+    readonly countDenials: (counts: readonly DenialCount[]) => void
     readonly forwardingIgnored: (clientAddress: string) => void
     readonly changed: () => void
   }

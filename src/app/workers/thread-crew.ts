@@ -1,3 +1,4 @@
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
 import { releaseAfterDeath } from './shared-state.ts'
@@ -87,7 +88,7 @@ async function openThreadCrew(
       control.tell('worker_replaced', { worker: post.worker })
       control.changed()
     } catch (error) {
-      control.tell('worker_failed', { worker: post.worker, detail: (error as Error).message })
+      control.tell('worker_failed', { worker: post.worker, detail: codeOfError(error) })
       await post.thread.end()
     }
   }
@@ -161,7 +162,7 @@ async function openThreadCrew(
 
 /** Rejects when the thread ends. */
 async function failed(thread: Thread): Promise<never> {
-  throw new Error(await thread.ended)
+  throw new OwnError(await thread.ended)
 }
 
 async function within<T>(ms: number, answer: Promise<T>, otherwise: T): Promise<T> {

@@ -7,6 +7,7 @@ import { StartError } from '../start-error.ts'
 import type { TrailLink } from '../trail/gate-trail.ts'
 import { openChannel } from './channel.ts'
 import type { Control, CrewStatus, Policy } from './control.ts'
+import { noteTaken } from './log-link.ts'
 import { offerKeys } from './remote-keys.ts'
 import { offerLedgers } from './remote-ledger.ts'
 import { offerSessions } from './remote-sessions.ts'
@@ -15,7 +16,15 @@ import type { ControlCalls, Refusable, ThreadOrder, WorkerCalls } from './thread
 /** What the control plane offers to threads: keys are fetched here, whatever else it is. */
 export type ThreadControl = Pick<
   Control,
-  'log' | 'tell' | 'forwardingIgnored' | 'changed' | 'shared' | 'sessions' | 'openLedger'
+  | 'log'
+  | 'records'
+  | 'tell'
+  | 'countDenials'
+  | 'forwardingIgnored'
+  | 'changed'
+  | 'shared'
+  | 'sessions'
+  | 'openLedger'
 > & {
   readonly keySets: IssuerRegistry
   /** A link of its own for each worker; null where there is no audit trail. */
@@ -64,10 +73,19 @@ export function startThread(worker: number, control: ThreadControl): Thread {
     ...keys.calls,
     ...ledgers.calls,
     ...offerSessions(control.sessions),
-    log: control.log,
+    log(lines, octets) {
+      noteTaken(control.shared.logLinks, worker, octets)
+      control.log(lines)
+    },
+    records(records, octets) {
+      noteTaken(control.shared.recordLinks, worker, octets)
+      control.records(records)
+    },
     event(event, fields) {
+      noteTaken(control.shared.logLinks, worker)
       if (worker === 0 || !toldByFirst.has(event)) control.tell(event, { ...fields, worker })
     },
+    countDenials: control.countDenials,
     forwardingIgnored: control.forwardingIgnored,
     changed: control.changed,
   }

@@ -17,6 +17,7 @@ import { keys } from './keys.ts'
 import { readLedger } from './ledger.ts'
 import { defaultLimits, readFailedAuthentications, readLimits } from './limits.ts'
 import { readListen } from './listen.ts'
+import { readLog } from './log.ts'
 import { noAddresses, readAddresses, readCors, readNetworks } from './policy.ts'
 import { readState } from './state.ts'
 import { readTelemetry } from './telemetry.ts'
@@ -44,6 +45,7 @@ export function readConfiguration(
     listen,
     state: readState(root, env),
     ...readPlace(root, env),
+    log: readLog(root),
     telemetry: readTelemetry(root, env),
     bounds,
     drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,

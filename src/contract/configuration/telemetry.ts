@@ -10,7 +10,7 @@ const minIntervalMs = 1000
 const maxIntervalMs = 3_600_000
 const defaultSample = 0.1
 
-/** Where metrics and traces are sent; null: nowhere. */
+/** Where metrics, logs and traces are sent; null: nowhere. */
 export function readTelemetry(root: Section, env: NodeJS.ProcessEnv): TelemetrySettings | null {
   const section = root.child('telemetry')?.expect(keys.telemetry)
   if (!section?.require('otlp', '{ endpoint: http://127.0.0.1:4318 }')) return null
@@ -25,12 +25,19 @@ export function readTelemetry(root: Section, env: NodeJS.ProcessEnv): TelemetryS
   if (endpoint !== undefined) checkPlaintext(otlp, endpoint, Object.keys(headers).length > 0)
   const intervalMs = otlp.parsed('interval', parseDuration, 'a duration such as 60s') ?? defaultIntervalMs
   if (intervalMs < minIntervalMs || intervalMs > maxIntervalMs) otlp.wrong('interval', 'from 1s to 1h')
+  const logs = otlp.flag('logs') ?? false
   const traces = section.child('traces')?.expect(keys.traces)
   const sample = traces && readSample(traces)
-  return { endpoint: endpoint ?? '', headers, intervalMs, traces: sample === undefined ? null : { sample } }
+  return {
+    endpoint: endpoint ?? '',
+    headers,
+    intervalMs,
+    logs,
+    traces: sample === undefined ? null : { sample },
+  }
 }
 
-/** Without a slash at its end: `/v1/metrics` and `/v1/traces` follow (OTLP 1.x, OTLP/HTTP request). */
+/** Without a slash at its end: `/v1/metrics`, `/v1/logs` and `/v1/traces` follow (OTLP 1.x, OTLP/HTTP request). */
 function parseEndpoint(text: string): string | null {
   if (!URL.canParse(text)) return null
   const { protocol, search, hash, username, password, href } = new URL(text)
@@ -56,7 +63,7 @@ function readHeaders(otlp: Section, env: NodeJS.ProcessEnv): { readonly [name: s
 function checkPlaintext(otlp: Section, endpoint: string, authenticated: boolean): void {
   const { protocol, hostname } = new URL(endpoint)
   if (protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''))) return
-  const message = 'metrics and traces travel in the clear'
+  const message = 'metrics, traces and logs travel in the clear'
   if (authenticated)
     otlp.problem('endpoint', 'plaintext', `${message}, and so do the headers`, 'write https://')
   else otlp.report.warn('plaintext', otlp.position('endpoint'), message, 'write https://')

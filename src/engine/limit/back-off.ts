@@ -25,7 +25,10 @@ const maxBackOffMs = 3_600_000
 export function holdBack(before: HeldBack | null, retryMs: number, nowMs: number): HeldBack {
   const early = before !== null && nowMs < before.toldAtMs + before.waitMs
   const sinceMs = before === null ? 0 : nowMs - before.toldAtMs
-  if (early && sinceMs < graceMs) return { ...before, waitMs: Math.max(before.waitMs, sinceMs + retryMs) }
+  if (early && sinceMs < graceMs) {
+    const { toldAtMs, strikes } = before
+    return { toldAtMs, waitMs: Math.max(before.waitMs, sinceMs + retryMs), strikes }
+  }
   const strikes = early ? Math.min(before.strikes + 1, maxStrikes) : 0
   const waitMs = Math.max(retryMs, Math.min(retryMs * 2 ** strikes, maxBackOffMs))
   return { toldAtMs: nowMs, waitMs, strikes }

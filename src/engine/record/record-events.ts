@@ -49,6 +49,10 @@ export const events = {
   },
   quotas_unsaved: { severity: 'warn', meaning: 'Long quotas cannot be saved; they go on in memory.' },
   quotas_saved: { severity: 'info', meaning: 'They are saved again.' },
+  quotas_contended: {
+    severity: 'warn',
+    meaning: 'Another gateway saves its long quotas in the same folder; said once.',
+  },
   breaker_opened: { severity: 'warn', meaning: 'An upstream fails and is left alone for a while.' },
   breaker_closed: { severity: 'info', meaning: 'It answers again, and gets all requests.' },
   trail_checkpoint: {
@@ -70,6 +74,15 @@ export const events = {
     severity: 'warn',
     meaning: 'So many lines of passed `requests`, and of denials and other `events`, were let go unread.',
   },
+  log_records_dropped: {
+    severity: 'warn',
+    meaning: 'So many records of passed `requests`, and of denials and other `events`, no collector took.',
+  },
+  log_file_failed: {
+    severity: 'error',
+    meaning: 'The file of the log could not be written from then on, or not be rotated.',
+  },
+  log_file_resumed: { severity: 'info', meaning: 'It can be written again, `after_ms`.' },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
   defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },
@@ -110,6 +123,10 @@ export const eventFields = [
   'revocation',
   'kind',
   'signature',
+  'command',
+  'os_user',
+  'sudo_user',
+  'host',
   'requests',
   'events',
 ] as const

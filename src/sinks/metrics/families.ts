@@ -113,6 +113,13 @@ export const families = {
     labels: [],
     otlp: { name: 'portcullis.limit.overflow', unit: '{take}' },
   },
+  limitQuotasSaved: {
+    name: 'portcullis_limit_quotas_saved',
+    type: 'gauge',
+    help: 'Whether long quotas could be saved when it was last tried.',
+    labels: [],
+    otlp: { name: 'portcullis.limit.quotas.saved', unit: '1' },
+  },
   upstreamConnections: {
     name: 'portcullis_upstream_connections',
     type: 'gauge',
@@ -259,6 +266,27 @@ export const families = {
     help: 'Lines of the log that were let go because nobody read them in time.',
     labels: ['class'],
     otlp: { name: 'portcullis.log.dropped_lines', unit: '{line}' },
+  },
+  logFileWritable: {
+    name: 'portcullis_log_file_writable',
+    type: 'gauge',
+    help: 'Whether the file of the log can be written; absent where there is none.',
+    labels: [],
+    otlp: { name: 'portcullis.log.file_writable', unit: '1' },
+  },
+  logRecordsExported: {
+    name: 'portcullis_log_records_exported_total',
+    type: 'counter',
+    help: 'Records of the log that a collector took.',
+    labels: [],
+    otlp: { name: 'portcullis.log_records.exported', unit: '{record}' },
+  },
+  logRecordsDropped: {
+    name: 'portcullis_log_records_dropped_total',
+    type: 'counter',
+    help: 'Records of the log that found no room, or that no collector took.',
+    labels: ['class'],
+    otlp: { name: 'portcullis.log_records.dropped', unit: '{record}' },
   },
   spansExported: {
     name: 'portcullis_spans_exported_total',

@@ -42,7 +42,7 @@ export function exportMetrics(
 }
 
 /** `ExportMetricsServiceRequest`, cumulative. */
-export function metricsText(
+function metricsText(
   samples: readonly Sample[],
   facts: ResourceFacts,
   startedMs: number,

@@ -1,4 +1,5 @@
 import type { DroppedLines } from '../line-output.ts'
+import type { LogExportFigures } from '../log-records.ts'
 import type { Sample } from './collect.ts'
 import type { FamilyId } from './families.ts'
 
@@ -8,6 +9,8 @@ export interface Gauges {
   readonly buckets: () => { readonly size: number; readonly overflowed: number }
   /** Places held under caps. */
   readonly places: () => number
+  /** Null where nothing is saved here. */
+  readonly quotasSaved: () => boolean | null
   /** Null where limits are not shared. */
   readonly limitStore: () => LimitStoreFigures | null
   /** Null where there is no audit trail. */
@@ -17,6 +20,10 @@ export interface Gauges {
   readonly reloads: () => ReloadFigures
   readonly expiries: () => readonly Expiry[]
   readonly droppedLines: () => DroppedLines
+  /** Null where no collector gets records of the log. */
+  readonly logExport: () => LogExportFigures | null
+  /** Null where the log is no file. */
+  readonly logFileWritable: () => boolean | null
 }
 
 export interface IssuerFigures {
@@ -95,6 +102,8 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   one('limitBuckets', [], size)
   one('limitOverflow', [], overflowed)
   one('limitPlaces', [], gauges.places())
+  const saved = gauges.quotasSaved()
+  if (saved !== null) one('limitQuotasSaved', [], Number(saved))
   const store = gauges.limitStore()
   if (store) limitStore(store)
   const trail = gauges.trail()
@@ -113,6 +122,10 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
   const { requests, events } = gauges.droppedLines()
   one('logDropped', ['request'], requests)
   one('logDropped', ['event'], events)
+  const records = gauges.logExport()
+  if (records) logRecords(records)
+  const writable = gauges.logFileWritable()
+  if (writable !== null) one('logFileWritable', [], Number(writable))
   const { user, system } = process.cpuUsage()
   one('cpuSeconds', [], (user + system) / 1e6)
   one('residentMemory', [], process.memoryUsage.rss())
@@ -135,6 +148,12 @@ export function processFigures(gauges: Gauges, nowMs = Date.now()): readonly Sam
     one('trailLost', [], state.lost)
     if (state.checkpointMs > 0) one('trailCheckpoint', [], state.checkpointMs / 1000)
     one('trailRestarts', [], state.restarts)
+  }
+
+  function logRecords({ exported, dropped }: LogExportFigures): void {
+    one('logRecordsExported', [], exported)
+    one('logRecordsDropped', ['request'], dropped.requests)
+    one('logRecordsDropped', ['event'], dropped.events)
   }
 
   function one(family: FamilyId, labels: readonly string[], value: number): void {

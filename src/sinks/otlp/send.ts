@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 
 /** Where telemetry goes: an OpenTelemetry collector, or whatever speaks its protocol. */
 export interface OtlpTarget {
@@ -9,6 +10,8 @@ export interface OtlpTarget {
   readonly headers: { readonly [name: string]: string }
 }
 
+export type Signal = 'traces' | 'metrics' | 'logs'
+
 export type Sent =
   /** `rejected`: items the collector did not take, though it took the rest. */
   | { readonly kind: 'taken'; readonly rejected: number; readonly detail: string }
@@ -17,31 +20,36 @@ export type Sent =
   | { readonly kind: 'refused'; readonly detail: string }
 
 const timeoutMs = 10_000
-const maxDetail = 200
 const maxAnswer = 65_536
 /** OTLP 1.x, OTLP/HTTP response, failures: only these are worth another try. */
 const retryable: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
+/** One for each signal, so that none waits for another. */
+const maxSockets = 3
 const agents = {
-  http: new HttpAgent({ keepAlive: true, maxSockets: 2 }),
-  https: new HttpsAgent({ keepAlive: true, maxSockets: 2 }),
+  http: new HttpAgent({ keepAlive: true, maxSockets }),
+  https: new HttpsAgent({ keepAlive: true, maxSockets }),
 }
 
 /**
  * Sends one export request, and follows no redirect: that would take the headers elsewhere. Never rejects.
- * @param body `ExportTraceServiceRequest` or `ExportMetricsServiceRequest` in the protocol's JSON
+ * @param body `ExportTraceServiceRequest`, `ExportMetricsServiceRequest` or `ExportLogsServiceRequest` in the protocol's JSON
  * @see OpenTelemetry Protocol 1.x, OTLP/HTTP: JSON Protobuf encoding, responses, retries
  */
-export async function send(target: OtlpTarget, signal: 'traces' | 'metrics', body: string): Promise<Sent> {
+export async function send(
+  target: OtlpTarget,
+  signal: Signal,
+  body: string | Buffer,
+  withinMs = timeoutMs,
+): Promise<Sent> {
   try {
-    const { status, retryAfter, text } = await post(target, signal, Buffer.from(body))
+    const { status, retryAfter, text } = await post(target, signal, Buffer.from(body), withinMs)
     if (status >= 200 && status < 300) return taken(text)
     const detail = `the collector answered ${status}`
     if (!retryable.has(status)) return { kind: 'refused', detail }
     return { kind: 'later', afterMs: retryAfterMs(retryAfter), detail }
   } catch (error) {
-    const { message, code = message } = error as NodeJS.ErrnoException
-    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${code}`.slice(0, maxDetail) }
+    return { kind: 'later', afterMs: null, detail: `no answer of the collector: ${codeOfError(error)}` }
   }
 }
 
@@ -52,13 +60,13 @@ interface CollectorAnswer {
 }
 
 /** Not `fetch`, which takes several times the CPU for a body of this size. */
-function post(target: OtlpTarget, signal: string, body: Buffer): Promise<CollectorAnswer> {
+function post(target: OtlpTarget, signal: Signal, body: Buffer, withinMs: number): Promise<CollectorAnswer> {
   const secure = target.endpoint.startsWith('https:')
   return new Promise((resolve, reject) => {
     const request = (secure ? httpsRequest : httpRequest)(`${target.endpoint}/v1/${signal}`, {
       method: 'POST',
       agent: secure ? agents.https : agents.http,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(Math.min(withinMs, timeoutMs)),
       headers: {
         'user-agent': 'portcullis',
         ...target.headers,
@@ -72,7 +80,7 @@ function post(target: OtlpTarget, signal: string, body: Buffer): Promise<Collect
         .setEncoding('utf8')
         .on('data', (piece: string) => {
           text += piece
-          if (text.length > maxAnswer) response.destroy(new Error('the answer is too long'))
+          if (text.length > maxAnswer) response.destroy(new OwnError('the answer is too long'))
         })
         .on('error', reject)
         .on('end', () =>
@@ -91,9 +99,11 @@ function post(target: OtlpTarget, signal: string, body: Buffer): Promise<Collect
 function taken(text: string): Sent {
   try {
     const { partialSuccess } = JSON.parse(text) as { readonly partialSuccess?: PartialSuccess }
-    const rejected = Number(partialSuccess?.rejectedSpans ?? partialSuccess?.rejectedDataPoints ?? 0)
-    const detail = `the collector rejected ${rejected}: ${String(partialSuccess?.errorMessage ?? '').slice(0, maxDetail)}`
-    return { kind: 'taken', rejected: Number.isFinite(rejected) ? rejected : 0, detail }
+    const { rejectedSpans, rejectedDataPoints, rejectedLogRecords } = partialSuccess ?? {}
+    const rejected = Number(rejectedSpans ?? rejectedDataPoints ?? rejectedLogRecords ?? 0)
+    // Why is the collector's to log: its words may repeat what it was sent.
+    const detail = `the collector rejected ${rejected}`
+    return { kind: 'taken', rejected: Number.isSafeInteger(rejected) ? Math.max(0, rejected) : 0, detail }
   } catch {
     return { kind: 'taken', rejected: 0, detail: '' }
   }
@@ -102,7 +112,7 @@ function taken(text: string): Sent {
 interface PartialSuccess {
   readonly rejectedSpans?: string | number
   readonly rejectedDataPoints?: string | number
-  readonly errorMessage?: string
+  readonly rejectedLogRecords?: string | number
 }
 
 /** RFC 9110 10.2.3: seconds; a date is not looked at. */

@@ -1,34 +1,39 @@
 import type { DenialEntry } from '../../engine/record/trail-entry.ts'
-import { quoted } from './entry-text.ts'
 
-const minuteMs = 60_000
+export const minuteMs = 60_000
 /** Denials of one principal a minute that stand on the trail one by one; more of them are counted. */
 const maxSingle = 60
-/** Addresses and principals a minute of which there is an entry; all others share one. */
-const maxKeys = 256
-/** Such entries a day; past them there is one a minute, so that no flood fills the disk. */
-const maxDaily = 20_000
-const dayMs = 86_400_000
+/** Addresses and principals of which there is a count of their own; all others share one. */
+export const maxKeys = 256
 
-interface Counted {
-  /** Null for what is shared by all others. */
+/** Whom a count is of; all null for what is shared by all others. */
+export interface Counted {
   readonly address: string | null
   readonly subject: string | null
   readonly issuer: string | null
+}
+
+/** How often one was denied in a minute, by reason. Plain data that crosses threads. */
+export interface DenialCount extends Counted {
+  /** Since the epoch. */
+  readonly minute: number
+  /** Tells apart whom it is of; empty for all others. */
+  readonly key: string
   readonly reasons: Map<string, number>
 }
 
 /**
- * What of the denials stands on the trail one by one, and what is counted: a known principal's first ones of a minute
- * singly, all others by address and minute. What it writes is bounded, whatever comes.
+ * What of the denials of one thread stands on the trail one by one, and what is counted: a known principal's first ones of a
+ * minute singly, all others by address and minute. What it holds is bounded, whatever comes.
  */
 export class DenialSieve {
   #minute = 0
-  #day = 0
-  #today = 0
   readonly #singles = new Map<string, number>()
-  readonly #counted = new Map<string, Counted>()
-  #others: Counted | null = null
+  #counted = new Map<string, DenialCount>()
+
+  constructor(nowMs: number) {
+    this.#minute = Math.floor(nowMs / minuteMs)
+  }
 
   /**
    * @param known whether its credentials hold
@@ -44,61 +49,32 @@ export class DenialSieve {
         return true
       }
     }
-    const counted = this.#countedFor(
+    const { reasons } = this.#countFor(
       key,
       known ? { address: null, subject, issuer } : { address, subject: null, issuer: null },
     )
-    counted.reasons.set(entry.denial.reason, (counted.reasons.get(entry.denial.reason) ?? 0) + 1)
+    reasons.set(entry.denial.reason, (reasons.get(entry.denial.reason) ?? 0) + 1)
     return false
   }
 
-  /** The entries of the minutes that are over; of the current one too when all of it is wanted. */
-  over(nowMs: number, all = false): readonly string[] {
+  /** Hands over what was counted since the last time, which is called often enough for the minute to be known. */
+  drain(nowMs: number): readonly DenialCount[] {
+    const counted = [...this.#counted.values()]
+    this.#counted = new Map()
     const minute = Math.floor(nowMs / minuteMs)
-    if (minute === this.#minute && !all) return []
-    const from = this.#minute * minuteMs
+    if (minute !== this.#minute) this.#singles.clear()
     this.#minute = minute
-    this.#singles.clear()
-    if (this.#day !== Math.floor(nowMs / dayMs)) {
-      this.#day = Math.floor(nowMs / dayMs)
-      this.#today = 0
-    }
-    const texts: string[] = []
-    for (const counted of this.#counted.values()) {
-      if (this.#today < maxDaily) {
-        this.#today++
-        texts.push(textOf(counted, from))
-      } else for (const [reason, times] of counted.reasons) this.#countOther(reason, times)
-    }
-    if (this.#others) texts.push(textOf(this.#others, from))
-    this.#counted.clear()
-    this.#others = null
-    return texts
-  }
-
-  #countedFor(key: string, whose: Omit<Counted, 'reasons'>): Counted {
-    const known = this.#counted.get(key)
-    if (known) return known
-    if (this.#counted.size >= maxKeys) {
-      this.#others ??= { address: null, subject: null, issuer: null, reasons: new Map() }
-      return this.#others
-    }
-    const counted = { ...whose, reasons: new Map<string, number>() }
-    this.#counted.set(key, counted)
     return counted
   }
 
-  #countOther(reason: string, times: number): void {
-    this.#others ??= { address: null, subject: null, issuer: null, reasons: new Map() }
-    this.#others.reasons.set(reason, (this.#others.reasons.get(reason) ?? 0) + times)
+  #countFor(key: string, whose: Counted): DenialCount {
+    const known = this.#counted.get(key)
+    if (known) return known
+    if (this.#counted.size >= maxKeys && key !== '') return this.#countFor('', nobody)
+    const count = { ...whose, minute: this.#minute, key, reasons: new Map<string, number>() }
+    this.#counted.set(key, count)
+    return count
   }
 }
 
-function textOf({ address, subject, issuer, reasons }: Counted, fromMs: number): string {
-  let text = `{"kind":"denials","from":"${new Date(fromMs).toISOString()}"`
-  if (address !== null) text += `,"address":${quoted(address)}`
-  if (subject !== null) text += `,"subject":${quoted(subject)}`
-  if (issuer !== null) text += `,"issuer":${quoted(issuer)}`
-  const counts = [...reasons].map(([reason, times]) => `"${reason}":${times}`)
-  return `${text},"reasons":{${counts.join(',')}}}`
-}
+export const nobody: Counted = { address: null, subject: null, issuer: null }

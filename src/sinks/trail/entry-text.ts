@@ -29,7 +29,7 @@ export function textOfEntry(entry: TrailEntry, hashKey: Uint8Array): string {
 /** A JSON string in ASCII, bounded. */
 export function quoted(value: string): string {
   const cut = value.length > maxText ? `${value.slice(0, maxText)}…` : value
-  return needsCare.test(cut) ? JSON.stringify(cut).replace(beyondAscii, escaped) : `"${cut}"`
+  return needsCare.test(cut) ? JSON.stringify(cut.toWellFormed()).replace(beyondAscii, escaped) : `"${cut}"`
 }
 
 function circumstancesText(facts: Circumstances, hashKey: Uint8Array): string {

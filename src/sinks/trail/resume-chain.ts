@@ -1,3 +1,4 @@
+import { OwnError } from '../../base/code-of-error.ts'
 import type { Head, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { faultOfSignature, readCheckpoint } from './checkpoint.ts'
@@ -31,6 +32,6 @@ export async function lastSigned(store: TrailStore, chain: string, key: SigningK
     hashOf(previous, row) !== row.hash ||
     faultOfSignature(checkpoint, new Map([[key.id, verifyingKey(key.publicKey)]])) !== null
   )
-    throw new Error(`the checkpoint ${told} of the chain ${chain} is not there as it was signed`)
+    throw new OwnError(`the checkpoint ${told} of the chain ${chain} is not there as it was signed`)
   return { chain, sequence: told, hash: row.hash, timeMs: row.timeMs }
 }

@@ -10,6 +10,7 @@ import {
 } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 
 /** Signs checkpoints (Ed25519, RFC 8032). */
 export interface SigningKey {
@@ -30,7 +31,7 @@ export interface VerifyingKey {
 /** @param pem PKCS #8 @throws Error when it is no Ed25519 key */
 export function signingKey(pem: string): SigningKey {
   const key = createPrivateKey(pem)
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error('the key of the trail is not of type Ed25519')
+  if (key.asymmetricKeyType !== 'ed25519') throw new OwnError('the key of the trail is not of type Ed25519')
   const publicKey = createPublicKey(key)
   const seed = Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url')
   return {
@@ -44,7 +45,7 @@ export function signingKey(pem: string): SigningKey {
 /** @param pem of the public key, or of the private one */
 export function verifyingKey(pem: string): VerifyingKey {
   const key = createPublicKey(pem)
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error('not of type Ed25519')
+  if (key.asymmetricKeyType !== 'ed25519') throw new OwnError('not of type Ed25519')
   return {
     id: idOf(key),
     verifies: (message, signature) =>
@@ -57,7 +58,8 @@ export function keptKey(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new OwnError(`${file}: ${codeOfError(error)}`)
   }
   const { privateKey } = generateKeyPairSync('ed25519')
   const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string

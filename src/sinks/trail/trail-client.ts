@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Intended, Trail } from '../../engine/ports.ts'
 import type { Ending, RecordSink } from '../../engine/record/ending.ts'
 import { entryOf, isKnown } from '../../engine/record/trail-entry.ts'
-import { DenialSieve } from './denial-sieve.ts'
+import { type DenialCount, DenialSieve } from './denial-sieve.ts'
 import { textOfEntry } from './entry-text.ts'
 import type { Batch, Written } from './trail-writer.ts'
 
@@ -26,11 +26,10 @@ function linesOf(text: string): readonly string[] {
 /** What passes to a serving thread: the port of the writer, of the first one and of each that takes its place. */
 export type TrailLane = MessagePort
 
-/** Answer to the batch before it; there is never more than one on its way. */
-export type TrailAnswer = Written
-
 /** The trail as a serving thread has it. */
 export interface TrailClient extends Trail, RecordSink {
+  /** Writes entries of something else than a request. */
+  note(...texts: readonly string[]): void
   /** Sends what is held back; resolves when the writer has taken it, or cannot. */
   flush(): Promise<void>
 }
@@ -43,6 +42,12 @@ const noteAfterMs = 50
 /** So long entries are gathered while many come: a commit costs the same for one as for a hundred. */
 const gatherMs = 4
 const busyIntents = 4
+const drainEveryMs = 5000
+
+/** Every five seconds, and at the beginning of each minute, so that counts are of one minute. */
+function untilDrainMs(): number {
+  return drainEveryMs - (Date.now() % drainEveryMs)
+}
 
 /**
  * Sends entries to the thread that writes the trail. One batch is on its way at a time, and what comes meanwhile makes the
@@ -50,9 +55,15 @@ const busyIntents = 4
  *
  * A writer that ends leaves the fate of the batch on its way unknown: its intents are answered with a fault, its notes go
  * to the next writer, which knows what of them it finds on the trail.
+ *
+ * @param count takes what of the denials does not stand on the trail one by one
  */
-export function attachTrail(lane: TrailLane, hashKey: Uint8Array): TrailClient {
-  const sieve = new DenialSieve()
+export function attachTrail(
+  lane: TrailLane,
+  hashKey: Uint8Array,
+  count: (counts: readonly DenialCount[]) => void,
+): TrailClient {
+  const sieve = new DenialSieve(Date.now())
   let intents: string[] = []
   let waiting: ((intended: Intended) => void)[] = []
   let sent: ((intended: Intended) => void)[] = []
@@ -82,12 +93,12 @@ export function attachTrail(lane: TrailLane, hashKey: Uint8Array): TrailClient {
     goOn()
   })
   lane.unref()
-  const minutes = setInterval(() => note(...sieve.over(Date.now())), 5000).unref()
-  sieve.over(Date.now())
+  let draining = setTimeout(drain, untilDrainMs()).unref()
 
-  return { intend, write, flush }
+  return { intend, write, note, flush }
 
-  function answered(answer: TrailAnswer): void {
+  /** Of the batch before it; there is never more than one on its way. */
+  function answered(answer: Written): void {
     const intended: Intended = answer.ok ? written : { kind: 'fault', detail: answer.detail }
     const waited = sent
     sent = []
@@ -135,6 +146,12 @@ export function attachTrail(lane: TrailLane, hashKey: Uint8Array): TrailClient {
       if (notes.length < maxNotes) notes.push(text)
       else lost++
     if (notes.length > 0 && !notesPlanned) planNotes()
+  }
+
+  function drain(): void {
+    const counts = sieve.drain(Date.now())
+    if (counts.length > 0) count(counts)
+    draining = setTimeout(drain, untilDrainMs()).unref()
   }
 
   function plan(): void {
@@ -198,8 +215,8 @@ export function attachTrail(lane: TrailLane, hashKey: Uint8Array): TrailClient {
   }
 
   function flush(): Promise<void> {
-    clearInterval(minutes)
-    note(...sieve.over(Date.now(), true))
+    drain()
+    clearTimeout(draining)
     return new Promise((resolve) => {
       onIdle.push(resolve)
       setTimeout(resolve, 2 * patienceMs).unref()

@@ -1,3 +1,4 @@
+import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
@@ -174,7 +175,7 @@ export class TrailWriter {
   }
 
   #fail(taken: readonly Waiting[], error: Error): void {
-    const detail = `the audit trail cannot be written: ${error.message || error.name}`
+    const detail = `the audit trail cannot be written: ${codeOfError(error)}`
     if (this.#fault === null) this.#options.tell({ event: 'trail_unavailable', detail })
     this.#fault = detail
     this.#refuse(taken, detail)
@@ -246,7 +247,7 @@ export class TrailWriter {
       const rows = await store.read(chain, this.#head.sequence, maxEntries)
       for (const { sequence, timeMs, hash, text } of rows) {
         if (hashOf(this.#head.hash, { sequence, timeMs, text }) !== hash)
-          throw new Error(`entry ${sequence} of the chain ${chain} is not what was written`)
+          throw new OwnError(`entry ${sequence} of the chain ${chain} is not what was written`)
         this.#head = { chain, sequence, hash }
         this.#timeMs = timeMs
         this.#sinceCheckpoint++
@@ -283,7 +284,7 @@ export class TrailWriter {
     this.#checkpointedMs = timeMs
     this.#options.figures.checkpointMs = timeMs
     const written = readCheckpoint(at, text)
-    if (!written) throw new Error('a checkpoint that cannot be read')
+    if (!written) throw new OwnError('a checkpoint that cannot be read')
     const { role: _, heads: __, ...kept } = written
     this.#options.keep(kept)
     this.#options.tell({

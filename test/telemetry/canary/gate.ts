@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureDevelopmentCertificate } from '../../../src/app/development-certificate.ts'
+import type { Collector } from '../../harness/collector.ts'
 import { project } from '../../harness/gate.ts'
 import { canaryContract } from './contract.ts'
+import { leaksIn } from './plants.ts'
 
 export interface CanaryGate {
+  readonly https: string
   readonly http: string
   readonly admin: string
   readonly configurationFile: string
@@ -21,18 +24,33 @@ export interface CanaryGate {
   remove(): void
 }
 
-const panic = fileURLToPath(new URL('./panic.ts', import.meta.url))
+export interface CanaryGateOptions {
+  readonly contract?: object
+  /** What is loaded before the gate's own code, beside this file. */
+  readonly preload?: string
+}
 
 /** A gate in a process of its own, all of whose output is kept. */
-export async function startCanaryGate(configuration: string, env: NodeJS.ProcessEnv): Promise<CanaryGate> {
+export async function startCanaryGate(
+  configuration: string,
+  env: NodeJS.ProcessEnv,
+  { contract = canaryContract, preload = './panic.ts' }: CanaryGateOptions = {},
+): Promise<CanaryGate> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-secrets-'))
   const configurationFile = join(folder, 'portcullis.yaml')
   writeFileSync(configurationFile, configuration)
-  writeFileSync(join(folder, 'openapi.json'), JSON.stringify(canaryContract, null, 1))
+  writeFileSync(join(folder, 'openapi.json'), JSON.stringify(contract, null, 1))
   await ensureDevelopmentCertificate(join(folder, 'tls'))
   const child = spawn(
     process.execPath,
-    ['--import', panic, `${project}/src/cli/main.ts`, 'run', '-c', configurationFile],
+    [
+      '--import',
+      fileURLToPath(new URL(preload, import.meta.url)),
+      `${project}/src/cli/main.ts`,
+      'run',
+      '-c',
+      configurationFile,
+    ],
     { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let [stdout, stderr] = ['', '']
@@ -46,9 +64,10 @@ export async function startCanaryGate(configuration: string, env: NodeJS.Process
     child.kill('SIGKILL')
     throw new Error(`it does not listen: ${stdout}${stderr}`)
   }
-  const { http, admin } = JSON.parse(line) as { readonly http: string; readonly admin: string }
+  const { https, http, admin } = JSON.parse(line) as Pick<CanaryGate, 'https' | 'http' | 'admin'>
   const state = join(folder, '.portcullis')
   return {
+    https,
     http,
     admin,
     configurationFile,
@@ -68,4 +87,17 @@ export async function startCanaryGate(configuration: string, env: NodeJS.Process
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Secrets in what gates that have stopped wrote, kept, and sent to a collector. */
+export function leaksOf(gates: readonly CanaryGate[], collector: Collector): readonly string[] {
+  return [
+    ...gates.flatMap((gate) => [
+      ...leaksIn('log', gate.stdout()),
+      ...leaksIn('stderr', gate.stderr()),
+      ...gate.state().flatMap((octets) => leaksIn('state', octets)),
+    ]),
+    ...leaksIn('otlp', JSON.stringify([collector.spans, collector.metrics])),
+    ...leaksIn('otlplog', JSON.stringify(collector.logs)),
+  ]
 }
