@@ -1,5 +1,4 @@
 import { percentile, requestsFile, runClient, wireRequest } from './client.ts'
-import { measureIdle } from './idle.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { type Started, startPortcullis } from './subjects.ts'
 import type { Orders, Received } from './traffic.ts'
@@ -8,19 +7,40 @@ import type { World } from './world.ts'
 /** What a gateway does at one load, by round. */
 interface LoadFigures {
   readonly load: string
-  readonly sentRps: Spread
+  /** Of the capacity, as it was sent. */
+  readonly factor: Spread
   readonly servedRps: Spread
   readonly shedRps: Spread
+  readonly unansweredRps: Spread
+  /** Served, as a share of the capacity. */
+  readonly goodput: Spread
+  /** What is left for it when each of the others costs S. */
+  readonly lawfulGoodput: Spread
   /** Delay of what is served above that of a gateway with hardly anything to do. */
   readonly queueDelayP50Us: Spread
   readonly queueDelayP99Us: Spread
+  /** Of that at 70 %, of the same round. */
+  readonly delayRatioP50: Spread
+  readonly delayRatioP99: Spread
+  readonly clientShare: Spread
+}
+
+interface Run extends Received {
+  readonly cpuUs: number
+}
+
+interface Round {
+  readonly saturated: Run
+  readonly loads: readonly Run[]
 }
 
 const seconds = 2
 /** So few that what waits is served before it is late: the gateway is busy all the time and turns nobody away. */
 const saturating = 12
 const connections = 256
-const loads = { 'hardly any': 0.05, '70 %': 0.7, '200 %': 2 } as const
+const loads = [0.05, 0.7, 0.9, 1, 1.1, 1.2, 1.3, 2]
+const quiet = loads.indexOf(0.05)
+const busy = loads.indexOf(0.7)
 
 /**
  * What shedding costs and saves. P is the CPU time of a served request when the gateway is busy all the time, S that of one
@@ -29,8 +49,7 @@ const loads = { 'hardly any': 0.05, '70 %': 0.7, '200 %': 2 } as const
 export async function measureOverload(world: World, rounds: number): Promise<object> {
   const gateway = await startPortcullis(world, '')
   try {
-    const shedding = await measureShedding(world, gateway, rounds)
-    return { ...shedding, idle: await measureIdle(world) }
+    return await measureShedding(world, gateway, rounds)
   } finally {
     gateway.stop()
   }
@@ -47,79 +66,104 @@ async function measureShedding(world: World, gateway: Started, rounds: number) {
     seconds,
     file,
   })
-  const timed = async (rate: number | null) => {
+  const timed = async (rate: number | null): Promise<Run> => {
     const before = gateway.cpuUs()
     const received = await runClient(orders(rate))
     return { ...received, cpuUs: gateway.cpuUs() - before }
   }
   for (let i = 0; i < 3; i++) await timed(null)
-  const saturated: Awaited<ReturnType<typeof timed>>[] = []
-  const runs = Object.keys(loads).map((): Awaited<ReturnType<typeof timed>>[] => [])
+  const all: Round[] = []
   for (let round = 0; round < rounds; round++) {
-    const own = await timed(null)
-    saturated.push(own)
-    const capacity = served(own) / seconds
-    for (const [index, share] of Object.values(loads).entries())
-      runs[index]?.push(await timed(capacity * share))
+    process.stderr.write(`\roverload: round ${round + 1} of ${rounds} `)
+    const saturated = await timed(null)
+    const runs: Run[] = []
+    for (const factor of loads) runs.push(await timed((served(saturated) / seconds) * factor))
+    all.push({ saturated, loads: runs })
   }
-  const passUs = saturated.map((run) => run.cpuUs / run.latenciesUs.length)
-  const [quiet = [], busy = [], flooded = []] = runs
-  const shedUs = flooded.map((run, i) => (run.cpuUs - served(run) * (passUs[i] ?? 0)) / shed(run))
-  const goodput = flooded.map((run, i) => served(run) / served(saturated[i] as Received))
-  const lawful = shedUs.map((s, i) => {
-    const p = passUs[i] ?? Number.NaN
-    const factor = flooded[i] ? flooded[i].sent / served(saturated[i] as Received) : 2
-    return (p - factor * s) / (p - s)
-  })
-  const base = (percent: number) => spreadOf(quiet.map((one) => percentile(delaysOf(one), percent))).median
-  const delays = (of: readonly Received[], percent: number) =>
-    spreadOf(of.map((one) => percentile(delaysOf(one), percent) - base(50)))
-  const figures = [quiet, busy, flooded].map(
-    (own, index): LoadFigures => ({
-      load: Object.keys(loads)[index] ?? '',
-      sentRps: spreadOf(own.map(({ sent }) => sent / seconds)),
-      servedRps: spreadOf(own.map((run) => served(run) / seconds)),
-      shedRps: spreadOf(own.map((run) => shed(run) / seconds)),
-      queueDelayP50Us: delays(own, 50),
-      queueDelayP99Us: delays(own, 99),
-    }),
-  )
+  process.stderr.write('\r\u001b[K')
+  const costs = all.map(costsOf)
+  const base = spreadOf(all.map((round) => percentile(delaysOf(runOf(round, quiet)), 50))).median
   const told = {
-    capacityRps: spreadOf(saturated.map((run) => served(run) / seconds)),
-    passUs: spreadOf(passUs),
-    shedUs: spreadOf(shedUs),
-    goodput: spreadOf(goodput),
-    lawfulGoodput: spreadOf(lawful),
-    goodputOfLawful: spreadOf(goodput.map((share, i) => share / (lawful[i] ?? Number.NaN))),
-    delayRatioP50: spreadOf(busy.map((_, i) => ratioOf(flooded[i], busy[i], 50))),
-    delayRatioP99: spreadOf(busy.map((_, i) => ratioOf(flooded[i], busy[i], 99))),
-    statuses: flooded.map(({ statuses }) => statuses),
-    loads: figures,
+    capacityRps: spreadOf(all.map(({ saturated }) => served(saturated) / seconds)),
+    clientShare: spreadOf(all.map(({ saturated }) => saturated.ownShare)),
+    passUs: spreadOf(costs.map(({ passUs }) => passUs)),
+    shedUs: spreadOf(costs.map(({ shedUs }) => shedUs)),
+    goodputOfLawful: spreadOf(
+      all.map((round) => goodput(round, loads.length - 1) / lawful(round, loads.length - 1)),
+    ),
+    loads: loads.map((factor, index) => figuresOf(all, factor, index, base)),
   }
   tell(told)
   return told
+}
 
-  function ratioOf(over: Received | undefined, under: Received | undefined, percent: number): number {
-    const delay = (run: Received | undefined) => percentile(run ? delaysOf(run) : [], percent) - base(50)
-    return delay(over) / delay(under)
+function figuresOf(all: readonly Round[], factor: number, index: number, base: number): LoadFigures {
+  const by = (figure: (round: Round, run: Run) => number) =>
+    spreadOf(all.map((round) => figure(round, runOf(round, index))))
+  const delay = (run: Run, percent: number) => percentile(delaysOf(run), percent) - base
+  const ratio = (percent: number) =>
+    by((round, run) => delay(run, percent) / delay(runOf(round, busy), percent))
+  return {
+    load: `${(factor * 100).toFixed(0)} %`,
+    factor: by(({ saturated }, run) => run.sent / served(saturated)),
+    servedRps: by((_, run) => served(run) / seconds),
+    shedRps: by((_, run) => shed(run) / seconds),
+    unansweredRps: by((_, run) => (run.sent - run.latenciesUs.length) / seconds),
+    goodput: by((round) => goodput(round, index)),
+    lawfulGoodput: by((round) => lawful(round, index)),
+    queueDelayP50Us: by((_, run) => delay(run, 50)),
+    queueDelayP99Us: by((_, run) => delay(run, 99)),
+    delayRatioP50: ratio(50),
+    delayRatioP99: ratio(99),
+    clientShare: by((_, run) => run.ownShare),
   }
+}
+
+/** Of the round's own run at twice the capacity: the machine is not the same in all of them. */
+function costsOf(round: Round): { readonly passUs: number; readonly shedUs: number } {
+  const { saturated } = round
+  const flooded = runOf(round, loads.length - 1)
+  const passUs = saturated.cpuUs / saturated.latenciesUs.length
+  return { passUs, shedUs: (flooded.cpuUs - served(flooded) * passUs) / shed(flooded) }
+}
+
+function goodput(round: Round, index: number): number {
+  return served(runOf(round, index)) / served(round.saturated)
+}
+
+/** At a load of f: (P - f S) / (P - S), and all where there is time for all. */
+function lawful(round: Round, index: number): number {
+  const { passUs, shedUs } = costsOf(round)
+  const factor = runOf(round, index).sent / served(round.saturated)
+  return factor <= 1 ? factor : (passUs - factor * shedUs) / (passUs - shedUs)
 }
 
 function tell(told: Awaited<ReturnType<typeof measureShedding>>): void {
   const rows = told.loads.map((one) => [
     one.load,
-    shown(one.sentRps),
+    shown(one.factor, 2),
     shown(one.servedRps),
     shown(one.shedRps),
+    shown(one.unansweredRps),
+    shown(one.goodput, 2),
+    shown(one.lawfulGoodput, 2),
     shown(one.queueDelayP50Us),
     shown(one.queueDelayP99Us),
+    shown(one.delayRatioP50, 1),
+    shown(one.delayRatioP99, 1),
+    shown(one.clientShare, 2),
   ])
+  const head = ['load', 'sent', 'served/s', 'shed/s', 'unanswered/s', 'goodput', 'the law allows']
+  const delays = ['queue delay p50 µs', 'p99 µs', 'of 70 %: p50', 'p99', 'client']
   console.log(
-    `overload: capacity ${shown(told.capacityRps)}/s; a pass P ${shown(told.passUs, 1)} µs, a shed request S ${shown(told.shedUs, 1)} µs
-goodput at twice the capacity ${shown(told.goodput, 2)} of it, the law allows ${shown(told.lawfulGoodput, 2)}: ${shown(told.goodputOfLawful, 2)} of that
-queue delay at 200 % over that at 70 %: p50 ${shown(told.delayRatioP50, 1)}, p99 ${shown(told.delayRatioP99, 1)}
-${table([['load', 'sent/s', 'served/s', 'shed/s', 'queue delay p50 µs', 'p99 µs'], ...rows])}\n`,
+    `overload: capacity ${shown(told.capacityRps)}/s, the client took ${shown(told.clientShare, 2)} of its core; a pass P ${shown(told.passUs, 1)} µs, a shed request S ${shown(told.shedUs, 1)} µs
+goodput at twice the capacity ${shown(told.goodputOfLawful, 2)} of what (P - 2S) / (P - S) allows
+${table([[...head, ...delays], ...rows])}\n`,
   )
+}
+
+function runOf(round: Round, index: number): Run {
+  return round.loads[index] as Run
 }
 
 function shed({ statuses }: Received): number {

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { measureFlood } from './flood.ts'
 import { measureGitHub } from './github.ts'
 import { measureIdentity } from './identity.ts'
+import { measureIdle } from './idle.ts'
 import { measureLimits, measureSaving } from './limits.ts'
 import { denials, load, type Run, type Scenario, scenarios } from './load.ts'
 import { measureEngine } from './micro.ts'
@@ -60,7 +61,7 @@ if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()
-if (wants('flood') || wants('rotation') || wants('overload') || wants('trail')) await measureAttacked()
+if (['flood', 'rotation', 'overload', 'idle', 'trail'].some(wants)) await measureAttacked()
 if (wants('http') || wants('denials')) await measureHttp()
 const text = JSON.stringify(report, null, 2)
 if (values.json === undefined) console.log(`\n${text}`)
@@ -71,6 +72,7 @@ async function measureAttacked(): Promise<void> {
   try {
     if (wants('flood')) report.flood = await measureFlood(world, rounds)
     if (wants('overload')) report.overload = await measureOverload(world, rounds)
+    if (wants('idle')) report.idle = await measureIdle(world)
     if (wants('trail')) report.trail = await measureTrail(world, rounds, seconds)
     if (wants('rotation')) report.rotation = await measureRotation(world)
   } finally {

@@ -23,6 +23,8 @@ export interface Received {
   /** From the request being written until its answer is read whole. */
   readonly latenciesUs: readonly number[]
   readonly byStatusUs: Readonly<Record<string, readonly number[]>>
+  /** Of one core, that this client took while it sent: near 1 it measures itself. */
+  readonly ownShare: number
 }
 
 interface Connection {
@@ -49,15 +51,18 @@ async function follow(orders: Orders): Promise<Received> {
   let ended = false
   const connections = await Promise.all(Array.from({ length: orders.connections }, (_, i) => open(i)))
   const startedMs = performance.now()
+  const before = process.cpuUsage()
   if (orders.rate === null) for (const connection of connections) send(connection)
   else await keepRate(orders.rate)
   await sleep(startedMs + orders.seconds * 1000 - performance.now())
   ended = true
+  const own = process.cpuUsage(before)
+  const ownShare = (own.user + own.system) / 1000 / (performance.now() - startedMs)
   const untilMs = performance.now() + drainMs
   while (latenciesUs.length < sent && performance.now() < untilMs) await sleep(10)
   if (latenciesUs.length < sent) statuses.none = sent - latenciesUs.length
   for (const { socket } of connections) socket.destroy()
-  return { sent, statuses, latenciesUs, byStatusUs }
+  return { sent, statuses, latenciesUs, byStatusUs, ownShare }
 
   async function keepRate(rate: number): Promise<void> {
     let lostMs = 0

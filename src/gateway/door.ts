@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import { mayWaitMs } from '../engine/admit/patience.ts'
 import type { ConnectionCounts, Door, Unserved } from './connections.ts'
-import type { LoopLoad } from './loop-load.ts'
+import type { ThreadLine } from './thread-line.ts'
 
 /** What an operator sees of the connections. */
 export interface ConnectionsStatus {
@@ -13,13 +12,13 @@ export interface ConnectionsStatus {
 /** The door of all listeners of one thread. */
 export class CountingDoor implements Door {
   readonly counts: ConnectionCounts
-  readonly #load: LoopLoad
+  readonly #line: ThreadLine
   readonly #exempt: (address: string) => boolean
   readonly #unserved = new Map<Unserved, number>()
 
-  constructor(counts: ConnectionCounts, load: LoopLoad, exempt: (address: string) => boolean) {
+  constructor(counts: ConnectionCounts, line: ThreadLine, exempt: (address: string) => boolean) {
     this.counts = counts
-    this.#load = load
+    this.#line = line
     this.#exempt = exempt
   }
 
@@ -33,9 +32,7 @@ export class CountingDoor implements Door {
 
   /** Where a request of the highest rank would be turned away, a handshake is lost work. */
   overloaded(): boolean {
-    this.#load.arrived()
-    const { waitedMs, standing, queueDelayMs } = this.#load.lateness()
-    return standing && waitedMs > mayWaitMs('critical', standing, queueDelayMs)
+    return this.#line.hopeless
   }
 
   unserved(why: Unserved): void {

@@ -16,7 +16,9 @@ export function fateOfBody(message: IncomingMessage, denial: Denial | null): 'ke
   // ATTACK: E1, E2, after bad framing nothing that follows can be trusted to be a request.
   if (denial && (denial.reason === 'malformed_request' || denial.reason === 'upgrade_refused')) return 'close'
   if (message.complete) return 'keep'
-  const { 'content-length': length, expect } = message.headers
+  const { 'content-length': length, 'transfer-encoding': coding, expect } = message.headers
+  // RFC 9112 6.3: no body. While the parser still has its head in hand, not even such a message is complete.
+  if (length === undefined && coding === undefined) return 'keep'
   if (expect === undefined && length !== undefined && Number(length) <= maxSkippedBytes) {
     return denial?.reason === 'request_timeout' ? 'close' : 'keep'
   }

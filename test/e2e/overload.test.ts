@@ -42,6 +42,8 @@ const ranked = {
   },
 }
 
+/** Breakers and the bounds of an upstream are those of one worker: with two, each counts only what it got itself. */
+const workers = 1
 const breaker = 'breaker: { failures: 3, openFor: 400ms }'
 
 /** Three calls fail; then the breaker is open and nothing is sent. */
@@ -61,7 +63,7 @@ async function opens(gate: TestGate, status: number, reason: 'upstream_timeout' 
 }
 
 test('an upstream that hangs is left alone, tried again with one request, and used again once it answers', () =>
-  withGate({ upstream: `timeout: 200ms, ${breaker}` }, async (gate) => {
+  withGate({ workers, upstream: `timeout: 200ms, ${breaker}` }, async (gate) => {
     const { answer } = gate.upstream
     gate.upstream.answer = () => {}
     await opens(gate, 504, 'upstream_timeout')
@@ -81,7 +83,7 @@ test('an upstream that hangs is left alone, tried again with one request, and us
   }))
 
 test('an upstream that refuses connections is left alone', async () => {
-  const gate = await startGate({ upstream: breaker })
+  const gate = await startGate({ workers, upstream: breaker })
   await gate.upstream.stop()
   try {
     await opens(gate, 502, 'upstream_unreachable')
@@ -115,7 +117,7 @@ test('answers of any status, and clients that go away, do not open a breaker', (
   }))
 
 test('so many requests are under way at an upstream, so many wait, and what is over is turned away', () =>
-  withGate({ upstream: 'connections: 2, queue: 3' }, async (gate) => {
+  withGate({ workers, upstream: 'connections: 2, queue: 3' }, async (gate) => {
     const { answer } = gate.upstream
     let atOnce = 0
     let most = 0
@@ -139,7 +141,7 @@ test('so many requests are under way at an upstream, so many wait, and what is o
 
 test('who waits too long for an upstream is turned away and not sent later', () =>
   withGate(
-    { upstream: 'connections: 1, timeout: 2s', more: 'bounds: { queueDelay: 20ms }' },
+    { workers, upstream: 'connections: 1, timeout: 2s', more: 'bounds: { queueDelay: 20ms }' },
     async (gate) => {
       let finish = () => {}
       const { answer } = gate.upstream
