@@ -19,7 +19,8 @@ const server = createServer((message, response) => {
   const journal = openJournal(request)
   if (message.url === '/nothing') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
   const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000 }
-  const exchange = new Exchange(message, response, body, journal, style, (end) => ends.push(end))
+  const fate = { onGone: () => {}, onEnd: (end: Ending) => void ends.push(end) }
+  const exchange = new Exchange(message, response, body, journal, style, fate)
   try {
     exchange.deny(wrong)
   } catch {
