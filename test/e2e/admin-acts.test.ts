@@ -30,6 +30,7 @@ identity:
   partnerKey: { type: apiKey }
   queryKey: { type: apiKey, allowInQuery: true }
   cookieKey: { type: apiKey }
+  rawKey: { type: apiKey }
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}" }
   operator: { type: basic, users: { olga: { password: "${password}" } } }
 failedAuthentications: { rate: 1000000/s }
