@@ -74,7 +74,7 @@ function measureKeys(keys: number, rounds: number): LimitFigures {
 export async function measureSaving(rounds: number) {
   const memory = allocateCounters()
   const counters = attachCounters(memory, 0)
-  for (let i = 0; i < 1_000_000; i++) void counters.take(drawsOf(day, i), Date.now())
+  for (let i = 0; i < 1_000_000; i++) void counters.take(drawsOf(spent, i), Date.now())
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const [turns, cpu]: [number[], number[]] = [[], []]
   for (let round = -2; round < rounds; round++) {

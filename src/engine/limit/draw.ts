@@ -26,30 +26,28 @@ export function draw(fullAtMs: number | undefined, limit: LimitPlan, cost: numbe
   const capacityMs = tokenMs * limit.burst
   const start = fullAtMs === undefined || fullAtMs < nowMs ? nowMs : fullAtMs
   const overMs = start + tokenMs * Math.max(1, cost) - nowMs - capacityMs
-  if (overMs > toleranceMs(tokenMs, capacityMs))
-    return {
-      allowed: false,
-      fullAtMs: start,
-      remaining: remaining(start - nowMs, tokenMs, capacityMs),
-      resetMs: start - nowMs,
-      retryMs: overMs,
-    }
-  const next = start + tokenMs * cost
-  return {
-    allowed: true,
-    fullAtMs: next,
-    remaining: remaining(next - nowMs, tokenMs, capacityMs),
-    resetMs: next - nowMs,
-    retryMs: 0,
-  }
+  const allowed = overMs <= toleranceMs(tokenMs, capacityMs)
+  const next = allowed ? start + tokenMs * cost : start
+  return drawn(allowed, next, next - nowMs, allowed ? 0 : overMs, tokenMs, capacityMs)
 }
 
 /** What is left of a bucket when nothing is taken. */
 export function peek(fullAtMs: number | undefined, limit: LimitPlan, nowMs: number): Drawn {
   const tokenMs = (limit.windowSeconds * 1000) / limit.rate
   const resetMs = fullAtMs === undefined || fullAtMs < nowMs ? 0 : fullAtMs - nowMs
-  const left = remaining(resetMs, tokenMs, tokenMs * limit.burst)
-  return { allowed: true, fullAtMs: nowMs + resetMs, remaining: left, resetMs, retryMs: 0 }
+  return drawn(true, nowMs + resetMs, resetMs, 0, tokenMs, tokenMs * limit.burst)
+}
+
+/** One literal for all: of several in which a member is now 0 and now a fraction, V8 makes each the slow way (90 ns). */
+function drawn(
+  allowed: boolean,
+  fullAtMs: number,
+  resetMs: number,
+  retryMs: number,
+  tokenMs: number,
+  capacityMs: number,
+): Drawn {
+  return { allowed, fullAtMs, remaining: remaining(resetMs, tokenMs, capacityMs), resetMs, retryMs }
 }
 
 /** Until when a bucket has no whole token; a time in the past when it has. */
