@@ -80,5 +80,6 @@ function signedBy({ issuer, clientId, algorithms, clockSkewSeconds, rolesClaim }
     requiredClaims: {},
     senderConstraint: [],
     dpopNonce: false,
+    profile: null,
   } as const
 }

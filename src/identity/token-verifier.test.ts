@@ -25,6 +25,7 @@ before(async () => {
       rolesClaim: ['roles'],
       senderConstraint: [],
       dpopNonce: false,
+      profile: null,
     }
     const verifier = createTokenVerifier({ bearer: plan }, new IssuerRegistry(() => {}))
     await verifier.started

@@ -30,6 +30,8 @@ export type SenderConstraint = 'dpop' | 'mutualTLS'
 export interface JwtPlan extends AccessTokenPlan {
   readonly kind: 'jwt'
   readonly algorithms: readonly string[]
+  /** `rfc9068`: it says that it is an access token, and all that this profile demands. Null: it may leave that open. */
+  readonly profile: 'rfc9068' | null
 }
 
 /** An opaque token that its issuer is asked about (RFC 7662). */

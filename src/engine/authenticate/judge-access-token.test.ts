@@ -17,6 +17,7 @@ const plan: JwtPlan = {
   rolesClaim: ['realm_access', 'roles'],
   senderConstraint: [],
   dpopNonce: false,
+  profile: null,
 }
 const good: { readonly [claim: string]: Json } = {
   iss: 'https://a.example',

@@ -20,6 +20,7 @@ const maxNumericDate = 253_402_300_799
 const checks: readonly Check[] = [
   issuerIsConfigured,
   typeIsAccessToken,
+  fitsProfile,
   audienceIsOurs,
   notExpired,
   notBeforeItsTime,
@@ -75,6 +76,17 @@ function typeIsAccessToken({ type, claims }: VouchedToken): string | null {
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events']
 /** Keycloak tells its kinds of token apart by a claim and leaves the header at JWT. */
 const otherTypes: ReadonlySet<string> = new Set(['ID', 'Refresh', 'Offline', 'Logout', 'Serialized-ID'])
+
+/** RFC 9068 2.2, beside what every token must say. */
+const profileClaims = ['sub', 'client_id', 'iat', 'jti']
+
+// RFC 9068 4. ATTACK: A19, an ID token of a client that shares its audience with the API, and nothing else gives it away.
+function fitsProfile({ type, claims }: VouchedToken, plan: AccessTokenPlan): string | null {
+  if (!('profile' in plan) || plan.profile !== 'rfc9068') return null
+  if (type !== 'at+jwt') return 'typ is not at+jwt, which the profile demands'
+  const missing = profileClaims.find((claim) => claims[claim] === undefined)
+  return missing === undefined ? null : `${missing} is missing, which the profile demands`
+}
 
 // RFC 7519 4.1.3. ATTACK: A7.
 function audienceIsOurs({ claims }: VouchedToken, plan: AccessTokenPlan): string | null {

@@ -15,10 +15,11 @@ const algorithms = [
   'ES512',
   'EdDSA',
 ] as const
+const profiles = ['rfc9068'] as const
 const defaultAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
 /** Keys of an entry whose tokens are JSON Web Tokens, beside `type`. */
-export const jwtKeys = ['issuer', 'issuers', 'algorithms', ...accessTokenKeys] as const
+export const jwtKeys = ['issuer', 'issuers', 'algorithms', 'profile', ...accessTokenKeys] as const
 
 export function readJwt(section: Section): IdentityEntry | undefined {
   const issuers = readIssuers(section)
@@ -28,7 +29,13 @@ export function readJwt(section: Section): IdentityEntry | undefined {
   return {
     position: section.position(),
     secrets: {},
-    plan: { kind: 'jwt', issuers, algorithms: chosen, ...token },
+    plan: {
+      kind: 'jwt',
+      issuers,
+      algorithms: chosen,
+      profile: section.choice('profile', profiles) ?? null,
+      ...token,
+    },
   }
 }
 
