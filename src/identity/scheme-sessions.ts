@@ -303,6 +303,8 @@ export class SchemeSessions {
     // It came from the issuer itself: what is not known of its keys is on this side, until they are fetched again.
     if (seen.kind === 'invalid' && seen.unknownKey) return fault(`the ID token: ${seen.detail}`)
     if (seen.kind === 'invalid') return refused(`the ID token: ${seen.detail}`)
+    // Nobody could use such a session, and a page would be led to the login without an end.
+    if (seen.claims.sub === '') return refused('the ID token names nobody: sub is empty')
     return { kind: 'vouched', keyId: seen.keyId, claims: seen.claims }
   }
 

@@ -39,6 +39,9 @@ const marginMs = 30_000
 const firstRetryMs = 500
 const maxRetryMs = 30_000
 
+/** RFC 6749 A.12, without the blank: an upstream is sent it in a field. */
+const visible = /^[\x21-\x7e]+$/
+
 interface Ready {
   readonly oauth: typeof Library
   readonly server: Library.AuthorizationServer
@@ -182,6 +185,8 @@ export class SessionIssuer {
       const answer = await exchange(this.#ready)
       if (answer.token_type !== 'bearer')
         return { kind: 'refused', detail: 'the issuer granted a token that is no bearer token' }
+      if (!visible.test(answer.access_token))
+        return { kind: 'refused', detail: 'the issuer granted an access token that no field can carry' }
       const lifetimeMs = answer.expires_in === undefined ? null : answer.expires_in * 1000
       // Nothing could be done with it, and a page would be led to the login without an end.
       if (lifetimeMs === 0)

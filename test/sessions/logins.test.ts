@@ -151,6 +151,7 @@ test('an ID token that is not of this login signs nobody in (OpenID Connect Core
     ['another party of several', (nonce) => provider.sign(idClaims(nonce, { aud: ['gate', 'x'], azp: 'x' }))],
     ['another issuer', (nonce) => provider.sign(idClaims(nonce, { iss: 'https://evil.example' }))],
     ['expired', (nonce) => provider.sign(idClaims(nonce, { exp: nowSeconds() - 60 }))],
+    ['an empty subject', (nonce) => provider.sign(idClaims(nonce, { sub: '' }))],
     ['no subject', (nonce) => provider.sign(idClaims(nonce, { sub: undefined }))],
     ['a key of somebody else', (nonce) => provider.sign(idClaims(nonce), {}, stranger)],
     ['no ID token', async () => undefined],
@@ -339,6 +340,18 @@ test('a login whose access token lasts no time is refused and logged, and leads 
     assert.ok(!(answer.fields.get('set-cookie') ?? '').includes(sessionCookie))
     const { detail } = await gate.logged((one) => one.event === 'denied')
     assert.match(String(detail), /expires_in/)
+  }
+})
+
+test('a login with an access token that no field can carry is refused and logged (RFC 6749 A.12)', async () => {
+  for (const token of ['a\r\nX-Admin: 1', 'läs', '読む', 'two words']) {
+    const begun = await begin()
+    grants(await provider.sign(idClaims(begun.nonce)), { access_token: token })
+    const reply = send(callbackOf(begun), { headers: [`Cookie: ${begun.cookie}`] })
+    const answer = await assertNotForwarded(gate, reply, 401, 'credential_invalid')
+    assert.ok(!(answer.fields.get('set-cookie') ?? '').includes(sessionCookie))
+    const { detail } = await gate.logged((one) => one.event === 'denied')
+    assert.match(String(detail), /access token that no field can carry/)
   }
 })
 
