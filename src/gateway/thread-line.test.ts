@@ -90,7 +90,7 @@ test('in a line that has stood for a tenth of a second the newest comes first', 
   assert.deepEqual(told, ['c taken', 'b taken', 'a taken'])
 })
 
-test('a line that stands turns a rank away after its time, each ten times as long as the one below', async () => {
+test('a line that stands turns each rank away after its time', async () => {
   const { come, told, turn, stand } = world()
   await stand()
   come('first')
@@ -126,19 +126,26 @@ test('a burst may wait, and what it brings is served in the order of its coming'
   )
 })
 
-test('a line stands no longer when for a tenth of a second nobody was turned away', async () => {
-  const { come, told, turn, stand } = world()
-  await stand()
-  for (let i = 0; i < 102; i++) {
-    come(`x${i}`)
-    await turn(1)
-  }
-  told.length = 0
-  come('first')
-  for (const id of ['a', 'b', 'c']) come(id)
-  for (let i = 0; i < 3; i++) await turn()
-  assert.deepEqual(told, ['a taken', 'b taken', 'c taken'])
-})
+for (const { title, spareMs, order } of [
+  { title: 'once it was empty for a tenth of the time', spareMs: 1, order: ['a', 'b', 'c'] },
+  { title: 'while somebody comes as soon as it is empty', spareMs: 0, order: ['c', 'b', 'a'] },
+])
+  test(`newest or oldest first: ${title}`, async () => {
+    const { come, told, turn, stand } = world()
+    await stand()
+    for (let i = 0; i < 120; i++) {
+      come(`x${i}`)
+      await turn(1)
+      await turn(spareMs)
+    }
+    come('first')
+    for (const id of ['a', 'b', 'c']) come(id)
+    for (let i = 0; i < 3; i++) await turn()
+    assert.deepEqual(
+      told,
+      order.map((id) => `${id} taken`),
+    )
+  })
 
 test('ATTACK: the line is bounded, the newcomer gives way, or somebody of a lower rank for it', async () => {
   const { line, come, told, turn } = world()

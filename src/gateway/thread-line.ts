@@ -25,6 +25,8 @@ const maxBurst = 1024
 const maxStanding = 128
 /** In one turn, so that what was begun before is not kept waiting; those who come to a full line are turned away beside. */
 const maxTurnedAway = 16
+/** Of the time: with as much to spare it goes away by itself. */
+const emptyShare = 0.1
 
 /**
  * The requests of one thread that wait for their turn. Where nobody waits, a request goes on at once.
@@ -36,7 +38,8 @@ const maxTurnedAway = 16
  * will be late in any case, and so those who are served are served soon.
  *
  * A line stands when for `burstMs` there was always somebody who had waited for longer than a request of normal priority may
- * in a line that stands, and until for as long nobody was turned away for it.
+ * in a line that stands, and until, of as long, it was empty for a tenth. The latest come first in it, so that the first
+ * wait long even where there is time for all: how long they wait, and who is turned away, does not tell.
  * INVARIANT: it is no longer than `maxBurst`, whatever comes.
  */
 export class ThreadLine implements Load {
@@ -52,9 +55,12 @@ export class ThreadLine implements Load {
   #begun = false
   #armed = false
   #standing = false
-  /** When the oldest last had not waited for too long, and when it had. */
+  /** When the oldest last had not waited for too long. */
   #shortMs = 0
-  #longMs = Number.NEGATIVE_INFINITY
+  /** Of a line that stands: since when it is looked at, for how long it was empty, and since when it is. */
+  #lookedMs = 0
+  #emptyMs = 0
+  #emptySinceMs: number | null = null
   /** When one of the highest rank was last turned away for its lateness. */
   #hopelessMs = Number.NEGATIVE_INFINITY
 
@@ -80,6 +86,7 @@ export class ThreadLine implements Load {
       if (this.#length >= this.#bound() && !this.#giveWay(priority)) return 'late'
       return new Promise((go) => this.#enter(request, priority, go))
     }
+    if (this.#standing) this.#noteComing(this.#clock())
     this.#begun = true
     this.#arm()
     return 'taken'
@@ -94,10 +101,8 @@ export class ThreadLine implements Load {
 
   #enter(request: RawRequest, priority: Priority, go: (turn: Turn) => void): void {
     const sinceMs = this.#clock()
-    if (this.#length === 0) {
-      this.#shortMs = sinceMs
-      this.#standing = this.#standing && sinceMs - this.#longMs <= burstMs
-    }
+    if (this.#length === 0) this.#shortMs = sinceMs
+    if (this.#standing) this.#noteComing(sinceMs)
     this.#length++
     const rank = this.#ranks.find((one) => one.priority === priority) as Rank
     rank.line.enter({ request, sinceMs, go, ahead: null, behind: null })
@@ -114,15 +119,33 @@ export class ThreadLine implements Load {
   readonly #turn = (): void => {
     this.#armed = false
     this.#begun = false
-    if (this.#length === 0) return
-    const nowMs = this.#clock()
-    const long = this.#waitedLong(nowMs)
-    if (long) this.#longMs = nowMs
-    else this.#shortMs = nowMs
-    this.#standing = this.#standing ? nowMs - this.#longMs <= burstMs : nowMs - this.#shortMs > burstMs
-    this.#beginOne()
-    this.#turnAway(nowMs)
+    if (this.#length > 0) {
+      const nowMs = this.#clock()
+      if (!this.#waitedLong(nowMs)) this.#shortMs = nowMs
+      if (!this.#standing && nowMs - this.#shortMs > burstMs) this.#stand(nowMs)
+      this.#beginOne()
+      this.#turnAway(nowMs)
+    }
     if (this.#length > 0) this.#arm()
+    else if (this.#standing) this.#emptySinceMs ??= this.#clock()
+  }
+
+  #stand(nowMs: number): void {
+    this.#standing = true
+    this.#lookedMs = nowMs
+    this.#emptyMs = 0
+    this.#emptySinceMs = null
+  }
+
+  /** Somebody comes to a line that stands, or did when it was last looked at. */
+  #noteComing(nowMs: number): void {
+    if (this.#emptySinceMs !== null) this.#emptyMs += nowMs - this.#emptySinceMs
+    this.#emptySinceMs = null
+    if (nowMs - this.#lookedMs <= burstMs) return
+    this.#standing = this.#emptyMs < (nowMs - this.#lookedMs) * emptyShare
+    if (!this.#standing) this.#shortMs = nowMs
+    this.#lookedMs = nowMs
+    this.#emptyMs = 0
   }
 
   #waitedLong(nowMs: number): boolean {
@@ -161,7 +184,6 @@ export class ThreadLine implements Load {
         place && nowMs - place.sinceMs > limitMs && left-- > 0;
         place = line.oldest
       ) {
-        this.#longMs = nowMs
         if (priority === 'critical') this.#hopelessMs = nowMs
         this.#release(line, place, 'late')
       }

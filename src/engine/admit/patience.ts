@@ -4,7 +4,7 @@ import type { Priority } from '../../program/program.ts'
 export const burstMs = 100
 
 /** Of the wait that a request of normal priority is allowed. */
-const factors = { low: 0.1, normal: 1, high: 10, critical: 100 } as const satisfies Record<Priority, number>
+const factors = { low: 0.5, normal: 1, high: 10, critical: 100 } as const satisfies Record<Priority, number>
 
 /** How full the gate may be before a rank gives way: the room above is kept for those who come after it. */
 const roomFor = { low: 0.5, normal: 0.8, high: 0.9, critical: 1 } as const satisfies Record<Priority, number>
@@ -19,7 +19,7 @@ export function hasRoom(priority: Priority, fullness: number): boolean {
  * off may wait; in a queue that stands, what waited more than a few milliseconds is turned away, so that the queue stays
  * short and what is served is served soon.
  *
- * The lowest priority gives way first: each rank may wait ten times as long as the one below.
+ * The lowest priority gives way first: each rank may wait longer than the one below.
  * @param standing the queue does not go away by itself
  * @param delayMs what a request of normal priority may wait in a queue that stands
  * @see B. Maurer, Fail at Scale, ACM Queue 13(8), 2015; K. Nichols and V. Jacobson, Controlling Queue Delay, 2012; RFC 8289

