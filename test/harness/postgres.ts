@@ -2,16 +2,47 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after, before } from 'node:test'
 import { freePort } from './free-port.ts'
 
 /** A PostgreSQL server of its own, on loopback. */
 export interface TestPostgres {
   readonly url: string
+  urlOf(database: string): string
+  /** Makes a database of that name. @returns its URL */
+  createDatabase(name: string): string
   /** Stops it, keeping its data. */
   halt(): Promise<void>
   resume(): Promise<void>
   /** Ends it and removes everything. */
   stop(): Promise<void>
+}
+
+/** What a test file about databases has: a folder for those that are files, and a server. */
+export interface TestDatabases {
+  readonly folder: string
+  /** From the first test on. */
+  readonly postgres: TestPostgres
+}
+
+/** Made before the tests of the file that calls it, and removed after them. */
+export function useDatabases(name: string): TestDatabases {
+  const folder = mkdtempSync(join(tmpdir(), `portcullis-${name}-`))
+  let postgres: TestPostgres | null = null
+  before(async () => {
+    postgres = await startPostgres()
+  })
+  after(async () => {
+    await postgres?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return {
+    folder,
+    get postgres() {
+      if (postgres === null) throw new Error('PostgreSQL is started before the first test, and not before')
+      return postgres
+    },
+  }
 }
 
 const versions = '/usr/lib/postgresql'
@@ -40,8 +71,18 @@ export async function startPostgres(): Promise<TestPostgres> {
   })
   if (made.status !== 0) throw new Error(made.stderr)
   let server = await start()
+  const urlOf = (database: string) => `postgres://gate@127.0.0.1:${port}/${database}`
+  const url = urlOf('postgres')
   return {
-    url: `postgres://gate@127.0.0.1:${port}/postgres`,
+    url,
+    urlOf,
+    createDatabase(name) {
+      const { status, stderr } = spawnSync('psql', ['-q', '-c', `CREATE DATABASE ${name}`, url], {
+        encoding: 'utf8',
+      })
+      if (status !== 0) throw new Error(stderr)
+      return urlOf(name)
+    },
     halt: () => end(),
     async resume() {
       server = await start()

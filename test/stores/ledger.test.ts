@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createKey, listKeys, revokeKey, rotateKey } from '../../src/app/manage-keys.ts'
@@ -9,19 +8,12 @@ import type { Actor, Ledger } from '../../src/engine/ledger.ts'
 import { type LedgerEvent, LedgerView } from '../../src/identity/ledger-view.ts'
 import { openPostgresLedger } from '../../src/stores/postgres-ledger.ts'
 import { openSqliteLedger } from '../../src/stores/sqlite-ledger.ts'
-import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
+import { useDatabases } from '../harness/postgres.ts'
 
 // One behaviour for every store of the ledger.
 
-const folder = mkdtempSync(join(tmpdir(), 'portcullis-ledger-'))
-let postgres: TestPostgres
-before(async () => {
-  postgres = await startPostgres()
-})
-after(async () => {
-  await postgres.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const databases = useDatabases('ledger')
+const { folder } = databases
 
 const wish = {
   scheme: 'partnerKey',
@@ -38,7 +30,7 @@ const actor: Actor = { command: 'keys create', user: 'ops', sudoUser: null, host
 
 const stores: readonly (readonly [name: string, open: (actor?: Actor) => Promise<Ledger>])[] = [
   ['SQLite', (by) => openSqliteLedger(join(folder, 'sqlite', 'keys.sqlite'), by)],
-  ['PostgreSQL', (by) => openPostgresLedger(postgres.url, by)],
+  ['PostgreSQL', (by) => openPostgresLedger(databases.postgres.url, by)],
 ]
 
 for (const [name, open] of stores) {
@@ -235,20 +227,22 @@ test('whoever hears that a ledger was read, which took its time, finds the view 
 })
 
 test('PostgreSQL that goes away: the view is believed until it is stale, then nothing is; back again, all is well', async () => {
-  const writer = await openPostgresLedger(postgres.url)
+  const writer = await openPostgresLedger(databases.postgres.url)
   const minted = await createKey(writer, wish, nowMs)
   const events: string[] = []
-  const view = new LedgerView(await openPostgresLedger(postgres.url), 5000, ({ event }) => events.push(event))
+  const view = new LedgerView(await openPostgresLedger(databases.postgres.url), 5000, ({ event }) =>
+    events.push(event),
+  )
   await view.started
   const kind = (aheadMs: number) => view.find(minted.text, Date.now() + aheadMs).kind
   assert.equal(kind(0), 'key')
-  await postgres.halt()
+  await databases.postgres.halt()
   await view.refresh()
   assert.equal(kind(0), 'key')
   assert.equal(kind(5001), 'fault')
   assert.equal(view.stateOf('https://i.example', {}, Date.now() + 5001), 'unknown')
   await assert.rejects(listKeys(writer))
-  await postgres.resume()
+  await databases.postgres.resume()
   await view.refresh()
   assert.equal(kind(0), 'key')
   await revokeKey(writer, minted.record.id, nowMs)
@@ -262,12 +256,12 @@ test('PostgreSQL that goes away: the view is believed until it is stale, then no
 
 test('PostgreSQL: a role that may only read and write the tables is enough', async () => {
   const { Client } = await import('pg')
-  const owner = new Client({ connectionString: postgres.url })
+  const owner = new Client({ connectionString: databases.postgres.url })
   await owner.connect()
   await owner.query('CREATE ROLE narrow LOGIN')
   await owner.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO narrow')
   await owner.end()
-  const ledger = await openPostgresLedger(postgres.url.replace('gate@', 'narrow@'))
+  const ledger = await openPostgresLedger(databases.postgres.url.replace('gate@', 'narrow@'))
   assert.ok((await createKey(ledger, wish, nowMs)).record.id)
   await ledger.close()
 })
@@ -293,19 +287,19 @@ test('SQLite: a ledger of before acts were kept gets their table, and keeps its 
 
 test('PostgreSQL: a ledger of before acts were kept serves a role that may not make their table, and gets it from one that may', async () => {
   const { Client } = await import('pg')
-  const owner = new Client({ connectionString: postgres.url })
+  const owner = new Client({ connectionString: databases.postgres.url })
   await owner.connect()
   await owner.query('DROP TABLE portcullis_acts')
   await owner.query('CREATE ROLE old LOGIN')
   await owner.query('GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO old')
-  const url = postgres.url.replace('gate@', 'old@')
+  const url = databases.postgres.url.replace('gate@', 'old@')
   const narrow = await openPostgresLedger(url, actor)
   const { revision } = await narrow.changesSince(0)
   const { record } = await createKey(narrow, wish, nowMs)
   const changes = await narrow.changesSince(revision)
   assert.deepEqual([changes.keys, changes.acts], [[record], []])
   await narrow.close()
-  const wide = await openPostgresLedger(postgres.url, actor)
+  const wide = await openPostgresLedger(databases.postgres.url, actor)
   await revokeKey(wide, record.id, nowMs)
   await wide.close()
   const still = await openPostgresLedger(url, actor)
@@ -323,7 +317,7 @@ test('PostgreSQL: a ledger of before acts were kept serves a role that may not m
 
 test('a server that refuses the login, or has no such database, is told by its code, without the names and the password', async () => {
   const canary = 'sesame-5f3759df'
-  const { host } = new URL(postgres.url)
+  const { host } = new URL(databases.postgres.url)
   const told: LedgerEvent[] = []
   for (const url of [
     `postgres://${canary}:${canary}@${host}/postgres`,

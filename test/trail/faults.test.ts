@@ -1,31 +1,23 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { openTrail } from '../../src/app/trail/open-trail.ts'
 import { searchTrail } from '../../src/app/trail/search-trail.ts'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { portcullis, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
-import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
+import { useDatabases } from '../harness/postgres.ts'
 import { headerOf, type SeenRequest } from '../harness/upstream.ts'
 import { document } from './document.ts'
 import { fillDisk } from './fill-disk.ts'
 
 // What becomes of the trail when the process, the disk or the database goes away.
 
-const folder = mkdtempSync(join(tmpdir(), 'portcullis-trail-faults-'))
-let postgres: TestPostgres
-before(async () => {
-  postgres = await startPostgres()
-})
-after(async () => {
-  await postgres.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const databases = useDatabases('trail-faults')
+const { folder } = databases
 
 const leave = 'allowWeakening: true\n'
 const write = { method: 'PUT', body: '{"text":"x"}' }
@@ -162,7 +154,7 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
 })
 
 test('PostgreSQL that stops and comes back: what is acknowledged is there, nothing is double, writes meanwhile are denied', async () => {
-  const more = `${leave}trail: { database: ${JSON.stringify(postgres.url)} }`
+  const more = `${leave}trail: { database: ${JSON.stringify(databases.postgres.url)} }`
   const gate = await startGate({ document, more })
   const put = { ...write, token: await gate.issuer.token() }
   let writing = true
@@ -181,16 +173,16 @@ test('PostgreSQL that stops and comes back: what is acknowledged is there, nothi
     assert.ok(gate.upstream.seen.length >= target)
   }
   await seenMore(50)
-  await postgres.halt()
+  await databases.postgres.halt()
   await gate.logged(({ event }) => event === 'trail_unavailable')
   await assertNotForwardedWhile(gate, put)
-  await postgres.resume()
+  await databases.postgres.resume()
   await seenMore(50)
   writing = false
   await Promise.all(clients)
   assert.deepEqual([...statuses].sort(), [200, 503])
   await gate.gateway.stop()
-  const { intents, outcomes } = await recorded(postgres.url, folder)
+  const { intents, outcomes } = await recorded(databases.postgres.url, folder)
   assertOnce(intents)
   assertOnce(outcomes)
   const there = new Set(intents)

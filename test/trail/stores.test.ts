@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { pruneTrail } from '../../src/app/trail/prune-trail.ts'
 import { type FoundEntry, searchTrail, type TrailFilter } from '../../src/app/trail/search-trail.ts'
 import type { TrailStore } from '../../src/engine/trail-store.ts'
@@ -11,20 +10,13 @@ import { hashOf } from '../../src/sinks/trail/chain.ts'
 import type { Checkpoint } from '../../src/sinks/trail/checkpoint.ts'
 import { openPostgresTrail } from '../../src/stores/postgres-trail.ts'
 import { openSqliteTrail } from '../../src/stores/sqlite-trail.ts'
-import { startPostgres, type TestPostgres } from '../harness/postgres.ts'
+import { useDatabases } from '../harness/postgres.ts'
 import { createSigningKey, entry, openWriter, verified } from '../harness/trail.ts'
 
 // One behaviour for every store of the audit trail, and what tampering with it leaves.
 
-const folder = mkdtempSync(join(tmpdir(), 'portcullis-trail-'))
-let postgres: TestPostgres
-before(async () => {
-  postgres = await startPostgres()
-})
-after(async () => {
-  await postgres.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const databases = useDatabases('trail')
+const { folder } = databases
 
 interface Kind {
   readonly name: string
@@ -33,8 +25,6 @@ interface Kind {
   /** Runs SQL with the database's own client. */
   sql(name: string, statements: string): void
 }
-
-const url = (name: string) => postgres.url.replace(/\/postgres$/, `/${name}`)
 
 const kinds: readonly Kind[] = [
   {
@@ -62,11 +52,11 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'PostgreSQL',
-    async open(name) {
-      client('psql', ['-q', postgres.url], `CREATE DATABASE ${name}`)
-      return openPostgresTrail(url(name), 'process')
+    open(name) {
+      return openPostgresTrail(databases.postgres.createDatabase(name), 'process')
     },
-    sql: (name, statements) => client('psql', ['-q', '-v', 'ON_ERROR_STOP=1', url(name)], statements),
+    sql: (name, statements) =>
+      client('psql', ['-q', '-v', 'ON_ERROR_STOP=1', databases.postgres.urlOf(name)], statements),
   },
 ]
 
