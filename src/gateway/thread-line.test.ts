@@ -6,10 +6,10 @@ import type { Turn } from '../engine/ports.ts'
 import type { Priority } from '../program/program.ts'
 import { ThreadLine } from './thread-line.ts'
 
-/** A thread whose turns take as long as is said. A request of normal priority may wait 5 ms in a line that stands. */
-function world(fullness = () => 0) {
+/** A thread whose turns take as long as is said, each with room for one request. A request of normal priority may wait 5 ms in a line that stands. */
+function world(fullness = () => 0, most = 1) {
   let nowMs = 0
-  const line = new ThreadLine(50, fullness, () => nowMs)
+  const line = new ThreadLine(50, fullness, most, () => nowMs)
   const requests = new Map<string, RawRequest>()
   const told: string[] = []
   /** @returns what it is told at once; `waits` when nothing */
@@ -56,13 +56,25 @@ test('where nobody waits a request goes on at once, the next of the same turn wa
   assert.equal(come('c'), 'taken')
 })
 
-test('while somebody waits one request is begun in each turn of the loop', async () => {
+test('in each turn of the loop so many are begun, at once or from the line', async () => {
+  const { come, told, turn } = world(() => 0, 2)
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((id) => come(id)),
+    ['taken', 'taken', 'waits', 'waits', 'waits'],
+  )
+  await turn()
+  assert.deepEqual(told, ['c taken', 'd taken'])
+  await turn()
+  assert.deepEqual(told, ['c taken', 'd taken', 'e taken'])
+})
+
+test('while somebody waits nobody goes past the line', async () => {
   const { come, told, turn } = world()
   come('a')
   for (const id of ['b', 'c', 'd']) come(id)
   await turn()
   assert.deepEqual(told, ['b taken'])
-  assert.equal(come('e'), 'waits', 'nobody goes past the line')
+  assert.equal(come('e'), 'waits')
   await turn()
   await turn()
   assert.deepEqual(told, ['b taken', 'c taken', 'd taken'])

@@ -228,7 +228,8 @@ test('connections that are idle between requests are closed', () =>
   }))
 
 test('E3 as many requests as may be are in flight: the lowest rank gives way first, and nothing is forwarded', () =>
-  withGate({ more: 'bounds: { requests: 10 }', document: ranked() }, async (gate) => {
+  // The bound is that of one worker.
+  withGate({ workers: 1, more: 'bounds: { requests: 10 }', document: ranked() }, async (gate) => {
     const held: (() => void)[] = []
     const { answer } = gate.upstream
     gate.upstream.answer = (response, request) => void held.push(() => answer(response, request))
