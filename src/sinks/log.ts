@@ -9,6 +9,7 @@ import type { Thinning } from '../program/thinning.ts'
 import { escapeUnsafe, maxText, boundedText as text } from './bounded-text.ts'
 import { type HeldLines, holdLines } from './held-lines.ts'
 import type { LineKinds } from './line-output.ts'
+import { textOfNow } from './text-of-now.ts'
 
 /** Fields of an event that is not a request, e.g. `ready`; see `eventFields`. Never a secret. */
 export interface EventFields {
@@ -159,14 +160,4 @@ export function eventLine(event: string, fields: EventFields = {}): string {
   return `${beginning(event)}${written === '{}' ? '' : ','}${escapeUnsafe(written.slice(1))}\n`
 }
 
-let stampedMs = 0
-let stamp = ''
-
-function timestamp(): string {
-  const nowMs = Date.now()
-  if (nowMs !== stampedMs) {
-    stampedMs = nowMs
-    stamp = new Date(nowMs).toISOString()
-  }
-  return stamp
-}
+const timestamp = textOfNow((epochMs) => new Date(epochMs).toISOString())

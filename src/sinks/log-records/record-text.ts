@@ -8,6 +8,7 @@ import { knownMethods } from '../known-methods.ts'
 import type { LineKinds } from '../line-output.ts'
 import type { Destination, EventFields } from '../log.ts'
 import { nanosText } from '../otlp/encode.ts'
+import { textOfNow } from '../text-of-now.ts'
 import { eventAttributes, textMap } from './any-value.ts'
 
 const names = namesIn('otlp')
@@ -124,13 +125,4 @@ function eventRecord(event: string, fields: EventFields): string {
   return `${head(event)},"body":{"stringValue":${text(words)}},"attributes":[${eventAttributes(allowedFields(fields))}]}\n`
 }
 
-let stampedMs = 0
-let stamp = ''
-function timestamp(): string {
-  const nowMs = Date.now()
-  if (nowMs !== stampedMs) {
-    stampedMs = nowMs
-    stamp = nanosText(nowMs)
-  }
-  return stamp
-}
+const timestamp = textOfNow(nanosText)
