@@ -5,6 +5,7 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { portcullis } from '../harness/command.ts'
 import { type LogLine, project, startGate, type TestGate } from '../harness/gate.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
+import { keysIdentity } from '../harness/keys-identity.ts'
 import { metric } from '../harness/metric.ts'
 import { until } from '../harness/until.ts'
 
@@ -27,12 +28,8 @@ listen:
   admin: { host: 127.0.0.1, port: 0 }
 upstreams: { default: { url: "${upstream.url}" } }
 identity:
-  partnerKey: { type: apiKey }
-  queryKey: { type: apiKey, allowInQuery: true }
-  cookieKey: { type: apiKey }
-  rawKey: { type: apiKey }
+${keysIdentity(password)}
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}" }
-  operator: { type: basic, users: { olga: { password: "${password}" } } }
 failedAuthentications: { rate: 1000000/s }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
 `,

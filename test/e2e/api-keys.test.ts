@@ -6,6 +6,7 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { type Finished, portcullis, run } from '../harness/command.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
+import { keysIdentity } from '../harness/keys-identity.ts'
 import { headerOf, type SeenRequest } from '../harness/upstream.ts'
 
 // Keys made by the command, used through the gate.
@@ -27,12 +28,8 @@ listen:
   http: { host: 127.0.0.1, port: 0, allowPlaintext: true }
 upstreams: { default: { url: "${upstream.url}" } }
 identity:
-  partnerKey: { type: apiKey }
-  queryKey: { type: apiKey, allowInQuery: true }
-  cookieKey: { type: apiKey }
-  rawKey: { type: apiKey }
+${keysIdentity(password)}
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}" }
-  operator: { type: basic, users: { olga: { password: "${password}", scopes: [ops] } } }
 keys: { staleAfter: 5s }
 failedAuthentications: { rate: 1000000/s }
 limits:
