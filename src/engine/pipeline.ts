@@ -115,8 +115,7 @@ export async function pipeline(
   if (malformed) return denial(malformed)
 
   // shed: what there is no time for is turned away before anything is computed for it, lowest priority first
-  const turn = ports.load.takeTurn(request, plan.priority)
-  const inTime = shed(turn instanceof Promise ? await turn : turn, journal.requestId)
+  const inTime = shed(ports.load.lateness(), plan.priority, journal.requestId)
   if (!inTime.allow) return denial(inTime)
 
   // authenticate: who is calling

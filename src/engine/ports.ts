@@ -1,8 +1,8 @@
 import type { Cidr } from '../base/ip.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Memo } from '../base/memo.ts'
-import type { RawRequest, ShownCertificates } from '../base/message.ts'
-import type { CapPlan, LimitPlan, Priority } from '../program/program.ts'
+import type { ShownCertificates } from '../base/message.ts'
+import type { CapPlan, LimitPlan } from '../program/program.ts'
 import type { AccessTokenPlan } from '../program/schemes.ts'
 import type { Accepted } from './authenticate/scheme.ts'
 import type { KeyRecord } from './ledger.ts'
@@ -166,17 +166,21 @@ export interface Revocations {
   stateOf(issuer: string, claims: JsonObject, nowMs: number): 'good' | 'revoked' | 'unknown'
 }
 
-/** Who comes next, where there is more to do than can be done at once. */
+/** How far behind its work the thread is that asks. It is at hand, so it answers at once. */
 export interface Load {
-  /**
-   * Waits until it is the turn of a request, or there is none for it; at once where nobody waits.
-   * @param request known by its identity
-   */
-  takeTurn(request: RawRequest, priority: Priority): Turn | Promise<Turn>
+  lateness(): Lateness
 }
 
-/** `late`: it would wait too long. `full`: so many are in flight that no more of its priority are let in. `gone`: its client went away. */
-export type Turn = 'taken' | 'late' | 'full' | 'gone'
+export interface Lateness {
+  /** So long at least the request has waited to be read, on a monotonic clock. */
+  readonly waitedMs: number
+  /** For longer than a burst lasts there has always been a request waiting. */
+  readonly standing: boolean
+  /** What a request of normal priority may wait in a queue that stands. */
+  readonly queueDelayMs: number
+  /** Requests in flight, as a share of the bound. */
+  readonly fullness: number
+}
 
 /** Token buckets. */
 export interface Counters {

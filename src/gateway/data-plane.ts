@@ -20,14 +20,14 @@ import { peerOf, readRequest } from '../wire/read-request.ts'
 import { type ConnectionCounts, countConnections, endOf } from './connections.ts'
 import { CountingDoor, whyUnserved } from './door.ts'
 import { Exchange } from './exchange.ts'
+import { LoopLoad } from './loop-load.ts'
 import { denialForClientError, refuse } from './refusal.ts'
-import { ThreadLine } from './thread-line.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /** Everything that is swapped at once on reload. A request keeps what was in force when it came. */
 export interface InForce {
   readonly linked: LinkedProgram
-  /** Whose turn it is, the data plane knows itself. */
+  /** How late the thread is, the data plane knows itself. */
   readonly ports: Omit<Ports, 'load'>
   readonly upstreams: Upstreams
   /** Lets go of what it holds, once nothing is under way in it any more. */
@@ -66,7 +66,7 @@ export class DataPlane {
   /** Under way on any connection. */
   readonly #exchanges = new Roster<Exchange>()
   readonly #latest = new WeakMap<Duplex, Latest>()
-  readonly #line: ThreadLine
+  readonly #load: LoopLoad
   readonly #bounds: Bounds
   readonly #pace: BodyPace
   readonly door: CountingDoor
@@ -75,11 +75,11 @@ export class DataPlane {
 
   constructor(inForce: InForce, parts: DataPlaneParts, bounds: Bounds) {
     // The one that asks is in flight itself.
-    this.#line = new ThreadLine(bounds.queueDelayMs, () => (this.inFlight - 1) / bounds.requests)
+    this.#load = new LoopLoad(bounds.queueDelayMs, () => (this.inFlight - 1) / bounds.requests)
     this.#bounds = bounds
     this.#pace = { graceMs: bounds.bodyTimeoutMs, bytesPerSecond: bounds.bodyBytesPerSecond }
     const counts = parts.connections ?? countConnections(bounds)
-    this.door = new CountingDoor(counts, this.#line, (address) => this.isTrustedPeer(address))
+    this.door = new CountingDoor(counts, this.#load, (address) => this.isTrustedPeer(address))
     this.#generation = this.#generationOf(inForce)
     this.#parts = parts
   }
@@ -120,6 +120,7 @@ export class DataPlane {
     const generation = this.#generation
     const { inForce } = generation
     const { socket } = message
+    this.#load.arrived()
     const latest = this.#latestOf(socket)
     // RFC 9112 9.6: what follows the last request of a connection is not processed.
     if (++latest.requests > this.#bounds.requestsPerConnection) return
@@ -133,16 +134,13 @@ export class DataPlane {
       answerTimeoutMs: this.#bounds.answerTimeoutMs,
     }
     generation.inFlight++
-    const exchange = new Exchange(message, response, body, journal, style, {
-      onGone: () => this.#line.leave(request),
-      onEnd: (end) => {
-        this.#exchanges.delete(exchange)
-        generation.inFlight--
-        endPlaces(journal, generation.ports.places)
-        if (latest.exchange === exchange) latest.exchange = null
-        if (generation.retired) closeWhenIdle(generation)
-        this.#parts.record(end)
-      },
+    const exchange = new Exchange(message, response, body, journal, style, (end) => {
+      this.#exchanges.delete(exchange)
+      generation.inFlight--
+      endPlaces(journal, generation.ports.places)
+      if (latest.exchange === exchange) latest.exchange = null
+      if (generation.retired) closeWhenIdle(generation)
+      this.#parts.record(end)
     })
     this.#exchanges.add(exchange)
     latest.exchange = exchange
@@ -184,7 +182,7 @@ export class DataPlane {
   }
 
   #generationOf(inForce: InForce): Generation {
-    return { inForce, ports: { ...inForce.ports, load: this.#line }, inFlight: 0, retired: false }
+    return { inForce, ports: { ...inForce.ports, load: this.#load }, inFlight: 0, retired: false }
   }
 
   missedConnection(error: Error): void {

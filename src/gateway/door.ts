@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
+import { mayWaitMs } from '../engine/admit/patience.ts'
 import type { ConnectionCounts, Door, Unserved } from './connections.ts'
-import type { ThreadLine } from './thread-line.ts'
+import type { LoopLoad } from './loop-load.ts'
 
 /** What an operator sees of the connections. */
 export interface ConnectionsStatus {
@@ -12,13 +13,13 @@ export interface ConnectionsStatus {
 /** The door of all listeners of one thread. */
 export class CountingDoor implements Door {
   readonly counts: ConnectionCounts
-  readonly #line: ThreadLine
+  readonly #load: LoopLoad
   readonly #exempt: (address: string) => boolean
   readonly #unserved = new Map<Unserved, number>()
 
-  constructor(counts: ConnectionCounts, line: ThreadLine, exempt: (address: string) => boolean) {
+  constructor(counts: ConnectionCounts, load: LoopLoad, exempt: (address: string) => boolean) {
     this.counts = counts
-    this.#line = line
+    this.#load = load
     this.#exempt = exempt
   }
 
@@ -32,7 +33,9 @@ export class CountingDoor implements Door {
 
   /** Where a request of the highest rank would be turned away, a handshake is lost work. */
   overloaded(): boolean {
-    return this.#line.hopeless
+    this.#load.arrived()
+    const { waitedMs, standing, queueDelayMs } = this.#load.lateness()
+    return standing && waitedMs > mayWaitMs('critical', standing, queueDelayMs)
   }
 
   unserved(why: Unserved): void {

@@ -19,8 +19,7 @@ const server = createServer((message, response) => {
   const journal = openJournal(request)
   if (message.url === '/nothing') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
   const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000 }
-  const fate = { onGone: () => {}, onEnd: (end: Ending) => void ends.push(end) }
-  const exchange = new Exchange(message, response, body, journal, style, fate)
+  const exchange = new Exchange(message, response, body, journal, style, (end) => ends.push(end))
   try {
     exchange.deny(wrong)
   } catch {

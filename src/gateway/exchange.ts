@@ -20,12 +20,6 @@ export interface ExchangeStyle extends AnswerStyle {
   readonly answerTimeoutMs: number
 }
 
-export interface Fate {
-  /** The client went away before it was decided what becomes of its request. */
-  readonly onGone: () => void
-  readonly onEnd: (end: Ending) => void
-}
-
 const maxOneWriteBytes = 16 * 1024
 
 /**
@@ -39,7 +33,7 @@ export class Exchange implements Receiver, Member {
   readonly #body: MessageBody
   readonly journal: Journal
   readonly #style: ExchangeStyle
-  readonly #fate: Fate
+  readonly #onEnd: (end: Ending) => void
   readonly #startedMs = performance.now()
   #cancel: (() => void) | null = null
   #denial: Denial | null = null
@@ -56,14 +50,14 @@ export class Exchange implements Receiver, Member {
     body: MessageBody,
     journal: Journal,
     style: ExchangeStyle,
-    fate: Fate,
+    onEnd: (end: Ending) => void,
   ) {
     this.#message = message
     this.#response = response
     this.#body = body
     this.journal = journal
     this.#style = style
-    this.#fate = fate
+    this.#onEnd = onEnd
     response.once('close', () => this.#onClose())
   }
 
@@ -192,12 +186,11 @@ export class Exchange implements Receiver, Member {
     this.#closed = true
     if (!this.#response.writableFinished) this.#cancel?.()
     if (this.#settled) this.#record()
-    else this.#fate.onGone()
   }
 
   #record(): void {
     const endedMs = this.#endedMs === 0 ? performance.now() : this.#endedMs
-    this.#fate.onEnd({
+    this.#onEnd({
       journal: this.journal,
       denial: this.#denial,
       status: this.#response.headersSent ? this.#response.statusCode : null,

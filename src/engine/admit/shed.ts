@@ -1,8 +1,11 @@
-import { unreachable } from '../../base/unreachable.ts'
+import type { Priority } from '../../program/program.ts'
 import { allow, type Decision, type DenialOf, denyWith } from '../decision.ts'
-import type { Turn } from '../ports.ts'
+import type { Lateness } from '../ports.ts'
 import { spreadOf } from '../spread.ts'
+import { mayWaitMs } from './patience.ts'
 
+/** How full the gate may be before a rank gives way: the room above is kept for those who come after it. */
+const roomFor = { low: 0.5, normal: 0.8, high: 0.9, critical: 1 } as const satisfies Record<Priority, number>
 const maxSpreadSeconds = 4
 
 /**
@@ -10,19 +13,15 @@ const maxSpreadSeconds = 4
  * @param requestId spreads the hints of those who are turned away together
  * @see RFC 9110 15.6.4, 10.2.3
  */
-export function shed(turn: Turn, requestId: string): Decision<null> {
-  switch (turn) {
-    case 'taken':
-      return inTime
-    case 'late':
-      return overloaded('admit', 'the thread is late', requestId)
-    case 'full':
-      return overloaded('admit', 'too many requests are in flight', requestId)
-    case 'gone':
-      return overloaded('admit', 'the client went away before its turn', requestId)
-    default:
-      return unreachable(turn)
-  }
+export function shed(
+  { waitedMs, standing, queueDelayMs, fullness }: Lateness,
+  priority: Priority,
+  requestId: string,
+): Decision<null> {
+  if (waitedMs > mayWaitMs(priority, standing, queueDelayMs))
+    return overloaded('admit', 'the thread is late', requestId)
+  if (fullness >= roomFor[priority]) return overloaded('admit', 'too many requests are in flight', requestId)
+  return inTime
 }
 const inTime = allow(null)
 

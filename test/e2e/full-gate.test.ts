@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { ask } from '../harness/ask.ts'
 import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
 import { until } from '../harness/until.ts'
 
@@ -34,51 +33,6 @@ async function open(gate: TestGate): Promise<Client> {
 }
 
 const statuses = (text: string) => Array.from(text.matchAll(/HTTP\/1\.1 (\d{3})/g), ([, status]) => status)
-
-test('what comes all at once waits in line, and is served to the last', () =>
-  withGate({}, async (gate) => {
-    const { socket, received } = await open(gate)
-    socket.write(line.repeat(300))
-    await until(() => statuses(received()).length === 300, 'all have an answer')
-    assert.deepEqual([...new Set(statuses(received()))], ['200'])
-    assert.equal(gate.upstream.heads, 300)
-    socket.destroy()
-  }))
-
-test('a client that hangs up leaves the line, and nothing of it reaches the upstream', () =>
-  withGate({}, async (gate) => {
-    const { socket } = await open(gate)
-    socket.write(line.repeat(1000), () => socket.destroy())
-    const ends = () => gate.log.filter(({ event }) => event === 'request' || event === 'denied')
-    await until(() => ends().length === 1000, 'each has its record')
-    const gone = ends().filter(({ detail }) => detail === 'the client went away before its turn')
-    assert.ok(gone.length > 0, 'some left the line')
-    for (const { reason, 'http.response.status_code': status } of gone)
-      assert.deepEqual({ reason, status }, { reason: 'overloaded', status: null })
-    assert.ok(gate.upstream.heads <= 1000 - gone.length, `${gate.upstream.heads} reached the upstream`)
-    assert.equal((await ask(gate, '/public')).status, 200)
-  }))
-
-test('a gate that stops serves those who stand in line', () =>
-  withGate({}, async (gate) => {
-    const clients = await Promise.all(Array.from({ length: 100 }, () => open(gate)))
-    for (const { socket } of clients) socket.write(line)
-    await until(() => clients.every(({ received }) => statuses(received()).length === 1), 'all are let in')
-    const { answer } = gate.upstream
-    let stopped: Promise<void> | null = null
-    gate.upstream.answer = (response, request) => {
-      // The first of them is on its way, the others wait.
-      stopped ??= gate.gateway.stop()
-      answer(response, request)
-    }
-    for (const { socket } of clients) socket.write(line)
-    await until(() => clients.every(({ socket }) => socket.destroyed), 'all connections are closed')
-    await stopped
-    assert.deepEqual(
-      clients.map(({ received }) => statuses(received())),
-      clients.map(() => ['200', '200']),
-    )
-  }))
 
 test('a 503 at the bound of requests keeps a connection that has no body to read, and closes one that may have', () =>
   // The bound is that of one worker.
