@@ -4,7 +4,7 @@ export const minuteMs = 60_000
 /** Denials of one principal a minute that stand on the trail one by one; more of them are counted. */
 const maxSingle = 60
 /** Addresses and principals of which there is a count of their own; all others share one. */
-export const maxKeys = 256
+const maxKeys = 256
 
 /** Whom a count is of; all null for what is shared by all others. */
 export interface Counted {
@@ -49,7 +49,9 @@ export class DenialSieve {
         return true
       }
     }
-    const { reasons } = this.#countFor(
+    const reasons = reasonsOf(
+      this.#counted,
+      this.#minute,
       key,
       known ? { address: null, subject, issuer } : { address, subject: null, issuer: null },
     )
@@ -66,15 +68,21 @@ export class DenialSieve {
     this.#minute = minute
     return counted
   }
-
-  #countFor(key: string, whose: Counted): DenialCount {
-    const known = this.#counted.get(key)
-    if (known) return known
-    if (this.#counted.size >= maxKeys && key !== '') return this.#countFor('', nobody)
-    const count = { ...whose, minute: this.#minute, key, reasons: new Map<string, number>() }
-    this.#counted.set(key, count)
-    return count
-  }
 }
 
 export const nobody: Counted = { address: null, subject: null, issuer: null }
+
+/** Where the denials of one key are counted; beyond `maxKeys` all others share one place. */
+export function reasonsOf(
+  counts: Map<string, DenialCount>,
+  minute: number,
+  key: string,
+  whose: Counted,
+): Map<string, number> {
+  const known = counts.get(key)
+  if (known) return known.reasons
+  if (counts.size >= maxKeys && key !== '') return reasonsOf(counts, minute, '', nobody)
+  const reasons = new Map<string, number>()
+  counts.set(key, { ...whose, minute, key, reasons })
+  return reasons
+}

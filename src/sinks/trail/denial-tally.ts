@@ -1,4 +1,4 @@
-import { type Counted, type DenialCount, maxKeys, minuteMs, nobody } from './denial-sieve.ts'
+import { type DenialCount, minuteMs, nobody, reasonsOf } from './denial-sieve.ts'
 import { quoted } from './entry-text.ts'
 
 /** Entries of counts a day; past them there is one a minute, so that no flood fills the disk. */
@@ -23,7 +23,7 @@ export class DenialTally {
     for (const { minute, key, reasons, ...whose } of counts) {
       const counted: Minute = this.#minutes.get(minute) ?? new Map()
       this.#minutes.set(minute, counted)
-      const into = countFor(counted, minute, key, whose)
+      const into = reasonsOf(counted, minute, key, whose)
       for (const [reason, times] of reasons) into.set(reason, (into.get(reason) ?? 0) + times)
     }
   }
@@ -43,21 +43,12 @@ export class DenialTally {
     const own = [...counted.values()].filter(({ key }) => key !== '')
     for (const { key, reasons } of own.slice(Math.max(0, maxDaily - this.#today))) {
       counted.delete(key)
-      const others = countFor(counted, minute, '', nobody)
+      const others = reasonsOf(counted, minute, '', nobody)
       for (const [reason, times] of reasons) others.set(reason, (others.get(reason) ?? 0) + times)
     }
     this.#today = Math.min(maxDaily, this.#today + own.length)
     return [...counted.values()].map(textOf)
   }
-}
-
-function countFor(counted: Minute, minute: number, key: string, whose: Counted): Map<string, number> {
-  const known = counted.get(key)
-  if (known) return known.reasons
-  if (counted.size >= maxKeys && key !== '') return countFor(counted, minute, '', nobody)
-  const reasons = new Map<string, number>()
-  counted.set(key, { ...whose, minute, key, reasons })
-  return reasons
 }
 
 function textOf({ minute, address, subject, issuer, reasons }: DenialCount): string {
