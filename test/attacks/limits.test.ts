@@ -4,18 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { compileContract } from '../harness/contract.ts'
-import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+import { startGate, withGate } from '../harness/gate.ts'
 
 const costs = fileURLToPath(new URL('../fixtures/costs.yaml', import.meta.url))
-
-async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
-  const gate = await startGate(options)
-  try {
-    await run(gate)
-  } finally {
-    await gate.stop()
-  }
-}
 
 test('F2 of a parallel burst exactly as many pass as the bucket holds', () =>
   withGate({ limits: '[{ name: s, by: subject, rate: 1/day, burst: 20 }]' }, async (gate) => {

@@ -4,21 +4,12 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
-import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+import { type TestGate, withGate } from '../harness/gate.ts'
 import { metric } from '../harness/metric.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
 import { until } from '../harness/until.ts'
 
 // E3: clients that take more than their share, or never come to an end. Honest ones stand beside them.
-
-async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
-  const gate = await startGate(options)
-  try {
-    await run(gate)
-  } finally {
-    await gate.stop()
-  }
-}
 
 /** A client that writes something a little at a time until the server closes. */
 interface Dripping {

@@ -2,17 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { type GateOptions, startGate, type TestGate } from '../harness/gate.ts'
+import { type TestGate, withGate } from '../harness/gate.ts'
 import { until } from '../harness/until.ts'
-
-async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
-  const gate = await startGate(options)
-  try {
-    await run(gate)
-  } finally {
-    await gate.stop()
-  }
-}
 
 const line = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
 

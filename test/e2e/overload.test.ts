@@ -8,18 +8,9 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
-import { type GateOptions, project, startGate, type TestGate } from '../harness/gate.ts'
+import { project, startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { metric } from '../harness/metric.ts'
 import { until } from '../harness/until.ts'
-
-async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
-  const gate = await startGate(options)
-  try {
-    await run(gate)
-  } finally {
-    await gate.stop()
-  }
-}
 
 const breakerOf = (gate: TestGate) => metric(gate, 'portcullis_upstream_breaker{upstream="default"}')
 

@@ -129,3 +129,13 @@ async function firstOf(log: readonly LogLine[], fits: (line: LogLine) => boolean
 
 /** The folder of the project. */
 export const project = dirname(fileURLToPath(new URL('../../package.json', import.meta.url)))
+
+/** A gate for one test. */
+export async function withGate(options: GateOptions, run: (gate: TestGate) => Promise<void>): Promise<void> {
+  const gate = await startGate(options)
+  try {
+    await run(gate)
+  } finally {
+    await gate.stop()
+  }
+}
