@@ -8,7 +8,7 @@ import { IssuerRegistry } from '../identity/issuer-registry.ts'
 import type { Settings } from '../program/settings.ts'
 import type { LogExportFigures } from '../sinks/log-records.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
-import { allocateYoung } from './allocate-young.ts'
+import { collectSeldom } from './collect-seldom.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
 import { openGateLog } from './gate-log.ts'
@@ -65,7 +65,7 @@ export interface RunningGateway {
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {
-  allocateYoung()
+  collectSeldom()
   const gateLog = openGateLog(options.log)
   const reloads = tallyReloads(gateLog.log)
   const { log } = reloads

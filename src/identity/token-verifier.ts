@@ -9,6 +9,7 @@ import { type FirstSights, firstSights } from './first-sights.ts'
 import type { FoundKeys, KeyFinder } from './issuer-keys.ts'
 import type { KeyRegistry } from './issuer-registry.ts'
 import { type ReadJws, readJws } from './read-jws.ts'
+import { RefusedTokens } from './refused-tokens.ts'
 import type { Fingerprint } from './token-fingerprint.ts'
 
 type Schemes = Program['schemes']
@@ -21,7 +22,6 @@ interface CachedToken {
 }
 
 const minCached = 10_000
-const minRefused = 5000
 /** No clock skew is wider; what expired before needs no cryptography to be refused. */
 const longExpiredMs = 60_000
 
@@ -61,8 +61,8 @@ class JwtVerifier implements RunningTokenVerifier {
   readonly #sights: FirstSights
   readonly #issuers = new Map<string, KeyFinder>()
   readonly #cache = new BoundedCache<CachedToken>(minCached)
-  /** Generation of the keys under which a signature was found wrong. Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
-  readonly #refused = new BoundedCache<number>(minRefused)
+  /** Apart from the good ones, so that a flood of bad tokens pushes none of those out. */
+  readonly #refused = new RefusedTokens()
 
   constructor(schemes: Schemes, registry: KeyRegistry, fingerprint: Fingerprint | null, sights: FirstSights) {
     this.#schemes = schemes
@@ -85,7 +85,7 @@ class JwtVerifier implements RunningTokenVerifier {
   verify(scheme: string, token: string, nowMs: number): SeenToken | Promise<SeenToken> {
     const plan = this.#schemes[scheme]
     if (plan?.kind !== 'jwt') return invalid('the scheme has no verifier')
-    const cacheKey = `${hash('sha256', token, 'base64')} ${scheme}`
+    const cacheKey = `${hash('sha256', token, 'latin1')} ${scheme}`
     const cached = this.#cache.get(cacheKey)
     if (cached) {
       const found = this.#issuers.get(cached.seen.issuer)?.find(cached.seen.keyId, nowMs)
@@ -125,7 +125,7 @@ class JwtVerifier implements RunningTokenVerifier {
     return (
       found.kind !== 'keys' ||
       !found.keys.some((key) => key.algorithms.has(algorithm)) ||
-      this.#refused.get(cacheKey) === found.generation
+      this.#refused.has(cacheKey, found.generation)
     )
   }
 
@@ -139,10 +139,12 @@ class JwtVerifier implements RunningTokenVerifier {
     // Another request with the same token may have been before it in the queue.
     const earlier = this.#cache.get(cacheKey)
     if (earlier?.generation === found.generation) return earlier.seen
-    if (this.#refused.get(cacheKey) === found.generation) return invalid(wrongSignature)
+    if (this.#refused.has(cacheKey, found.generation)) return invalid(wrongSignature)
     const algorithm = algorithms[jws.algorithm]
-    if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature)))
-      return this.#refuse(cacheKey, found.generation)
+    if (!fitting.some(({ key }) => algorithm?.verify(jws.signed, key, jws.signature))) {
+      this.#refused.add(cacheKey, found.generation)
+      return invalid(wrongSignature)
+    }
     const { keyId, type, claims } = jws
     const seen: VouchedToken = {
       kind: 'signed',
@@ -161,11 +163,6 @@ class JwtVerifier implements RunningTokenVerifier {
     const { exp } = seen.claims
     if (typeof exp !== 'number') return
     this.#cache.set(cacheKey, { seen, generation, expiresMs: exp * 1000 + longExpiredMs })
-  }
-
-  #refuse(cacheKey: string, generation: number): SeenToken {
-    this.#refused.set(cacheKey, generation)
-    return invalid(wrongSignature)
   }
 }
 

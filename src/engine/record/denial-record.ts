@@ -1,6 +1,4 @@
-import type { OperationPlan, Program } from '../../program/program.ts'
 import type { Denial, Fault, Stage } from '../decision.ts'
-import type { Principal } from '../principal.ts'
 import type { Reason } from '../reasons.ts'
 import { declaredPointer } from './declared-pointer.ts'
 import type { Ending } from './ending.ts'
@@ -27,53 +25,30 @@ export interface DenialRecord {
   readonly address: string
 }
 
-/**
- * What a record of a denial is made from, without the request: many are kept for a while, and few become records. What it
- * points at lives as long as the program does.
- */
-export interface DenialFacts {
-  readonly timeMs: number
-  readonly requestId: string
-  readonly traceId: string
-  readonly method: string
-  readonly address: string
-  readonly operation: OperationPlan | null
-  readonly definitions: Program['definitions'] | null
-  readonly principal: Principal | null
-  readonly status: number | null
-  readonly denial: Denial
-}
-
 /** @param timeMs epoch milliseconds */
-export function denialFacts({ journal, status }: Ending, denial: Denial, timeMs: number): DenialFacts {
-  const { requestId, traceId, method, clientAddress: address, operation, program, principal } = journal
-  const definitions = program?.definitions ?? null
-  return { timeMs, requestId, traceId, method, address, operation, definitions, principal, status, denial }
-}
-
-export function denialRecord(facts: DenialFacts): DenialRecord {
-  const { operation, definitions, principal, denial } = facts
+export function denialRecord({ journal, status }: Ending, denial: Denial, timeMs: number): DenialRecord {
+  const { operation, program, principal } = journal
   const { stage, reason, detail, rule, client } = denial
   const faults = client !== null && 'faults' in client ? client.faults : []
   return {
-    time: new Date(facts.timeMs).toISOString(),
-    request_id: facts.requestId,
-    trace_id: facts.traceId,
+    time: new Date(timeMs).toISOString(),
+    request_id: journal.requestId,
+    trace_id: journal.traceId,
     operation: operation?.id ?? null,
-    method: facts.method,
-    status: facts.status,
+    method: journal.method,
+    status,
     stage,
     reason,
     detail,
     rule: rule ? `${rule.file}:${rule.line}` : null,
     faults: faults.map((fault) => ({
       ...fault,
-      pointer: operation && definitions ? declaredPointer(fault, operation, definitions) : '',
+      pointer: operation && program ? declaredPointer(fault, operation, program.definitions) : '',
     })),
     subject: principal?.subject ?? null,
     issuer: principal?.issuer ?? null,
     client: principal?.client ?? null,
     key_id: principal?.keyId ?? null,
-    address: facts.address,
+    address: journal.clientAddress,
   }
 }
