@@ -81,7 +81,7 @@ function upstreamConfiguration(folder: string, port: number): string {
     note: 'x'.repeat(28),
   })
   return `worker_processes 1; daemon off; pid ${folder}/upstream.pid; error_log ${folder}/upstream.log;
-events { worker_connections 1024; }
+events { worker_connections 8192; }
 http { access_log off; keepalive_requests 100000000; default_type application/json;
   client_body_temp_path ${folder}/ub; proxy_temp_path ${folder}/up; fastcgi_temp_path ${folder}/uf; uwsgi_temp_path ${folder}/uu; scgi_temp_path ${folder}/us;
   server { listen 127.0.0.1:${port}; location / { return 200 '${body}'; } } }

@@ -176,8 +176,8 @@ export interface Lateness {
   readonly waitedMs: number
   /** For longer than a burst lasts there has always been a request waiting. */
   readonly standing: boolean
-  /** What a request of normal priority may wait in a queue that stands. */
-  readonly queueDelayMs: number
+  /** What a request of normal priority may have waited so when the queue stands. */
+  readonly limitMs: number
   /** Requests in flight, as a share of the bound. */
   readonly fullness: number
 }

@@ -34,8 +34,8 @@ export class CountingDoor implements Door {
   /** Where a request of the highest rank would be turned away, a handshake is lost work. */
   overloaded(): boolean {
     this.#load.arrived()
-    const { waitedMs, standing, queueDelayMs } = this.#load.lateness()
-    return standing && waitedMs > mayWaitMs('critical', standing, queueDelayMs)
+    const { waitedMs, standing, limitMs } = this.#load.lateness()
+    return standing && waitedMs > mayWaitMs('critical', standing, limitMs)
   }
 
   unserved(why: Unserved): void {

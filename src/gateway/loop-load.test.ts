@@ -7,7 +7,7 @@ import { LoopLoad } from './loop-load.ts'
 function world() {
   let nowMs = 0
   const load = new LoopLoad(
-    5,
+    50,
     () => 0.25,
     () => nowMs,
   )
@@ -29,7 +29,7 @@ function world() {
 test('a request has waited since its turn of the loop began', async () => {
   const { load, turns, pass } = world()
   load.arrived()
-  assert.deepEqual(load.lateness(), { waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0.25 })
+  assert.deepEqual(load.lateness(), { waitedMs: 0, standing: false, limitMs: 5, fullness: 0.25 })
   pass(7)
   load.arrived()
   assert.equal(load.lateness().waitedMs, 7)

@@ -1,6 +1,9 @@
 import { burstMs } from '../engine/admit/patience.ts'
 import type { Lateness, Load } from '../engine/ports.ts'
 
+/** What is served has waited for about so many turns, most of them in its socket (measured). */
+const turnsWaited = 10
+
 /**
  * How late this thread is at reading requests.
  *
@@ -12,7 +15,7 @@ import type { Lateness, Load } from '../engine/ports.ts'
  * moment does not begin it anew.
  */
 export class LoopLoad implements Load {
-  readonly #queueDelayMs: number
+  readonly #limitMs: number
   readonly #fullness: () => number
   readonly #clock: () => number
   #turnMs = 0
@@ -23,9 +26,12 @@ export class LoopLoad implements Load {
   #shortMs = 0
   #longMs = 0
 
-  /** @param fullness requests in flight as a share of the bound */
+  /**
+   * @param queueDelayMs what a request of normal priority may wait, in its socket and since it could be read
+   * @param fullness requests in flight as a share of the bound
+   */
   constructor(queueDelayMs: number, fullness: () => number, clock: () => number = () => performance.now()) {
-    this.#queueDelayMs = queueDelayMs
+    this.#limitMs = queueDelayMs / turnsWaited
     this.#fullness = fullness
     this.#clock = clock
   }
@@ -45,14 +51,14 @@ export class LoopLoad implements Load {
     return {
       waitedMs: this.#clock() - this.#turnMs,
       standing: this.#standing,
-      queueDelayMs: this.#queueDelayMs,
+      limitMs: this.#limitMs,
       fullness: this.#fullness(),
     }
   }
 
   readonly #endTurn = (): void => {
     const nowMs = this.#clock()
-    if (nowMs - this.#turnMs > this.#queueDelayMs) this.#longMs = nowMs
+    if (nowMs - this.#turnMs > this.#limitMs) this.#longMs = nowMs
     else this.#shortMs = nowMs
     this.#standing = this.#standing ? nowMs - this.#longMs <= burstMs : nowMs - this.#shortMs > burstMs
     this.#turnMs = nowMs

@@ -3,7 +3,7 @@ import type { Priority } from '../../program/program.ts'
 /** A queue that has not been empty for so long does not go away by itself. */
 export const burstMs = 100
 
-/** Of the wait that `queueDelay` allows. */
+/** Of the wait that is allowed. */
 const factors = { low: 0, normal: 1, high: 10, critical: 100 } as const satisfies Record<Priority, number>
 
 /**
@@ -13,10 +13,10 @@ const factors = { low: 0, normal: 1, high: 10, critical: 100 } as const satisfie
  *
  * The lowest priority gives way first: each rank may wait ten times as long as the one below.
  * @param standing the queue has not been empty for `burstMs`
- * @param queueDelayMs what a request of normal priority may wait in a queue that stands
+ * @param allowedMs what a request of normal priority may wait in a queue that stands
  * @see B. Maurer, Fail at Scale, ACM Queue 13(8), 2015; K. Nichols and V. Jacobson, Controlling Queue Delay, 2012; RFC 8289
  */
-export function mayWaitMs(priority: Priority, standing: boolean, queueDelayMs: number): number {
-  const limitMs = queueDelayMs * factors[priority]
+export function mayWaitMs(priority: Priority, standing: boolean, allowedMs: number): number {
+  const limitMs = allowedMs * factors[priority]
   return standing ? limitMs : Math.max(burstMs, limitMs)
 }

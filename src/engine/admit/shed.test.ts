@@ -8,13 +8,13 @@ const passing = (load: Lateness): readonly Priority[] =>
   priorities.filter((priority) => shed(load, priority, '80000000').allow)
 
 test('nobody is turned away while the thread keeps up, and a burst may wait a tenth of a second', () => {
-  assert.deepEqual(passing({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness: 0 }), priorities)
-  assert.deepEqual(passing({ waitedMs: 99, standing: false, queueDelayMs: 5, fullness: 0 }), priorities)
-  assert.deepEqual(passing({ waitedMs: 101, standing: false, queueDelayMs: 5, fullness: 0 }), ['critical'])
+  assert.deepEqual(passing({ waitedMs: 0, standing: false, limitMs: 5, fullness: 0 }), priorities)
+  assert.deepEqual(passing({ waitedMs: 99, standing: false, limitMs: 5, fullness: 0 }), priorities)
+  assert.deepEqual(passing({ waitedMs: 101, standing: false, limitMs: 5, fullness: 0 }), ['critical'])
 })
 
 test('in a standing queue the lowest priority gives way first', () => {
-  const late = (waitedMs: number) => passing({ waitedMs, standing: true, queueDelayMs: 5, fullness: 0 })
+  const late = (waitedMs: number) => passing({ waitedMs, standing: true, limitMs: 5, fullness: 0 })
   assert.deepEqual(late(1), ['normal', 'high', 'critical'])
   assert.deepEqual(late(6), ['high', 'critical'])
   assert.deepEqual(late(51), ['critical'])
@@ -22,7 +22,7 @@ test('in a standing queue the lowest priority gives way first', () => {
 })
 
 test('the last room is kept for those who matter most', () => {
-  const full = (fullness: number) => passing({ waitedMs: 0, standing: false, queueDelayMs: 5, fullness })
+  const full = (fullness: number) => passing({ waitedMs: 0, standing: false, limitMs: 5, fullness })
   assert.deepEqual(full(0.5), ['normal', 'high', 'critical'])
   assert.deepEqual(full(0.8), ['high', 'critical'])
   assert.deepEqual(full(0.9), ['critical'])

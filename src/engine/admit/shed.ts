@@ -14,11 +14,11 @@ const maxSpreadSeconds = 4
  * @see RFC 9110 15.6.4, 10.2.3
  */
 export function shed(
-  { waitedMs, standing, queueDelayMs, fullness }: Lateness,
+  { waitedMs, standing, limitMs, fullness }: Lateness,
   priority: Priority,
   requestId: string,
 ): Decision<null> {
-  if (waitedMs > mayWaitMs(priority, standing, queueDelayMs))
+  if (waitedMs > mayWaitMs(priority, standing, limitMs))
     return overloaded('admit', 'the thread is late', requestId)
   if (fullness >= roomFor[priority]) return overloaded('admit', 'too many requests are in flight', requestId)
   return inTime
