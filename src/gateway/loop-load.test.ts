@@ -7,7 +7,7 @@ import { LoopLoad } from './loop-load.ts'
 function world() {
   let nowMs = 0
   const load = new LoopLoad(
-    50,
+    125,
     () => 0.25,
     () => nowMs,
   )

@@ -2,7 +2,7 @@ import { burstMs } from '../engine/admit/patience.ts'
 import type { Lateness, Load } from '../engine/ports.ts'
 
 /** What is served has waited for about so many turns, most of them in its socket (measured). */
-const turnsWaited = 10
+const turnsWaited = 25
 
 /**
  * How late this thread is at reading requests.

@@ -162,7 +162,7 @@ listen:
   admin: { host: 127.0.0.1, port: ${admin} }
 upstreams: { default: { url: "${origin.upstream.url}" } }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
-bounds: { queueDelay: 20ms, requests: 100000 }
+bounds: { queueDelay: 50ms, requests: 100000 }
 `,
   )
   // Its log goes nowhere: a pipe that this process is too busy to read would cost it lines.
