@@ -68,7 +68,7 @@ export interface ObjectPart {
 }
 
 export function intentOf(journal: Journal): IntentEntry {
-  return { kind: 'intent', ...circumstancesOf(journal) }
+  return circumstancesOf('intent', journal)
 }
 
 /** The entry that an ending leaves; null where it leaves none. */
@@ -82,7 +82,7 @@ export function entryOf({ journal, denial, status }: Ending): OutcomeEntry | Den
       intentMissing: journal.trailFault !== null,
     }
   if (denial === null || journal.operation?.trail.records === 'nothing') return null
-  return { kind: 'denial', ...circumstancesOf(journal), status, denial: trailed(denial) }
+  return { ...circumstancesOf('denial', journal), status, denial: trailed(denial) }
 }
 
 /** Somebody whose credentials hold. */
@@ -90,9 +90,11 @@ export function isKnown({ principal }: Pick<Journal, 'principal'>): boolean {
   return principal !== null && principal.schemes.length > 0
 }
 
-function circumstancesOf(journal: Journal): Circumstances {
+/** One literal: members spread after another one would each be defined by a call of the runtime. */
+function circumstancesOf<K extends string>(kind: K, journal: Journal): Circumstances & { readonly kind: K } {
   const { principal, operation } = journal
   return {
+    kind,
     requestId: journal.requestId,
     traceId: journal.traceId,
     operation: operation?.id ?? null,

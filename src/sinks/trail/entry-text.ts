@@ -35,23 +35,18 @@ export function quoted(value: string): string {
 function circumstancesText(facts: Circumstances, hashKey: Uint8Array): string {
   const { requestId, traceId, operation, method, subject, issuer, client, keyId, address, programDigest } =
     facts
-  const all = requestId + operation + method + subject + issuer + client + keyId + address
-  // Looked at together, because nearly never is there anything to escape.
-  const spell = all.length <= maxText && !needsCare.test(all) ? bare : quoted
-  let text = `,"request_id":${spell(requestId)},"trace_id":"${traceId}"`
-  if (operation !== null) text += `,"operation":${spell(operation)}`
-  text += `,"method":${spell(method)}`
+  let text = `,"request_id":${quoted(requestId)},"trace_id":"${traceId}"`
+  if (operation !== null) text += `,"operation":${quoted(operation)}`
+  text += `,"method":${quoted(method)}`
   if (facts.object.length > 0)
     text += `,"object":{${facts.object.map((part) => `${quoted(part.name)}:${valueText(part, hashKey)}`).join(',')}}`
-  if (subject !== null) text += `,"subject":${spell(subject)}`
-  if (issuer !== null) text += `,"issuer":${spell(issuer)}`
-  if (client !== null) text += `,"client":${spell(client)}`
-  if (keyId !== null) text += `,"key_id":${spell(keyId)}`
+  if (subject !== null) text += `,"subject":${quoted(subject)}`
+  if (issuer !== null) text += `,"issuer":${quoted(issuer)}`
+  if (client !== null) text += `,"client":${quoted(client)}`
+  if (keyId !== null) text += `,"key_id":${quoted(keyId)}`
   if (facts.schemes.length > 0) text += `,"schemes":${quoted(facts.schemes.join(' '))}`
-  return `${text},"address":${spell(address)},"program":"${programDigest.slice(0, digestLetters)}"`
+  return `${text},"address":${quoted(address)},"program":"${programDigest.slice(0, digestLetters)}"`
 }
-
-const bare = (value: string): string => `"${value}"`
 
 function valueText({ value, hashed }: ObjectPart, hashKey: Uint8Array): string {
   if (!hashed) return quoted(value)
