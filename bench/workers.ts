@@ -1,0 +1,250 @@
+import { availableParallelism, cpus } from 'node:os'
+import { requestsFile, runClient, wireRequest } from './client.ts'
+import { type CorePlan, type PlannedGateway, planCores } from './core-plan.ts'
+import { statusesOf } from './flood.ts'
+import { connections, load, scenarios } from './load.ts'
+import { type Spread, shown, spreadOf, table } from './statistics.ts'
+import { type Started, startPortcullis } from './subjects.ts'
+import { startWorld, type World } from './world.ts'
+
+/** CPU time at a rate that is far from saturation. */
+interface Steady {
+  readonly cpuUs: number
+  readonly sentRps: number
+}
+
+/** What a closed loop gets through, and which cores it took. */
+interface Saturated {
+  readonly rps: number
+  readonly cpuUs: number
+  readonly shares: Readonly<Record<Sharer, number>>
+}
+
+type Sharer = (typeof sharers)[number]
+
+interface Round {
+  /** All gateways get the same load. */
+  readonly alike: Steady
+  /** Each worker gets as much as the only one of the first gateway. */
+  readonly each: Steady
+  readonly saturated: Saturated
+}
+
+interface Subject {
+  readonly planned: PlannedGateway
+  readonly gateway: Started
+}
+
+interface Setting {
+  readonly world: World
+  readonly plan: CorePlan
+  readonly seconds: number
+  /** Of one worker, requests a second. */
+  readonly rate: number
+}
+
+export interface WorkersFigures {
+  readonly cores: number
+  readonly plan: CorePlan
+  readonly rate: number
+  readonly gateways: readonly GatewayFigures[]
+}
+
+interface GatewayFigures {
+  readonly workers: number
+  /** CPU time of a request. */
+  readonly alikeUs: Spread
+  readonly eachUs: Spread
+  readonly saturatedUs: Spread
+  /** Of that of one worker in the same round. */
+  readonly alikeRatio: Spread
+  readonly eachRatio: Spread
+  readonly saturatedRatio: Spread
+  readonly rps: Spread
+  readonly rpsRatio: Spread
+  /** Cores taken at saturation. */
+  readonly shares: Readonly<Record<Sharer, Spread>>
+}
+
+const sharers = ['gateway', 'generator', 'upstream', 'idle'] as const
+/** Of what one worker gets through. */
+const partOfCapacity = 0.25
+/** Each worker optimizes the code for itself. */
+const warmUp = 4
+
+/**
+ * Gateways with more and more worker threads, everything else alike: CPU time of a request, and throughput with what each
+ * party took of the machine.
+ * @param cores more than there are: who would run where is told, and nothing is measured
+ */
+export async function measureWorkers(
+  rounds: number,
+  seconds: number,
+  cores = availableParallelism(),
+): Promise<WorkersFigures | CorePlan> {
+  const plan = planCores(cores)
+  console.log(`workers: ${cores} cores\n${textOfPlan(plan)}`)
+  if (cores > availableParallelism()) {
+    console.log(`not measured: this machine has ${availableParallelism()}\n`)
+    return plan
+  }
+  const world = await startWorld(plan.otherCores, plan.upstreamProcesses)
+  const subjects: Subject[] = []
+  try {
+    for (const planned of plan.gateways)
+      subjects.push({
+        planned,
+        gateway: await startPortcullis(world, undefined, planned.workers, planned.cores),
+      })
+    return await compare(subjects, { world, plan, seconds }, rounds, cores)
+  } finally {
+    for (const { gateway } of subjects) gateway.stop()
+    await world.stop()
+  }
+}
+
+async function compare(
+  subjects: readonly Subject[],
+  place: Omit<Setting, 'rate'>,
+  rounds: number,
+  cores: number,
+): Promise<WorkersFigures> {
+  const capacities: number[] = []
+  for (const subject of subjects)
+    capacities.push((await saturate(subject, place, place.seconds * warmUp * subject.planned.workers)).rps)
+  const setting = { ...place, rate: Math.round((capacities[0] ?? Number.NaN) * partOfCapacity) }
+  const runs = subjects.map((): Round[] => [])
+  for (let round = 0; round < rounds; round++) {
+    process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
+    const order = [...subjects.entries()]
+    for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
+      runs[index]?.push(await measure(subject, setting))
+  }
+  process.stderr.write('\r\u001b[K')
+  const base = runs[0] ?? []
+  const gateways = subjects.map(({ planned }, index) => figuresOf(planned.workers, runs[index] ?? [], base))
+  const figures = { cores, plan: place.plan, rate: setting.rate, gateways }
+  tell(figures)
+  return figures
+}
+
+async function measure(subject: Subject, setting: Setting): Promise<Round> {
+  const { workers } = subject.planned
+  return {
+    alike: await keepRate(subject, setting, 1),
+    each: await keepRate(subject, setting, workers),
+    saturated: await saturate(subject, setting, setting.seconds),
+  }
+}
+
+/** @param clients each with a process and a rate of its own */
+async function keepRate({ gateway }: Subject, setting: Setting, clients: number): Promise<Steady> {
+  const { world, plan, seconds, rate } = setting
+  const orders = {
+    port: Number(new URL(gateway.origin).port),
+    from: ['127.0.0.1'],
+    connections,
+    rate,
+    seconds,
+    file: requestsFile(world, 'workers', [wireRequest(world.token)]),
+  }
+  const before = gateway.cpuUs()
+  const received = await Promise.all(
+    Array.from({ length: clients }, () => runClient(orders, 0, plan.otherCores)),
+  )
+  const cpuUs = gateway.cpuUs() - before
+  const statuses = statusesOf(received)
+  const answered = statuses['200'] ?? 0
+  const sent = received.reduce((sum, one) => sum + one.sent, 0)
+  if (answered !== sent) throw new Error(`answers to ${sent} requests: ${JSON.stringify(statuses)}`)
+  return { cpuUs: cpuUs / answered, sentRps: sent / seconds }
+}
+
+async function saturate(
+  { planned, gateway }: Subject,
+  { world, plan }: Pick<Setting, 'world' | 'plan'>,
+  seconds: number,
+): Promise<Saturated> {
+  const get = scenarios[0]
+  if (!get) throw new Error('there is no GET to measure')
+  const loader = {
+    cores: plan.otherCores,
+    threads: plan.loaderThreads,
+    connections: connections * planned.workers,
+  }
+  const [startedMs, gatewayUs, upstreamUs, idleMs] = [
+    performance.now(),
+    gateway.cpuUs(),
+    world.upstreamCpuUs(),
+    idleMsOfAll(),
+  ]
+  const run = await load(gateway, get, world, seconds, loader)
+  const tookUs = (performance.now() - startedMs) * 1000
+  return {
+    rps: run.rps,
+    cpuUs: run.cpuUs,
+    shares: {
+      gateway: (gateway.cpuUs() - gatewayUs) / tookUs,
+      generator: run.loaderCpuUs / tookUs,
+      upstream: (world.upstreamCpuUs() - upstreamUs) / tookUs,
+      idle: ((idleMsOfAll() - idleMs) * 1000) / tookUs,
+    },
+  }
+}
+
+function idleMsOfAll(): number {
+  return cpus().reduce((sum, { times }) => sum + times.idle, 0)
+}
+
+function figuresOf(workers: number, own: readonly Round[], base: readonly Round[]): GatewayFigures {
+  const of = (figure: (round: Round) => number) => spreadOf(own.map(figure))
+  const ratio = (figure: (round: Round) => number) =>
+    spreadOf(own.map((round, index) => figure(round) / figure(base[index] as Round)))
+  return {
+    workers,
+    alikeUs: of(({ alike }) => alike.cpuUs),
+    eachUs: of(({ each }) => each.cpuUs),
+    saturatedUs: of(({ saturated }) => saturated.cpuUs),
+    alikeRatio: ratio(({ alike }) => alike.cpuUs),
+    eachRatio: ratio(({ each }) => each.cpuUs),
+    saturatedRatio: ratio(({ saturated }) => saturated.cpuUs),
+    rps: of(({ saturated }) => saturated.rps),
+    rpsRatio: ratio(({ saturated }) => saturated.rps),
+    shares: {
+      gateway: of(({ saturated }) => saturated.shares.gateway),
+      generator: of(({ saturated }) => saturated.shares.generator),
+      upstream: of(({ saturated }) => saturated.shares.upstream),
+      idle: of(({ saturated }) => saturated.shares.idle),
+    },
+  }
+}
+
+function tell({ rate, gateways }: WorkersFigures): void {
+  const costs = gateways.map((one) => [
+    String(one.workers),
+    shown(one.alikeUs, 1),
+    shown(one.alikeRatio, 3),
+    shown(one.eachUs, 1),
+    shown(one.eachRatio, 3),
+    shown(one.saturatedUs, 1),
+    shown(one.saturatedRatio, 3),
+  ])
+  const costHead = [`${rate}/s in all: CPU µs`, '× one', `${rate}/s each: CPU µs`, '× one']
+  const speeds = gateways.map((one) => [
+    String(one.workers),
+    shown(one.rps),
+    shown(one.rpsRatio, 2),
+    ...sharers.map((sharer) => shown(one.shares[sharer], 2)),
+  ])
+  console.log(
+    `CPU time of a request\n${table([['workers', ...costHead, 'saturated: CPU µs', '× one'], ...costs])}
+throughput of a closed loop, and the cores it took\n${table([['workers', 'requests/s', '× one', ...sharers], ...speeds])}\n`,
+  )
+}
+
+function textOfPlan({ pinned, gateways, otherCores, upstreamProcesses, loaderThreads }: CorePlan): string {
+  const others = `${loaderThreads} of the generator's threads and ${upstreamProcesses} of the upstream's processes`
+  if (!pinned) return `nothing is pinned: gateway, ${others} share cores ${otherCores}`
+  const ours = gateways.map(({ workers, cores }) => `workers ${workers}: cores ${cores}`)
+  return `${ours.join('; ')}; ${others}: cores ${otherCores}`
+}
