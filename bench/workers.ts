@@ -25,6 +25,8 @@ type Sharer = (typeof sharers)[number]
 interface Round {
   /** All gateways get the same load. */
   readonly alike: Steady
+  /** The first gateway gets what is one worker's part of that. */
+  readonly lone: Steady
   /** Each worker gets as much as the only one of the first gateway. */
   readonly each: Steady
   readonly saturated: Saturated
@@ -54,10 +56,13 @@ interface GatewayFigures {
   readonly workers: number
   /** CPU time of a request. */
   readonly alikeUs: Spread
+  readonly loneUs: Spread
   readonly eachUs: Spread
   readonly saturatedUs: Spread
   /** Of that of one worker in the same round. */
   readonly alikeRatio: Spread
+  /** Of one worker that has as much to do as each of these. */
+  readonly loneRatio: Spread
   readonly eachRatio: Spread
   readonly saturatedRatio: Spread
   readonly rps: Spread
@@ -109,6 +114,8 @@ async function compare(
   rounds: number,
   cores: number,
 ): Promise<WorkersFigures> {
+  const [first] = subjects
+  if (!first) throw new Error('there is no gateway to compare with')
   const capacities: number[] = []
   for (const subject of subjects)
     capacities.push((await saturate(subject, place, place.seconds * warmUp * subject.planned.workers)).rps)
@@ -118,7 +125,7 @@ async function compare(
     process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
     const order = [...subjects.entries()]
     for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
-      runs[index]?.push(await measure(subject, setting))
+      runs[index]?.push(await measure(subject, first, setting))
   }
   process.stderr.write('\r\u001b[K')
   const base = runs[0] ?? []
@@ -128,10 +135,13 @@ async function compare(
   return figures
 }
 
-async function measure(subject: Subject, setting: Setting): Promise<Round> {
+async function measure(subject: Subject, first: Subject, setting: Setting): Promise<Round> {
   const { workers } = subject.planned
+  const alike = await keepRate(subject, setting, 1)
+  const part = { ...setting, rate: setting.rate / workers }
   return {
-    alike: await keepRate(subject, setting, 1),
+    alike,
+    lone: workers === 1 ? alike : await keepRate(first, part, 1),
     each: await keepRate(subject, setting, workers),
     saturated: await saturate(subject, setting, setting.seconds),
   }
@@ -203,9 +213,11 @@ function figuresOf(workers: number, own: readonly Round[], base: readonly Round[
   return {
     workers,
     alikeUs: of(({ alike }) => alike.cpuUs),
+    loneUs: of(({ lone }) => lone.cpuUs),
     eachUs: of(({ each }) => each.cpuUs),
     saturatedUs: of(({ saturated }) => saturated.cpuUs),
     alikeRatio: ratio(({ alike }) => alike.cpuUs),
+    loneRatio: of(({ alike, lone }) => alike.cpuUs / lone.cpuUs),
     eachRatio: ratio(({ each }) => each.cpuUs),
     saturatedRatio: ratio(({ saturated }) => saturated.cpuUs),
     rps: of(({ saturated }) => saturated.rps),
@@ -224,12 +236,19 @@ function tell({ rate, gateways }: WorkersFigures): void {
     String(one.workers),
     shown(one.alikeUs, 1),
     shown(one.alikeRatio, 3),
+    shown(one.loneRatio, 3),
     shown(one.eachUs, 1),
     shown(one.eachRatio, 3),
     shown(one.saturatedUs, 1),
     shown(one.saturatedRatio, 3),
   ])
-  const costHead = [`${rate}/s in all: CPU µs`, '× one', `${rate}/s each: CPU µs`, '× one']
+  const costHead = [
+    `${rate}/s in all: CPU µs`,
+    '× one',
+    '× one with its part',
+    `${rate}/s each: CPU µs`,
+    '× one',
+  ]
   const speeds = gateways.map((one) => [
     String(one.workers),
     shown(one.rps),
