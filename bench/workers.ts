@@ -37,10 +37,13 @@ interface Subject {
   readonly gateway: Started
 }
 
-interface Setting {
+interface Place {
   readonly world: World
   readonly plan: CorePlan
   readonly seconds: number
+}
+
+interface Setting extends Place {
   /** Of one worker, requests a second. */
   readonly rate: number
 }
@@ -71,11 +74,13 @@ interface GatewayFigures {
   readonly shares: Readonly<Record<Sharer, Spread>>
 }
 
-const sharers = ['gateway', 'generator', 'upstream', 'idle'] as const
+/** `others`: what else the machine did, and what its host kept from it. */
+const sharers = ['gateway', 'generator', 'upstream', 'idle', 'others'] as const
 /** Of what one worker gets through. */
 const partOfCapacity = 0.25
-/** Each worker optimizes the code for itself. */
 const warmUp = 4
+/** Two starts of the same gateway can differ by some percent, whatever the load. */
+const roundsOfStart = 3
 
 /**
  * Gateways with more and more worker threads, everything else alike: CPU time of a request, and throughput with what each
@@ -94,45 +99,68 @@ export async function measureWorkers(
     return plan
   }
   const world = await startWorld(plan.otherCores, plan.upstreamProcesses)
-  const subjects: Subject[] = []
+  const place = { world, plan, seconds }
+  const runs = plan.gateways.map((): Round[] => [])
+  let rate: number | null = null
   try {
-    for (const planned of plan.gateways)
-      subjects.push({
-        planned,
-        gateway: await startPortcullis(world, undefined, planned.workers, planned.cores),
-      })
-    return await compare(subjects, { world, plan, seconds }, rounds, cores)
+    for (let round = 0; round < rounds; ) {
+      await using crew = await startAll(place)
+      rate ??= Math.round(crew.capacity * partOfCapacity)
+      const until = Math.min(rounds, round + roundsOfStart)
+      for (; round < until; round++) {
+        process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
+        await measureAll(crew.subjects, { ...place, rate }, runs, round)
+      }
+    }
   } finally {
-    for (const { gateway } of subjects) gateway.stop()
     await world.stop()
-  }
-}
-
-async function compare(
-  subjects: readonly Subject[],
-  place: Omit<Setting, 'rate'>,
-  rounds: number,
-  cores: number,
-): Promise<WorkersFigures> {
-  const [first] = subjects
-  if (!first) throw new Error('there is no gateway to compare with')
-  const capacities: number[] = []
-  for (const subject of subjects)
-    capacities.push((await saturate(subject, place, place.seconds * warmUp * subject.planned.workers)).rps)
-  const setting = { ...place, rate: Math.round((capacities[0] ?? Number.NaN) * partOfCapacity) }
-  const runs = subjects.map((): Round[] => [])
-  for (let round = 0; round < rounds; round++) {
-    process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
-    const order = [...subjects.entries()]
-    for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
-      runs[index]?.push(await measure(subject, first, setting))
   }
   process.stderr.write('\r\u001b[K')
   const base = runs[0] ?? []
-  const gateways = subjects.map(({ planned }, index) => figuresOf(planned.workers, runs[index] ?? [], base))
-  const figures = { cores, plan: place.plan, rate: setting.rate, gateways }
+  const gateways = plan.gateways.map(({ workers }, index) => figuresOf(workers, runs[index] ?? [], base))
+  const figures = { cores, plan, rate: rate ?? Number.NaN, gateways }
   tell(figures)
   return figures
+}
+
+/** Starts all gateways and warms them; `capacity` is what the first gets through, requests a second. */
+async function startAll(place: Place) {
+  const subjects: Subject[] = []
+  const stop = async () => {
+    for (const { gateway } of subjects) gateway.stop()
+  }
+  try {
+    for (const planned of place.plan.gateways)
+      subjects.push({
+        planned,
+        gateway: await startPortcullis(place.world, undefined, planned.workers, planned.cores),
+      })
+    const capacities: number[] = []
+    for (const subject of subjects)
+      capacities.push((await saturate(subject, place, warmUpOf(subject, place))).rps)
+    return { subjects, capacity: capacities[0] ?? Number.NaN, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Each worker optimizes the code for itself, and has the time of a core for it only where it is pinned. */
+function warmUpOf({ planned }: Subject, { plan, seconds }: Place): number {
+  return warmUp * seconds * (plan.pinned ? 1 : planned.workers)
+}
+
+async function measureAll(
+  subjects: readonly Subject[],
+  setting: Setting,
+  runs: readonly Round[][],
+  round: number,
+): Promise<void> {
+  const [first] = subjects
+  if (!first) return
+  const order = [...subjects.entries()]
+  for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
+    runs[index]?.push(await measure(subject, first, setting))
 }
 
 async function measure(subject: Subject, first: Subject, setting: Setting): Promise<Round> {
@@ -172,7 +200,7 @@ async function keepRate({ gateway }: Subject, setting: Setting, clients: number)
 
 async function saturate(
   { planned, gateway }: Subject,
-  { world, plan }: Pick<Setting, 'world' | 'plan'>,
+  { world, plan }: Place,
   seconds: number,
 ): Promise<Saturated> {
   const get = scenarios[0]
@@ -190,16 +218,14 @@ async function saturate(
   ]
   const run = await load(gateway, get, world, seconds, loader)
   const tookUs = (performance.now() - startedMs) * 1000
-  return {
-    rps: run.rps,
-    cpuUs: run.cpuUs,
-    shares: {
-      gateway: (gateway.cpuUs() - gatewayUs) / tookUs,
-      generator: run.loaderCpuUs / tookUs,
-      upstream: (world.upstreamCpuUs() - upstreamUs) / tookUs,
-      idle: ((idleMsOfAll() - idleMs) * 1000) / tookUs,
-    },
+  const taken = {
+    gateway: (gateway.cpuUs() - gatewayUs) / tookUs,
+    generator: run.loaderCpuUs / tookUs,
+    upstream: (world.upstreamCpuUs() - upstreamUs) / tookUs,
+    idle: ((idleMsOfAll() - idleMs) * 1000) / tookUs,
   }
+  const told = Object.values(taken).reduce((sum, one) => sum + one, 0)
+  return { rps: run.rps, cpuUs: run.cpuUs, shares: { ...taken, others: cpus().length - told } }
 }
 
 function idleMsOfAll(): number {
@@ -227,6 +253,7 @@ function figuresOf(workers: number, own: readonly Round[], base: readonly Round[
       generator: of(({ saturated }) => saturated.shares.generator),
       upstream: of(({ saturated }) => saturated.shares.upstream),
       idle: of(({ saturated }) => saturated.shares.idle),
+      others: of(({ saturated }) => saturated.shares.others),
     },
   }
 }
