@@ -23,12 +23,13 @@ export function requestsFile(world: World, name: string, requests: readonly stri
 }
 
 /**
- * Runs one client to its end, on the core the gateway does not have.
+ * Runs one client to its end.
+ * @param cores a list as taskset reads it; else the core the gateway does not have
  * @param niceness of the process, where the system lets it be raised: who is to wait for whom on that core
  */
-export function runClient(orders: Orders, niceness = 0): Promise<Received> {
+export function runClient(orders: Orders, niceness = 0, cores = otherCore): Promise<Received> {
   return new Promise((resolve, reject) => {
-    const words = ['-c', otherCore, 'nice', '-n', String(niceness), process.execPath, program]
+    const words = ['-c', cores, 'nice', '-n', String(niceness), process.execPath, program]
     const child = spawn('taskset', [...words, JSON.stringify(orders)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: (orders.seconds + 10) * 1000,

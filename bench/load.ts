@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { endedCpuUs } from './cpu-time.ts'
 import type { Started } from './subjects.ts'
 import { otherCore, type World } from './world.ts'
 
@@ -23,9 +24,21 @@ export interface Run {
   readonly rps: number
   readonly p50Us: number
   readonly p99Us: number
+  /** CPU time of wrk. */
+  readonly loaderCpuUs: number
+  readonly durationUs: number
+}
+
+/** The load generator. */
+interface Loader {
+  /** A list as taskset reads it. */
+  readonly cores: string
+  readonly threads: number
+  readonly connections: number
 }
 
 export const connections = 64
+const onItsCore: Loader = { cores: otherCore, threads: 1, connections }
 
 /** The body of the POST: an order that fits the contract. */
 export const order = JSON.stringify({
@@ -118,12 +131,13 @@ export const denials: readonly Scenario[] = [
   },
 ]
 
-/** One run of wrk, on its own core. */
+/** One run of wrk. */
 export async function load(
   subject: Started,
   scenario: Scenario,
   world: World,
   seconds: number,
+  loader = onItsCore,
 ): Promise<Run> {
   const script = join(world.folder, 'load.lua')
   const { method, target, headers, body } = scenario.request(world)
@@ -148,13 +162,14 @@ end
 `,
   )
   const before = subject.cpuUs()
+  const endedBefore = endedCpuUs()
   const output = await run([
     'taskset',
     '-c',
-    otherCore,
+    loader.cores,
     'wrk',
-    '-t1',
-    `-c${connections}`,
+    `-t${loader.threads}`,
+    `-c${loader.connections}`,
     `-d${seconds}s`,
     '-s',
     script,
@@ -170,7 +185,8 @@ end
     throw new Error(
       `${scenario.name}: ${wrong} answers were not ${scenario.status}, ${errors} errors, of ${requests}`,
     )
-  return { cpuUs: cpu / requests, rps: (requests / durationUs) * 1e6, p50Us, p99Us }
+  const loaderCpuUs = endedCpuUs() - endedBefore
+  return { cpuUs: cpu / requests, rps: (requests / durationUs) * 1e6, p50Us, p99Us, loaderCpuUs, durationUs }
 }
 
 function run([file = '', ...args]: readonly string[]): Promise<string> {

@@ -17,6 +17,7 @@ import { type Started, subjects } from './subjects.ts'
 import { measureTrail } from './trail.ts'
 import { measureUploads } from './upload.ts'
 import { measureValidation } from './validate.ts'
+import { measureWorkers } from './workers.ts'
 import { startWorld, type World } from './world.ts'
 
 // Portcullis beside its peers: same upstream, same token, same cores, in one run, rounds interleaved.
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '9' },
     seconds: { type: 'string', default: '2' },
     only: { type: 'string' },
+    cores: { type: 'string' },
     json: { type: 'string' },
   },
 })
@@ -33,6 +35,8 @@ const { values } = parseArgs({
 const warmUp = 4
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
+/** Of the machine, as the part about workers is to take it; else as many as this process may use. */
+const cores = values.cores === undefined ? undefined : coresOf(values.cores)
 const wants = (part: string) => values.only === undefined || values.only === part
 
 interface Figures {
@@ -62,10 +66,16 @@ if (wants('identity')) report.identity = await measureIdentity(rounds)
 if (wants('validate')) report.validate = { ...measureValidation(rounds), uploads: await measureUploads() }
 if (wants('github')) report.github = await measureGitHub()
 if (['flood', 'rotation', 'overload', 'idle', 'trail'].some(wants)) await measureAttacked()
+if (wants('workers')) report.workers = await measureWorkers(rounds, seconds, cores)
 if (wants('http') || wants('denials')) await measureHttp()
 const text = JSON.stringify(report, null, 2)
 if (values.json === undefined) console.log(`\n${text}`)
 else writeFileSync(values.json, `${text}\n`)
+
+function coresOf(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw new Error('--cores: write how many cores the machine has')
+}
 
 async function measureAttacked(): Promise<void> {
   const world = await startWorld()

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/harness/free-port.ts'
+import { cpuUsOf } from './cpu-time.ts'
 import { contract, proxyCore, reachable, type World } from './world.ts'
 
 /** A proxy under measurement. */
@@ -87,8 +88,16 @@ function packaged(name: string): string | null {
 export const patience = 'bounds: { queueDelay: 5s }'
 const patient = `${patience}\ntrail: false`
 
-/** @param more of the configuration, YAML, top level */
-export async function startPortcullis(world: World, more = patient): Promise<Started> {
+/**
+ * @param more of the configuration, YAML, top level
+ * @param cores a list as taskset reads it
+ */
+export async function startPortcullis(
+  world: World,
+  more = patient,
+  workers = 1,
+  cores = proxyCore,
+): Promise<Started> {
   const port = await freePort()
   const file = join(world.folder, `portcullis-${port}.yaml`)
   writeFileSync(
@@ -106,8 +115,8 @@ limits:
 ${more}
 `,
   )
-  const words = ['run', '-c', file, '--workers', '1']
-  return pinned([process.execPath, join(project, 'src/cli/main.ts'), ...words], {}, port, world)
+  const words = ['run', '-c', file, '--workers', String(workers)]
+  return pinned([process.execPath, join(project, 'src/cli/main.ts'), ...words], {}, port, world, cores)
 }
 
 async function startNode(world: World, name: string): Promise<Started> {
@@ -199,10 +208,11 @@ async function pinned(
   env: NodeJS.ProcessEnv,
   port: number,
   world: World,
+  cores = proxyCore,
 ): Promise<Started> {
   const log = openSync(join(world.folder, `${port}.log`), 'w')
   // Before whatever else the machine runs, where that is allowed.
-  const child = spawn('taskset', ['-c', proxyCore, 'nice', '-n', '-15', ...words], {
+  const child = spawn('taskset', ['-c', cores, 'nice', '-n', '-15', ...words], {
     stdio: ['ignore', log, log],
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin`, ...env },
   })
@@ -214,26 +224,5 @@ async function pinned(
       { cause: error },
     )
   })
-  return { origin, cpuUs: () => cpuUs(child), stop: () => void child.kill() }
-}
-
-/** Clock ticks of Linux are 10 ms each. */
-const usPerTick = 10_000
-
-function cpuUs(child: ChildProcess): number {
-  return family(child.pid ?? 0).reduce((sum, pid) => sum + ticksOf(pid), 0) * usPerTick
-}
-
-/** A process and its children: nginx works in one of them. */
-function family(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' '),
-  )
-  return [pid, ...children.filter((child) => child !== '').map(Number)]
-}
-
-function ticksOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
+  return { origin, cpuUs: () => cpuUsOf(child.pid ?? 0), stop: () => void child.kill() }
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { exportSPKI, importJWK } from 'jose'
 import { freePort } from '../test/harness/free-port.ts'
 import { audience, createTestKey, startIssuer, type TestIssuer } from '../test/harness/issuer.ts'
+import { cpuUsOf } from './cpu-time.ts'
 
 /** What all subjects share: the upstream, the issuer, one token, one contract. */
 export interface World {
@@ -18,6 +19,8 @@ export interface World {
   readonly publicKeyFile: string
   readonly token: string
   readonly badToken: string
+  /** CPU time so far of the upstream, in microseconds. */
+  upstreamCpuUs(): number
   stop(): Promise<void>
 }
 
@@ -27,7 +30,11 @@ export const contract = fileURLToPath(new URL('orders.yaml', import.meta.url))
 export const proxyCore = '0'
 export const otherCore = '1'
 
-export async function startWorld(): Promise<World> {
+/**
+ * @param cores of the upstream, a list as taskset reads it
+ * @param processes of the upstream
+ */
+export async function startWorld(cores = otherCore, processes = 1): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const port = await freePort()
   const key = await createTestKey('RS256', 'bench')
@@ -35,9 +42,9 @@ export async function startWorld(): Promise<World> {
   const publicKeyFile = join(folder, 'key.pem')
   writeFileSync(publicKeyFile, await exportSPKI((await importJWK(key.jwk, 'RS256')) as CryptoKey))
   const conf = join(folder, 'upstream.conf')
-  writeFileSync(conf, upstreamConfiguration(folder, port))
+  writeFileSync(conf, upstreamConfiguration(folder, port, processes))
   // Before the clients on its core, where that is allowed: their turns are not to count as the gateway's delay.
-  const nginx = spawn('taskset', ['-c', otherCore, 'nice', '-n', '-15', 'nginx', '-p', folder, '-c', conf], {
+  const nginx = spawn('taskset', ['-c', cores, 'nice', '-n', '-15', 'nginx', '-p', folder, '-c', conf], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const token = await issuer.token({
@@ -54,6 +61,7 @@ export async function startWorld(): Promise<World> {
     publicKeyFile,
     token,
     badToken: `${token.slice(0, -20)}${'A'.repeat(20)}`,
+    upstreamCpuUs: () => cpuUsOf(nginx.pid ?? 0),
     async stop() {
       nginx.kill()
       await issuer.stop()
@@ -74,13 +82,13 @@ export async function reachable(url: string, headers: Readonly<Record<string, st
 }
 
 /** Answers 100 octets of JSON to everything. */
-function upstreamConfiguration(folder: string, port: number): string {
+function upstreamConfiguration(folder: string, port: number, processes: number): string {
   const body = JSON.stringify({
     id: '7f0c1c1e-6f5c-4a3e-9a53-0c7e6d2b8a11',
     status: 'open',
     note: 'x'.repeat(28),
   })
-  return `worker_processes 1; daemon off; pid ${folder}/upstream.pid; error_log ${folder}/upstream.log;
+  return `worker_processes ${processes}; daemon off; pid ${folder}/upstream.pid; error_log ${folder}/upstream.log;
 events { worker_connections 8192; }
 http { access_log off; keepalive_requests 100000000; default_type application/json;
   client_body_temp_path ${folder}/ub; proxy_temp_path ${folder}/up; fastcgi_temp_path ${folder}/uf; uwsgi_temp_path ${folder}/uu; scgi_temp_path ${folder}/us;

@@ -50,7 +50,7 @@ const oldest: Need = { name: 'Node.js 24', present: () => existsSync(node24) }
 export const suites: readonly Suite[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'], needs: [] },
   { name: 'laws', files: ['test/laws/*.test.ts'], needs: [] },
-  { name: 'unit', files: ['src/**/*.test.ts'], needs: [] },
+  { name: 'unit', files: ['src/**/*.test.ts', 'bench/*.test.ts'], needs: [] },
   { name: 'conformance', files: ['test/conformance/*.test.ts'], needs: [] },
   { name: 'documents', files: ['test/documents/*.test.ts'], needs: [official] },
   { name: 'docs', files: ['test/docs/*.test.ts'], needs: [program('curl')] },

@@ -1,0 +1,296 @@
+import { availableParallelism, cpus } from 'node:os'
+import { requestsFile, runClient, wireRequest } from './client.ts'
+import { type CorePlan, type PlannedGateway, planCores } from './core-plan.ts'
+import { statusesOf } from './flood.ts'
+import { connections, load, scenarios } from './load.ts'
+import { type Spread, shown, spreadOf, table } from './statistics.ts'
+import { type Started, startPortcullis } from './subjects.ts'
+import { startWorld, type World } from './world.ts'
+
+/** CPU time at a rate that is far from saturation. */
+interface Steady {
+  readonly cpuUs: number
+  readonly sentRps: number
+}
+
+/** What a closed loop gets through, and which cores it took. */
+interface Saturated {
+  readonly rps: number
+  readonly cpuUs: number
+  readonly shares: Readonly<Record<Sharer, number>>
+}
+
+type Sharer = (typeof sharers)[number]
+
+interface Round {
+  /** All gateways get the same load. */
+  readonly alike: Steady
+  /** The first gateway gets what is one worker's part of that. */
+  readonly lone: Steady
+  /** Each worker gets as much as the only one of the first gateway. */
+  readonly each: Steady
+  readonly saturated: Saturated
+}
+
+interface Subject {
+  readonly planned: PlannedGateway
+  readonly gateway: Started
+}
+
+interface Place {
+  readonly world: World
+  readonly plan: CorePlan
+  readonly seconds: number
+}
+
+interface Setting extends Place {
+  /** Of one worker, requests a second. */
+  readonly rate: number
+}
+
+export interface WorkersFigures {
+  readonly cores: number
+  readonly plan: CorePlan
+  readonly rate: number
+  readonly gateways: readonly GatewayFigures[]
+}
+
+interface GatewayFigures {
+  readonly workers: number
+  /** CPU time of a request. */
+  readonly alikeUs: Spread
+  readonly loneUs: Spread
+  readonly eachUs: Spread
+  readonly saturatedUs: Spread
+  /** Of that of one worker in the same round. */
+  readonly alikeRatio: Spread
+  /** Of one worker that has as much to do as each of these. */
+  readonly loneRatio: Spread
+  readonly eachRatio: Spread
+  readonly saturatedRatio: Spread
+  readonly rps: Spread
+  readonly rpsRatio: Spread
+  /** Cores taken at saturation. */
+  readonly shares: Readonly<Record<Sharer, Spread>>
+}
+
+/** `others`: what else the machine did, and what its host kept from it. */
+const sharers = ['gateway', 'generator', 'upstream', 'idle', 'others'] as const
+/** Of what one worker gets through. */
+const partOfCapacity = 0.25
+const warmUp = 4
+/** Two starts of the same gateway can differ by some percent, whatever the load. */
+const roundsOfStart = 3
+
+/**
+ * Gateways with more and more worker threads, everything else alike: CPU time of a request, and throughput with what each
+ * party took of the machine.
+ * @param cores more than there are: who would run where is told, and nothing is measured
+ */
+export async function measureWorkers(
+  rounds: number,
+  seconds: number,
+  cores = availableParallelism(),
+): Promise<WorkersFigures | CorePlan> {
+  const plan = planCores(cores)
+  console.log(`workers: ${cores} cores\n${textOfPlan(plan)}`)
+  if (cores > availableParallelism()) {
+    console.log(`not measured: this machine has ${availableParallelism()}\n`)
+    return plan
+  }
+  const world = await startWorld(plan.otherCores, plan.upstreamProcesses)
+  const place = { world, plan, seconds }
+  const runs = plan.gateways.map((): Round[] => [])
+  let rate: number | null = null
+  try {
+    for (let round = 0; round < rounds; ) {
+      await using crew = await startAll(place)
+      rate ??= Math.round(crew.capacity * partOfCapacity)
+      const until = Math.min(rounds, round + roundsOfStart)
+      for (; round < until; round++) {
+        process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
+        await measureAll(crew.subjects, { ...place, rate }, runs, round)
+      }
+    }
+  } finally {
+    await world.stop()
+  }
+  process.stderr.write('\r\u001b[K')
+  const base = runs[0] ?? []
+  const gateways = plan.gateways.map(({ workers }, index) => figuresOf(workers, runs[index] ?? [], base))
+  const figures = { cores, plan, rate: rate ?? Number.NaN, gateways }
+  tell(figures)
+  return figures
+}
+
+/** Starts all gateways and warms them; `capacity` is what the first gets through, requests a second. */
+async function startAll(place: Place) {
+  const subjects: Subject[] = []
+  const stop = async () => {
+    for (const { gateway } of subjects) gateway.stop()
+  }
+  try {
+    for (const planned of place.plan.gateways)
+      subjects.push({
+        planned,
+        gateway: await startPortcullis(place.world, undefined, planned.workers, planned.cores),
+      })
+    const capacities: number[] = []
+    for (const subject of subjects)
+      capacities.push((await saturate(subject, place, warmUpOf(subject, place))).rps)
+    return { subjects, capacity: capacities[0] ?? Number.NaN, [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Each worker optimizes the code for itself, and has the time of a core for it only where it is pinned. */
+function warmUpOf({ planned }: Subject, { plan, seconds }: Place): number {
+  return warmUp * seconds * (plan.pinned ? 1 : planned.workers)
+}
+
+async function measureAll(
+  subjects: readonly Subject[],
+  setting: Setting,
+  runs: readonly Round[][],
+  round: number,
+): Promise<void> {
+  const [first] = subjects
+  if (!first) return
+  const order = [...subjects.entries()]
+  for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
+    runs[index]?.push(await measure(subject, first, setting))
+}
+
+async function measure(subject: Subject, first: Subject, setting: Setting): Promise<Round> {
+  const { workers } = subject.planned
+  const alike = await keepRate(subject, setting, 1)
+  const part = { ...setting, rate: setting.rate / workers }
+  return {
+    alike,
+    lone: workers === 1 ? alike : await keepRate(first, part, 1),
+    each: await keepRate(subject, setting, workers),
+    saturated: await saturate(subject, setting, setting.seconds),
+  }
+}
+
+/** @param clients each with a process and a rate of its own */
+async function keepRate({ gateway }: Subject, setting: Setting, clients: number): Promise<Steady> {
+  const { world, plan, seconds, rate } = setting
+  const orders = {
+    port: Number(new URL(gateway.origin).port),
+    from: ['127.0.0.1'],
+    connections,
+    rate,
+    seconds,
+    file: requestsFile(world, 'workers', [wireRequest(world.token)]),
+  }
+  const before = gateway.cpuUs()
+  const received = await Promise.all(
+    Array.from({ length: clients }, () => runClient(orders, 0, plan.otherCores)),
+  )
+  const cpuUs = gateway.cpuUs() - before
+  const statuses = statusesOf(received)
+  const answered = statuses['200'] ?? 0
+  const sent = received.reduce((sum, one) => sum + one.sent, 0)
+  if (answered !== sent) throw new Error(`answers to ${sent} requests: ${JSON.stringify(statuses)}`)
+  return { cpuUs: cpuUs / answered, sentRps: sent / seconds }
+}
+
+async function saturate(
+  { planned, gateway }: Subject,
+  { world, plan }: Place,
+  seconds: number,
+): Promise<Saturated> {
+  const get = scenarios[0]
+  if (!get) throw new Error('there is no GET to measure')
+  const loader = {
+    cores: plan.otherCores,
+    threads: plan.loaderThreads,
+    connections: connections * planned.workers,
+  }
+  const [startedMs, gatewayUs, upstreamUs, idleMs] = [
+    performance.now(),
+    gateway.cpuUs(),
+    world.upstreamCpuUs(),
+    idleMsOfAll(),
+  ]
+  const run = await load(gateway, get, world, seconds, loader)
+  const tookUs = (performance.now() - startedMs) * 1000
+  const taken = {
+    gateway: (gateway.cpuUs() - gatewayUs) / tookUs,
+    generator: run.loaderCpuUs / tookUs,
+    upstream: (world.upstreamCpuUs() - upstreamUs) / tookUs,
+    idle: ((idleMsOfAll() - idleMs) * 1000) / tookUs,
+  }
+  const told = Object.values(taken).reduce((sum, one) => sum + one, 0)
+  return { rps: run.rps, cpuUs: run.cpuUs, shares: { ...taken, others: cpus().length - told } }
+}
+
+function idleMsOfAll(): number {
+  return cpus().reduce((sum, { times }) => sum + times.idle, 0)
+}
+
+function figuresOf(workers: number, own: readonly Round[], base: readonly Round[]): GatewayFigures {
+  const of = (figure: (round: Round) => number) => spreadOf(own.map(figure))
+  const ratio = (figure: (round: Round) => number) =>
+    spreadOf(own.map((round, index) => figure(round) / figure(base[index] as Round)))
+  return {
+    workers,
+    alikeUs: of(({ alike }) => alike.cpuUs),
+    loneUs: of(({ lone }) => lone.cpuUs),
+    eachUs: of(({ each }) => each.cpuUs),
+    saturatedUs: of(({ saturated }) => saturated.cpuUs),
+    alikeRatio: ratio(({ alike }) => alike.cpuUs),
+    loneRatio: of(({ alike, lone }) => alike.cpuUs / lone.cpuUs),
+    eachRatio: ratio(({ each }) => each.cpuUs),
+    saturatedRatio: ratio(({ saturated }) => saturated.cpuUs),
+    rps: of(({ saturated }) => saturated.rps),
+    rpsRatio: ratio(({ saturated }) => saturated.rps),
+    shares: {
+      gateway: of(({ saturated }) => saturated.shares.gateway),
+      generator: of(({ saturated }) => saturated.shares.generator),
+      upstream: of(({ saturated }) => saturated.shares.upstream),
+      idle: of(({ saturated }) => saturated.shares.idle),
+      others: of(({ saturated }) => saturated.shares.others),
+    },
+  }
+}
+
+function tell({ rate, gateways }: WorkersFigures): void {
+  const costs = gateways.map((one) => [
+    String(one.workers),
+    shown(one.alikeUs, 1),
+    shown(one.alikeRatio, 3),
+    shown(one.loneRatio, 3),
+    shown(one.eachUs, 1),
+    shown(one.eachRatio, 3),
+    shown(one.saturatedUs, 1),
+    shown(one.saturatedRatio, 3),
+  ])
+  const costHead = [
+    `${rate}/s in all: CPU µs`,
+    '× one',
+    '× one with its part',
+    `${rate}/s each: CPU µs`,
+    '× one',
+  ]
+  const speeds = gateways.map((one) => [
+    String(one.workers),
+    shown(one.rps),
+    shown(one.rpsRatio, 2),
+    ...sharers.map((sharer) => shown(one.shares[sharer], 2)),
+  ])
+  console.log(
+    `CPU time of a request\n${table([['workers', ...costHead, 'saturated: CPU µs', '× one'], ...costs])}
+throughput of a closed loop, and the cores it took\n${table([['workers', 'requests/s', '× one', ...sharers], ...speeds])}\n`,
+  )
+}
+
+function textOfPlan({ pinned, gateways, otherCores, upstreamProcesses, loaderThreads }: CorePlan): string {
+  const others = `${loaderThreads} of the generator's threads and ${upstreamProcesses} of the upstream's processes`
+  if (!pinned) return `nothing is pinned: gateway, ${others} share cores ${otherCores}`
+  const ours = gateways.map(({ workers, cores }) => `workers ${workers}: cores ${cores}`)
+  return `${ours.join('; ')}; ${others}: cores ${otherCores}`
+}
