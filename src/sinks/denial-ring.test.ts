@@ -12,7 +12,7 @@ import { createDenialRing } from './denial-ring.ts'
 const stranger = { schemes: [] } as unknown as Principal
 const alice = { schemes: ['bearer'], subject: 'alice' } as unknown as Principal
 
-function denied(id: string, principal: Principal | null): Ending {
+function denied(id: string, principal: Principal | null, detail = 'no operation has this path'): Ending {
   const trace = { traceId: '0'.repeat(32), spanId: '0'.repeat(16) }
   const peer = { address: '192.0.2.1', port: 1, encrypted: true, certificate: null }
   const journal = openJournal({ id, trace, peer, method: 'GET' } as unknown as Parameters<
@@ -21,7 +21,7 @@ function denied(id: string, principal: Principal | null): Ending {
   journal.principal = principal
   return {
     journal,
-    denial: deny('route', 'route_unknown', 'no operation has this path'),
+    denial: deny('route', 'route_unknown', detail),
     status: 404,
     durationMs: 1,
     responseBytes: 0,
@@ -46,6 +46,24 @@ test('a flood of denied strangers pushes out no denial of a caller who is known'
     assert.equal(ids.length, 101)
     assert.ok(ids.includes('hers'))
     assert.ok(ids.includes('flood-0') && ids.includes('flood-99'))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('strangers with long records take none of the room of a caller who is known', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-ring-'))
+  try {
+    const ring = createDenialRing(folder)
+    // Each octet of it is written as six.
+    const long = '\u0001'.repeat(512)
+    for (let nth = 0; nth < 5000; nth++) ring.write(denied(`flood-${nth}`, stranger, long))
+    for (let nth = 0; nth < 400; nth++) ring.write(denied(`hers-${nth}`, alice))
+    ring.stop()
+    const ids = written(folder)
+    assert.equal(ids.filter((id) => id.startsWith('hers-')).length, 400)
+    const strangers = ids.filter((id) => id.startsWith('flood-')).length
+    assert.ok(strangers > 0 && strangers < 100, `${strangers} of strangers`)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -17,8 +17,8 @@ const flushAfterMs = 300
  */
 const maxKnown = 400
 const maxUnknown = 100
-/** Room for a thousand lines, or fewer that are longer. */
-const maxHeldBytes = 512 * 1024
+/** Room for each; most take a third of it. */
+const bytesOfLine = 2048
 /** Two files of this size a thread: the one that grows, and the one before. */
 const maxFileBytes = 1024 * 1024
 /** Of all threads, and of processes that are gone. */
@@ -34,10 +34,8 @@ const maxText = 512
  */
 export function createDenialRing(folder: string): DenialRing {
   const file = join(folder, `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}.jsonl`)
-  const held = Buffer.allocUnsafeSlow(maxHeldBytes)
-  let heldBytes = 0
-  let known = 0
-  let unknown = 0
+  const known = keepFirst(maxKnown)
+  const unknown = keepFirst(maxUnknown)
   let timer: NodeJS.Timeout | null = null
   let writing = false
   let fileBytes = -1
@@ -48,12 +46,7 @@ export function createDenialRing(folder: string): DenialRing {
     const { denial, journal } = ending
     if (denial === null) return
     const isKnown = journal.principal !== null && journal.principal.schemes.length > 0
-    if (isKnown ? known >= maxKnown : unknown >= maxUnknown) return
-    const line = lineOf(denialRecord(ending, denial, Date.now()))
-    if (heldBytes + line.length * 3 > maxHeldBytes) return
-    if (isKnown) known++
-    else unknown++
-    heldBytes += held.write(line, heldBytes)
+    ;(isKnown ? known : unknown).add(() => lineOf(denialRecord(ending, denial, Date.now())))
     timer ??= setTimeout(() => void flush(), flushAfterMs).unref()
   }
 
@@ -65,7 +58,7 @@ export function createDenialRing(folder: string): DenialRing {
     }
     writing = true
     try {
-      const octets = Buffer.from(take())
+      const octets = take()
       prepare(octets.length)
       await appendFile(file, octets, { mode: 0o600 })
     } catch {
@@ -78,21 +71,16 @@ export function createDenialRing(folder: string): DenialRing {
 
   function stop(): void {
     if (timer) clearTimeout(timer)
-    if (heldBytes === 0) return
+    const octets = take()
+    if (octets.length === 0) return
     try {
-      const octets = take()
       prepare(octets.length)
       appendFileSync(file, octets, { mode: 0o600 })
     } catch {}
   }
 
-  /** What is held, until the next one is. */
   function take(): Buffer {
-    const octets = held.subarray(0, heldBytes)
-    heldBytes = 0
-    known = 0
-    unknown = 0
-    return octets
+    return Buffer.concat([known.take(), unknown.take()])
   }
 
   function prepare(more: number): void {
@@ -106,6 +94,32 @@ export function createDenialRing(folder: string): DenialRing {
       fileBytes = 0
     }
     fileBytes += more
+  }
+}
+
+/** Keeps so many lines, or fewer that are longer, and none that comes after them. */
+function keepFirst(count: number) {
+  const octets = Buffer.allocUnsafeSlow(count * bytesOfLine)
+  let bytes = 0
+  let room = count
+  return {
+    add(line: () => string): void {
+      if (room === 0) return
+      const text = line()
+      if (bytes + Buffer.byteLength(text) > octets.length) {
+        room = 0
+        return
+      }
+      room--
+      bytes += octets.write(text, bytes)
+    },
+    /** Valid until the next one is added. */
+    take(): Buffer {
+      const all = octets.subarray(0, bytes)
+      bytes = 0
+      room = count
+      return all
+    },
   }
 }
 
