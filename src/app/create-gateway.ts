@@ -61,7 +61,7 @@ export interface RunningGateway {
 
 /**
  * Starts a gateway from its configuration. This thread is the control plane: it compiles, watches, fetches keys and answers
- * the admin listener; the workers serve.
+ * the admin listener; the workers serve. Sets two flags of V8 for the whole process (see `collectSeldom`).
  * @throws StartError when the configuration, the contract, a certificate or a port does not allow it
  */
 export async function createGateway(options: GatewayOptions): Promise<RunningGateway> {

@@ -1,7 +1,7 @@
 import { burstMs } from '../engine/admit/patience.ts'
 import type { Lateness, Load } from '../engine/ports.ts'
 
-/** What is served has waited for about so many turns, most of them in its socket (measured). */
+/** At twice the capacity, what is served has waited for about so many turns, most of them in its socket (measured). */
 const turnsWaited = 25
 
 /**
