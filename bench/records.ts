@@ -64,7 +64,8 @@ export async function measureRecords(rounds: number): Promise<RecordFigures> {
       if (round >= 0) figures.get(name)?.push(name === 'nothing' ? ns : ns - base)
     }
   }
-  await Promise.all([tenth.traces.stop(), all.traces.stop(), collected.stop()])
+  const untilMs = Date.now() + 5000
+  await Promise.all([tenth.traces.stop(untilMs), all.traces.stop(untilMs), collected.stop()])
   collector.stop()
   const spreads = Object.fromEntries(Array.from(figures, ([name, ns]) => [name, spreadOf(ns)]))
   for (const [name, spread] of Object.entries(spreads)) console.log(`records, ${name}: ${shown(spread)} ns`)

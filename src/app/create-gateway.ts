@@ -13,6 +13,7 @@ import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
 import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
+import { exportAtLast } from './last-exports.ts'
 import { openLedger } from './open-ledger.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
@@ -138,7 +139,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   })
   const metricsExport = await openMetricsExport(settings.telemetry, shared.facts, figures.samples, log.event)
   const admin = await openAdmin().catch(async (error: unknown) => {
-    await metricsExport?.stop()
+    if (metricsExport) await exportAtLast(shared.lastExports, metricsExport.stop)
     await crew.stop(0)
     await quotas?.stop()
     await processTrail?.stop()
@@ -284,8 +285,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     admin?.server.closeAllConnections()
     await processTrail?.stop()
     await trail?.stop()
-    await gateLog.drain()
-    await metricsExport?.stop()
+    await exportAtLast(shared.lastExports, (untilMs) =>
+      Promise.all([gateLog.drain(untilMs), metricsExport?.stop(untilMs)]),
+    )
     log.event('stopped')
     log.flush()
     await gateLog.close()

@@ -6,6 +6,7 @@ import { fileTrouble } from '../sinks/log-file/open-file.ts'
 import { type LogOutput, openLogOutput } from '../sinks/log-output.ts'
 import type { LogExport, LogExportFigures } from '../sinks/log-records.ts'
 import type { ResourceFacts } from '../sinks/otlp/encode.ts'
+import { lastExportsMs } from './last-exports.ts'
 import { StartError } from './start-error.ts'
 import { openLogExport, openLogRecords } from './telemetry.ts'
 
@@ -27,13 +28,11 @@ export interface GateLog {
   apply(settings: LogSettings): void
   /** Opens the file anew; stdout stays. */
   reopen(): Promise<void>
-  /** Gives a collector a while for what it is to get; what is lost is told of. */
-  drain(): Promise<void>
+  /** Sends what a collector is to get, until then; what is lost is told of. */
+  drain(untilMs: number): Promise<void>
   /** Sends and writes what came after `drain` as far as there is time. */
   close(): Promise<void>
 }
-
-const lastRecordsMs = 5000
 
 /** @param taker takes the lines in place of what the configuration names */
 export function openGateLog(taker?: (lines: string) => void): GateLog {
@@ -64,12 +63,12 @@ export function openGateLog(taker?: (lines: string) => void): GateLog {
       thinning = settings.thinning
     },
     reopen: output.reopen,
-    async drain() {
-      untilMs ??= Date.now() + lastRecordsMs
-      await collector?.drain(untilMs)
+    async drain(endMs) {
+      untilMs = endMs
+      await collector?.drain(endMs)
     },
     async close() {
-      await collector?.stop(untilMs ?? Date.now() + lastRecordsMs)
+      await collector?.stop(untilMs ?? Date.now() + lastExportsMs)
       await output.close()
     },
   }

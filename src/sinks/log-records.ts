@@ -3,7 +3,7 @@ import { isRequestRecord } from './log-records/record-text.ts'
 import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
 import { announceOutages, type Tell } from './otlp/outage.ts'
 import { createRetries } from './otlp/retries.ts'
-import { type OtlpTarget, send } from './otlp/send.ts'
+import { type OtlpTarget, send, settledWithin } from './otlp/send.ts'
 
 export interface LogExportOptions {
   readonly target: OtlpTarget
@@ -137,7 +137,7 @@ export function exportLogs({
     clearInterval(timer)
     ending = true
     const leftMs = () => Math.max(0, untilMs - Date.now())
-    if (underWay) await Promise.race([underWay, pause(leftMs())])
+    if (underWay) await settledWithin(leftMs(), underWay)
     for (let sound = underWay === null; sound && leftMs() > 0; ) {
       retries.done()
       queue.resume()
@@ -151,8 +151,6 @@ export function exportLogs({
     queue.resume()
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())
 
 /** Of so many records of a batch, how many are of requests that passed: as far as there are any, since nobody says which. */
 function classesOf(batch: readonly Buffer[], lost: number): DroppedLines {

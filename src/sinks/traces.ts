@@ -5,7 +5,7 @@ import { samplesTrace } from '../engine/record/samples-trace.ts'
 import { type ResourceFacts, resourceText, scopeText } from './otlp/encode.ts'
 import { announceOutages, type Tell } from './otlp/outage.ts'
 import { createRetries } from './otlp/retries.ts'
-import { type OtlpTarget, send } from './otlp/send.ts'
+import { type OtlpTarget, send, settledWithin } from './otlp/send.ts'
 import { spanText } from './traces/span-text.ts'
 import { StageTimes, setByTheDay } from './traces/stage-times.ts'
 
@@ -23,8 +23,8 @@ export interface TraceOptions {
 export interface Traces extends RecordSink {
   /** For each request, before the first stage. */
   follow(journal: Journal, peer: Peer): void
-  /** Sends what is left, once. */
-  stop(): Promise<void>
+  /** Sends what is left, once, until then; what is not taken is lost. */
+  stop(untilMs: number): Promise<void>
 }
 
 // Defaults of OpenTelemetry's batching span processor.
@@ -44,6 +44,9 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
   let queued: string[] = []
   let stopping = false
   let underWay: Promise<unknown> | null = null
+  /** Spans of the batch on its way. */
+  let onItsWay = 0
+  let isOver = false
   const timer = setInterval(tick, everyMs)
   timer.unref()
   return { follow, write, stop }
@@ -76,10 +79,13 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
   }
 
   /** @returns whether the collector took it */
-  async function sendBatch(): Promise<boolean> {
+  async function sendBatch(withinMs?: number): Promise<boolean> {
     const batch = queued.slice(0, maxBatch)
     queued = queued.slice(maxBatch)
-    const sent = await send(target, 'traces', `${head}${batch.join()}]}]}]}`)
+    onItsWay = batch.length
+    const sent = await send(target, 'traces', `${head}${batch.join()}]}]}]}`, withinMs)
+    if (isOver) return false
+    onItsWay = 0
     if (sent.kind === 'taken') {
       retries.done()
       const rejected = Math.min(sent.rejected, batch.length)
@@ -100,13 +106,19 @@ export function createTraces({ target, sample, facts, tell, count }: TraceOption
     return false
   }
 
-  async function stop(): Promise<void> {
+  async function stop(untilMs: number): Promise<void> {
     clearInterval(timer)
     stopping = true
-    await underWay
-    let taken = true
-    while (taken && queued.length > 0) taken = await sendBatch()
-    count(0, queued.length)
+    const leftMs = () => Math.max(0, untilMs - Date.now())
+    if (underWay) await settledWithin(leftMs(), underWay)
+    for (let taken = onItsWay === 0; taken && queued.length > 0 && leftMs() > 0; )
+      taken = await sendBatch(leftMs())
+    isOver = true
+    const lost = queued.length + onItsWay
     queued = []
+    if (lost > 0) {
+      count(0, lost)
+      outages.failed('there was no time at the stop')
+    }
   }
 }

@@ -6,6 +6,10 @@ const insert = `INSERT INTO portcullis_trail (chain, sequence, time_ms, hash, en
   SELECT ?1, sequence, time_ms, hash, entry
   FROM json_to_recordset(?2::json) AS rows(sequence bigint, time_ms bigint, hash text, entry text)`
 
+/** Where the server, the database or the role says `off`; what is stronger than `on` stays. */
+const writtenThrough = `SELECT set_config('synchronous_commit', 'on', true)
+  WHERE current_setting('synchronous_commit') = 'off'`
+
 /**
  * The audit trail in PostgreSQL, for the gateways of many machines. Needs the package `pg`.
  * @param url `postgres://…`; TLS as its `sslmode` says
@@ -16,7 +20,7 @@ export async function openPostgresTrail(url: string, durability: 'power' | 'proc
     lock: 7021395,
     last: 'portcullis_trail_holds',
     statements: trailTables,
-    ...(durability === 'process' && { options: '-c synchronous_commit=off' }),
+    ...(durability === 'process' ? { options: '-c synchronous_commit=off' } : { writing: writtenThrough }),
   })
   return createSqlTrail({
     ...database,

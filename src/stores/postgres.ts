@@ -17,6 +17,8 @@ export interface PostgresTables {
   readonly begin?: SqlStatement
   /** Of each connection, as in libpq's `options`. */
   readonly options?: string
+  /** At the begin of each transaction that writes: a statement without values. */
+  readonly writing?: string
 }
 
 /** A database in PostgreSQL whose tables are made by its first use. Needs the package `pg`. */
@@ -35,6 +37,10 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
   })
   // A connection that breaks while idle is replaced by the next use, which tells of it when that fails too.
   pool.on('error', () => {})
+  // INVARIANT: one that breaks while in use fails the statement under way, or the next; without a listener it would end
+  // the thread.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const beginWrite = ['BEGIN', tables.writing].filter((statement) => statement !== undefined).join(';')
   let prepared = false
   const allowed = new Set<string>()
 
@@ -49,7 +55,7 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
           await prepare(run)
           prepared = true
         }
-        await run(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN')
+        await run(mode === 'read' ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : beginWrite)
         const value = await finish(work(), run)
         await run('COMMIT')
         return value

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type TrailReport, verifyTrail } from '../../src/app/trail/verify-trail.ts'
+import type { IntentEntry } from '../../src/engine/record/trail-entry.ts'
 import type { TrailStore } from '../../src/engine/trail-store.ts'
 import type { Checkpoint } from '../../src/sinks/trail/checkpoint.ts'
 import { type SigningKey, signingKey, verifyingKey } from '../../src/sinks/trail/signing-key.ts'
@@ -47,6 +48,25 @@ export async function openWriter(
 
 export const entry = (subject: string): string =>
   JSON.stringify({ kind: 'intent', request_id: subject, operation: 'createThing', subject })
+
+/** What a serving thread knows of a request that is let through. */
+export function intentOf(requestId: string): IntentEntry {
+  return {
+    kind: 'intent',
+    requestId,
+    traceId: '0'.repeat(32),
+    operation: 'putThing',
+    method: 'PUT',
+    object: [],
+    subject: 'alice',
+    issuer: null,
+    client: null,
+    keyId: null,
+    schemes: [],
+    address: '127.0.0.1',
+    programDigest: '0'.repeat(64),
+  }
+}
 
 export function verified(
   store: TrailStore,

@@ -8,6 +8,7 @@ import type { Actor, Ledger } from '../../src/engine/ledger.ts'
 import { type LedgerEvent, LedgerView } from '../../src/identity/ledger-view.ts'
 import { openPostgresLedger } from '../../src/stores/postgres-ledger.ts'
 import { openSqliteLedger } from '../../src/stores/sqlite-ledger.ts'
+import { startCuttingProxy } from '../harness/cutting-proxy.ts'
 import { useDatabases } from '../harness/postgres.ts'
 
 // One behaviour for every store of the ledger.
@@ -337,3 +338,18 @@ test('a server that refuses the login, or has no such database, is told by its c
     ],
   )
 })
+
+for (const at of ['shutdown', 'after COMMIT'] as const)
+  test(`PostgreSQL: a connection that breaks in use (${at}) fails what is under way, and ends no process`, async () => {
+    const proxy = await startCuttingProxy(
+      databases.postgres.createDatabase(`broken_${at === 'shutdown' ? 1 : 2}`),
+    )
+    const ledger = await openPostgresLedger(proxy.url)
+    await createKey(ledger, wish, nowMs)
+    proxy.cut({ at, reset: true, of: (sent) => sent.includes('INSERT') })
+    await assert.rejects(createKey(ledger, wish, nowMs))
+    assert.equal(proxy.cuts, 1)
+    assert.ok((await ledger.changesSince(0)).keys.length >= 1)
+    await ledger.close()
+    await proxy.stop()
+  })

@@ -105,7 +105,7 @@ test('a collector that is away loses nothing at first, is told of once, and agai
   await new Promise((resolve) => setTimeout(resolve, 1100))
   writeSpans(made, 1)
   await collector.until(() => collector.spans.length - known >= 512)
-  await made.stop()
+  await made.stop(Date.now() + 5000)
   assert.equal(collector.spans.length - known, 513)
   assert.deepEqual(told, ['telemetry_failed', 'telemetry_resumed'])
   assert.deepEqual(counted, { exported: 513, dropped: 0 })
@@ -114,7 +114,7 @@ test('a collector that is away loses nothing at first, is told of once, and agai
 test('the queue is bounded: what is over is dropped and counted', async () => {
   const { traces: made, told, counted } = traces('http://127.0.0.1:1')
   writeSpans(made, 5000)
-  await made.stop()
+  await made.stop(Date.now() + 5000)
   assert.deepEqual(counted, { exported: 0, dropped: 5000 })
   assert.deepEqual(told, ['telemetry_failed'])
 })
@@ -128,7 +128,7 @@ test('what a collector refuses for good is not sent again; what it rejects of a 
   assert.equal(collector.requests.length - requests, 1)
   collector.answer(200, '{"partialSuccess":{"rejectedSpans":"12","errorMessage":"too old"}}')
   writeSpans(made, 512)
-  await made.stop()
+  await made.stop(Date.now() + 5000)
   assert.deepEqual(counted, { exported: 500, dropped: 524 })
   assert.deepEqual(told, ['telemetry_failed'])
 })
@@ -138,7 +138,7 @@ test('a redirect is not followed: the headers go to the collector alone', async 
   const requests = collector.requests.length
   collector.answer(307, '', { location: `${collector.url}/elsewhere` })
   writeSpans(made, 1)
-  await made.stop()
+  await made.stop(Date.now() + 5000)
   assert.deepEqual(counted, { exported: 0, dropped: 1 })
   assert.deepEqual(
     collector.requests.slice(requests).map(({ path }) => path),

@@ -179,6 +179,32 @@ test('a gate whose collector is away answers as ever, counts what is lost, and s
   assert.ok(stoppedMs < 10_000)
 })
 
+for (const workers of [1, 2])
+  test(`a collector that accepts and never answers holds the stop of a gate for five seconds and no longer, all signals together (${workers} workers)`, async (t) => {
+    const silent = createServer(() => {})
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    let asked = 0
+    silent.on('request', () => asked++)
+    const gate = await startGate({
+      workers,
+      more: `telemetry: { otlp: { endpoint: "${endpoint}", logs: true, interval: 1s }, traces: { sample: 1 } }`,
+    })
+    t.after(async () => {
+      silent.closeAllConnections()
+      silent.close()
+      await gate.stop()
+    })
+    for (let i = 0; i < 600; i++) assert.equal((await ask(gate, '/public')).status, 200)
+    while (asked < 3) await new Promise((resolve) => setTimeout(resolve, 10))
+    const startedMs = performance.now()
+    await gate.gateway.stop()
+    const tookMs = performance.now() - startedMs
+    assert.equal(gate.log.at(-1)?.event, 'stopped')
+    assert.ok(tookMs < 6500, `${tookMs} ms`)
+    assert.ok(gate.log.some(({ event, signal }) => event === 'telemetry_failed' && signal === 'traces'))
+  })
+
 test('a control plane that stands still: records of workers are held within a bound, denials last to go, all arrive or are counted', async () => {
   const known = collector.logs.length
   const gate = await startGate({

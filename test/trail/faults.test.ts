@@ -51,8 +51,8 @@ async function recorded(
 
 const idsOf = (seen: readonly SeenRequest[]) => seen.map((request) => headerOf(request, 'x-request-id') ?? '')
 
-function assertOnce(ids: readonly string[]): void {
-  assert.equal(new Set(ids).size, ids.length, 'something is there twice')
+function assertOnce(ids: readonly string[], what: 'intent' | 'outcome'): void {
+  assert.equal(new Set(ids).size, ids.length, `an ${what} is there twice`)
 }
 
 for (const durability of ['power', 'process'] as const)
@@ -83,8 +83,8 @@ for (const durability of ['power', 'process'] as const)
     running.child.kill('SIGKILL')
     await Promise.all(clients)
     const { intents, outcomes } = await recorded(null, join(gate.folder, 'killed'))
-    assertOnce(intents)
-    assertOnce(outcomes)
+    assertOnce(intents, 'intent')
+    assertOnce(outcomes, 'outcome')
     const there = new Set(intents)
     const seen = idsOf(gate.upstream.seen)
     assert.ok(seen.length >= 300)
@@ -142,7 +142,7 @@ test('a full disk: writes are denied and nothing of them is forwarded, reads pas
     passed.push(again.fields.get('x-request-id') ?? '')
     await gate.gateway.stop()
     const { intents, outcomes } = await recorded(null, join(disk, 'state'))
-    assertOnce(intents)
+    assertOnce(intents, 'intent')
     assert.deepEqual(intents, passed)
     assert.deepEqual(outcomes, passed)
     const { code, stdout } = await portcullis(['trail', 'verify', '-c', gate.configurationFile])
@@ -182,9 +182,13 @@ test('PostgreSQL that stops and comes back: what is acknowledged is there, nothi
   await Promise.all(clients)
   assert.deepEqual([...statuses].sort(), [200, 503])
   await gate.gateway.stop()
+  assert.ok(
+    !gate.log.some(({ event }) => event === 'trail_writer_died'),
+    'the outage ended the thread that writes',
+  )
   const { intents, outcomes } = await recorded(databases.postgres.url, folder)
-  assertOnce(intents)
-  assertOnce(outcomes)
+  assertOnce(intents, 'intent')
+  assertOnce(outcomes, 'outcome')
   const there = new Set(intents)
   const seen = idsOf(gate.upstream.seen)
   assert.deepEqual(

@@ -6,14 +6,13 @@ import { keyOfTrail, openTrail, type TrailPlace } from '../../src/app/trail/open
 import { startTrail } from '../../src/app/trail/start-trail.ts'
 import type { TrailNews } from '../../src/app/trail/trail-thread.ts'
 import type { Intended } from '../../src/engine/ports.ts'
-import type { IntentEntry } from '../../src/engine/record/trail-entry.ts'
 import type { TrailStore } from '../../src/engine/trail-store.ts'
 import { apart } from '../../src/sinks/trail/outcomes.ts'
 import { attachTrail } from '../../src/sinks/trail/trail-client.ts'
 import { allocateTrailFigures, attachTrailFigures } from '../../src/sinks/trail/trail-figures.ts'
 import { TrailWriter } from '../../src/sinks/trail/trail-writer.ts'
 import { useDatabases } from '../harness/postgres.ts'
-import { createSigningKey, entry, openWriter, verified } from '../harness/trail.ts'
+import { createSigningKey, entry, intentOf, openWriter, verified } from '../harness/trail.ts'
 
 // What becomes of the trail when the thread that writes it ends by itself.
 
@@ -34,24 +33,6 @@ const inPostgres: PlaceOf = (name) => ({
   trail: { ...trail, database: databases.postgres.createDatabase(name) },
   stateDir: join(databases.folder, `postgres-${name}`),
 })
-
-function intent(requestId: string): IntentEntry {
-  return {
-    kind: 'intent',
-    requestId,
-    traceId: '0'.repeat(32),
-    operation: 'putThing',
-    method: 'PUT',
-    object: [],
-    subject: 'alice',
-    issuer: null,
-    client: null,
-    keyId: null,
-    schemes: [],
-    address: '127.0.0.1',
-    programDigest: '0'.repeat(64),
-  }
-}
 
 async function textsOf(store: TrailStore): Promise<readonly string[]> {
   const texts: string[] = []
@@ -85,7 +66,7 @@ for (const [name, placeOf] of [
       const clients = Array.from({ length: 16 }, async (_, number) => {
         for (let i = 0; writing; i++) {
           const id = `${number}-${i}`
-          const intended: Intended = await client.intend(intent(id))
+          const intended: Intended = await client.intend(intentOf(id))
           if (intended.kind === 'written') acknowledged.push(id)
           else refused.push(intended.detail)
           await new Promise((resolve) => setTimeout(resolve, intended.kind === 'written' ? 0 : 20))
@@ -106,7 +87,7 @@ for (const [name, placeOf] of [
         await until(() => news.filter(({ event }) => event === 'trail_writer_died').length === deaths)
         assert.equal(running.figures.writable, 0)
         assert.match(
-          String(((await client.intend(intent(`down-${deaths}`))) as { detail?: string }).detail),
+          String(((await client.intend(intentOf(`down-${deaths}`))) as { detail?: string }).detail),
           /has ended/,
         )
         await until(() => news.filter(({ event }) => event === 'trail_writer_replaced').length === deaths)
@@ -189,7 +170,7 @@ test('the ports of serving threads that ended are let go, and no new writer gets
   gone.close()
   await closed
   const client = attachTrail(running.connect(), running.hashKey, () => {})
-  assert.deepEqual(await client.intend(intent('1')), { kind: 'written' })
+  assert.deepEqual(await client.intend(intentOf('1')), { kind: 'written' })
   await client.flush()
   await running.stop()
 })

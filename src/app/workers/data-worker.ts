@@ -18,6 +18,7 @@ import type { Settings } from '../../program/settings.ts'
 import { createLog, jsonLines } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
 import type { ConnectedCounters } from '../../stores/connect-counters.ts'
+import { exportAtLast } from '../last-exports.ts'
 import { attachSharedCounters } from '../shared-counters.ts'
 import { StartError } from '../start-error.ts'
 import { openLogRecords, openTraces } from '../telemetry.ts'
@@ -129,7 +130,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     await gateway.stop(timeoutMs)
     await trail.stop()
     await closeStores()
-    await traces?.stop()
+    if (traces) await exportAtLast(shared.lastExports, traces.stop)
     figures.stop()
     log.flush()
   }

@@ -34,6 +34,7 @@ import {
   type HoldsMemory,
   releaseHoldsAfterDeath,
 } from '../../stores/shared-holds.ts'
+import { allocateLastExports, type LastExportsMemory } from '../last-exports.ts'
 import { allocateSharedCounters, type SharedCountersMemory } from '../shared-counters.ts'
 import { resourceFacts } from '../telemetry.ts'
 import { allocateLogLinks, type LogLinksMemory, releaseLogLinkAfterDeath } from './log-link.ts'
@@ -53,6 +54,7 @@ export interface SharedState {
   readonly logLinks: LogLinksMemory
   /** Of records for a collector, likewise. */
   readonly recordLinks: LogLinksMemory
+  readonly lastExports: LastExportsMemory
   /** Of DPoP nonces (RFC 9449 8): what one worker hands out, another takes. */
   readonly nonceKey: Uint8Array
   /** Of fingerprints of tokens in records: all workers name one token alike. */
@@ -77,6 +79,7 @@ export function allocateSharedState(workers: number): SharedState {
     // The control plane looks at the buckets as well, under the number after those of the workers.
     buckets: allocateCounters({ workers: workers + 1 }),
     replays: allocateReplays({ workers }),
+    lastExports: allocateLastExports(),
     connections: allocateHolds(connectionSlots, workers),
     places: allocatePlaces(placeSlots, workers),
     metrics: allocateMetrics({ workers }),

@@ -1,12 +1,12 @@
 import { attribute, nanosText, type ResourceFacts, resourceText, scopeText } from '../otlp/encode.ts'
 import { announceOutages, type Tell } from '../otlp/outage.ts'
-import { type OtlpTarget, send } from '../otlp/send.ts'
+import { type OtlpTarget, send, settledWithin } from '../otlp/send.ts'
 import type { Sample } from './collect.ts'
 import { type Family, families } from './families.ts'
 
 export interface MetricsExport {
-  /** Sends what was counted last. */
-  stop(): Promise<void>
+  /** Sends what was counted last, until then. */
+  stop(untilMs: number): Promise<void>
 }
 
 /** Sends all figures at an interval. What could not be sent is in the next figures: they only grow. */
@@ -27,15 +27,17 @@ export function exportMetrics(
   }, intervalMs)
   timer.unref()
   return {
-    async stop() {
+    async stop(untilMs) {
       clearInterval(timer)
-      await underWay
-      await exportOnce()
+      const leftMs = () => Math.max(0, untilMs - Date.now())
+      if (underWay) await settledWithin(leftMs(), underWay)
+      await exportOnce(leftMs())
     },
   }
 
-  async function exportOnce(): Promise<void> {
-    const sent = await send(target, 'metrics', metricsText(figures(), facts, startedMs, Date.now()))
+  async function exportOnce(withinMs?: number): Promise<void> {
+    const body = metricsText(figures(), facts, startedMs, Date.now())
+    const sent = await send(target, 'metrics', body, withinMs)
     if (sent.kind !== 'taken' || sent.rejected > 0) outages.failed(sent.detail)
     else outages.succeeded()
   }

@@ -53,6 +53,20 @@ export async function send(
   }
 }
 
+/** Resolves after it, or after so long. */
+export async function settledWithin(ms: number, sending: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    sending,
+    new Promise((resolve) => {
+      timer = setTimeout(resolve, ms)
+    }),
+  ])
+  clearTimeout(timer)
+}
+
+const outOfTime = Object.assign(new Error('no answer in time'), { code: 'ABORT_ERR' })
+
 interface CollectorAnswer {
   readonly status: number
   readonly retryAfter: string | null
@@ -62,11 +76,14 @@ interface CollectorAnswer {
 /** Not `fetch`, which takes several times the CPU for a body of this size. */
 function post(target: OtlpTarget, signal: Signal, body: Buffer, withinMs: number): Promise<CollectorAnswer> {
   const secure = target.endpoint.startsWith('https:')
+  const outOfPatience = AbortSignal.timeout(Math.min(withinMs, timeoutMs))
   return new Promise((resolve, reject) => {
+    // A request that waits for a socket does not hear of it before it has one.
+    outOfPatience.addEventListener('abort', () => reject(outOfTime))
     const request = (secure ? httpsRequest : httpRequest)(`${target.endpoint}/v1/${signal}`, {
       method: 'POST',
       agent: secure ? agents.https : agents.http,
-      signal: AbortSignal.timeout(Math.min(withinMs, timeoutMs)),
+      signal: outOfPatience,
       headers: {
         'user-agent': 'portcullis',
         ...target.headers,

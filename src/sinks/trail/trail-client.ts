@@ -86,8 +86,12 @@ export function attachTrail(
   let onIdle: (() => void)[] = []
 
   lane.on('message', (port: MessagePort) => {
+    // Of the end of the one before, this thread may hear later.
+    if (line) ended(line)
     line = port
-    port.on('message', answered)
+    port.on('message', (answer: Written) => {
+      if (line === port) answered(answer)
+    })
     port.once('close', () => ended(port))
     port.unref()
     goOn()

@@ -41,6 +41,16 @@ export interface TrailWriterOptions {
   readonly keep: (checkpoint: Checkpoint) => void
 }
 
+/** An append of which nobody knows whether it took place. All of them begin where the chain is known to end. */
+interface Doubt {
+  /** Of its last entry. */
+  readonly hash: string
+  /** Notes in it: the first of those that are kept. */
+  readonly notes: number
+  /** What its gap tells. */
+  readonly lost: number
+}
+
 interface Waiting {
   readonly batch: Batch
   readonly answer: (written: Written) => void
@@ -72,12 +82,15 @@ export class TrailWriter {
   /** Heads of other chains as the last checkpoint named them. */
   readonly #named = new Map<string, number>()
   #fault: string | null = null
-  /** An append was answered with an error, and may have taken place. */
+  /** How far the chain goes is to be asked. */
   #doubted = false
+  #doubts: Doubt[] = []
   /** The chain of a writer that ended was not taken up yet. */
   #resuming: boolean
-  /** Notes that writer left on the trail since its last checkpoint. */
+  /** Notes that writer left on the trail since its last checkpoint, as far as they are known. */
   readonly #inherited = new Set<string>()
+  /** Of the notes that are kept, those that were on their way to that writer. */
+  readonly #again = new Set<string>()
   #running: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -114,10 +127,17 @@ export class TrailWriter {
   /** Writes what is left, and a last checkpoint. */
   async close(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer)
+    while (this.#running) await this.#running
+    // Nothing else begins any more.
+    this.#running = this.#finish()
     await this.#running
+  }
+
+  async #finish(): Promise<void> {
     await this.#attempt([])
     if (this.#fault === null) await this.#checkpoint('closing').catch(() => {})
     await this.#options.store.close().catch(() => {})
+    this.#refuse(this.#queue.splice(0), 'the audit trail is closed')
   }
 
   #run(): void {
@@ -153,14 +173,9 @@ export class TrailWriter {
     try {
       if (this.#doubted) await this.#settle()
       if (this.#head.sequence === 0) await this.#checkpoint('opening')
-      const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
-      const intents = taken.flatMap(({ batch }) => batch.intents)
-      const notes = taken.flatMap(({ batch }) => this.#unwritten(batch))
-      const texts = [...intents, ...gathered(this.#kept.concat(notes))]
-      // After a fault it also shows that writing is possible again.
-      if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
-      if (texts.length > 0) await this.#append(texts)
+      const lost = await this.#write(taken)
       this.#kept = []
+      this.#again.clear()
       this.#lost = 0
       this.#options.figures.lost += taken.reduce((sum, { batch }) => sum + batch.lost, 0)
       this.#show(true)
@@ -172,6 +187,20 @@ export class TrailWriter {
       return
     }
     await this.#checkpointWhenDue()
+  }
+
+  /** @returns how much its gap tells */
+  async #write(taken: readonly Waiting[]): Promise<number> {
+    const intents = taken.flatMap(({ batch }) => batch.intents)
+    for (;;) {
+      const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
+      const notes = taken.flatMap(({ batch }) => this.#unwritten(batch))
+      const texts = [...intents, ...gathered(this.#kept.concat(notes))]
+      // After a fault it also shows that writing is possible again.
+      if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
+      const held = { notes: this.#kept.length + notes.length, lost }
+      if (texts.length === 0 || (await this.#append(texts, held))) return lost
+    }
   }
 
   #fail(taken: readonly Waiting[], error: Error): void {
@@ -188,8 +217,10 @@ export class TrailWriter {
       this.#lost += batch.lost
       figures.refused += batch.intents.length
       for (const note of this.#unwritten(batch))
-        if (this.#kept.length < maxKept) this.#kept.push(note)
-        else this.#lost++
+        if (this.#kept.length < maxKept) {
+          this.#kept.push(note)
+          if (batch.again) this.#again.add(note)
+        } else this.#lost++
       answer({ ok: false, detail })
     }
     figures.lost += this.#lost - before
@@ -207,11 +238,20 @@ export class TrailWriter {
     figures.unsaid = this.#lost
   }
 
-  async #append(texts: readonly string[], checkpointMs: number | null = null): Promise<void> {
+  /**
+   * @returns false when an earlier append took place after all, where this one was to stand: so this one did not, and never
+   * will
+   */
+  async #append(
+    texts: readonly string[],
+    held: Omit<Doubt, 'hash'>,
+    checkpointMs: number | null = null,
+  ): Promise<boolean> {
     const { store, chain, nowMs } = this.#options
     const timeMs = checkpointMs ?? Math.max(this.#timeMs, nowMs())
     const rows: TrailRow[] = []
-    let { sequence, hash } = this.#head
+    const before = this.#head
+    let { sequence, hash } = before
     for (const text of texts) {
       sequence++
       hash = hashOf(hash, { sequence, timeMs, text })
@@ -220,14 +260,20 @@ export class TrailWriter {
     try {
       await store.append(chain, rows, checkpointMs !== null)
       this.#head = { chain, sequence, hash }
+      this.#doubts = []
     } catch (error) {
       this.#doubted = true
+      this.#doubts.push({ ...held, hash })
       await this.#settle().catch(() => {})
-      if (this.#head.hash !== hash) throw error
+      if (this.#head.hash !== hash) {
+        if (this.#head !== before && !this.#doubted) return false
+        throw error
+      }
     }
     this.#timeMs = timeMs
     this.#sinceCheckpoint += rows.length
     this.#options.figures.entries += rows.length
+    return true
   }
 
   /**
@@ -235,14 +281,13 @@ export class TrailWriter {
    * writes this chain, so what is there was written here.
    */
   async #settle(): Promise<void> {
-    const { store, chain, key } = this.#options
-    const resuming = this.#resuming
-    if (resuming) {
+    const { store, chain, key, resume } = this.#options
+    if (this.#resuming) {
       const { timeMs, ...head } = await lastSigned(store, chain, key)
       this.#head = head
       this.#timeMs = timeMs
     }
-    const written = resuming ? this.#inherited : new Set<string>()
+    const { sequence: known } = this.#head
     for (;;) {
       const rows = await store.read(chain, this.#head.sequence, maxEntries)
       for (const { sequence, timeMs, hash, text } of rows) {
@@ -251,15 +296,25 @@ export class TrailWriter {
         this.#head = { chain, sequence, hash }
         this.#timeMs = timeMs
         this.#sinceCheckpoint++
-        for (const one of apart(text)) written.add(one)
+        if (resume) for (const note of apart(text)) this.#inherited.add(note)
+        const found = this.#doubts.find((doubt) => doubt.hash === hash)
+        if (found) this.#tookPlace(found)
       }
       if (rows.length < maxEntries) break
     }
     this.#doubted = false
     this.#resuming = false
-    if (resuming) return
-    this.#kept = this.#kept.filter((text) => !written.has(text))
-    if (written.has(gapText(this.#lost))) this.#lost = 0
+    if (this.#head.sequence > known) this.#doubts = []
+    if (resume)
+      this.#kept = this.#kept.filter((note) => !(this.#again.has(note) && this.#inherited.has(note)))
+  }
+
+  /** What it wrote is kept no more. No other one that began where it did can have taken place. */
+  #tookPlace({ notes, lost }: Doubt): void {
+    const notKept = Math.max(0, notes - this.#kept.length)
+    this.#kept = this.#kept.slice(notes)
+    this.#lost = Math.max(0, this.#lost - lost - notKept)
+    this.#doubts = []
   }
 
   async #checkpointWhenDue(): Promise<void> {
@@ -278,7 +333,9 @@ export class TrailWriter {
     const timeMs = Math.max(this.#timeMs, nowMs())
     const at = { chain, sequence: this.#head.sequence + 1, timeMs, previous: this.#head.hash }
     const text = writeCheckpoint(at, role, moved, key)
-    await this.#append([text], timeMs)
+    if (!(await this.#append([text], { notes: 0, lost: 0 }, timeMs)))
+      // What stood in the way of an opening was another one.
+      return role === 'opening' ? undefined : this.#checkpoint(role)
     for (const { chain: other, sequence } of moved) this.#named.set(other, sequence)
     this.#sinceCheckpoint = 0
     this.#checkpointedMs = timeMs
