@@ -34,10 +34,10 @@ interface Round {
   readonly loads: readonly Run[]
 }
 
-const seconds = 2
+const seconds = 3
 /** So few that what waits is served before it is late: the gateway is busy all the time and turns nobody away. */
 const saturating = 12
-const connections = 256
+const connections = 512
 const loads = [0.05, 0.7, 0.9, 1, 1.1, 1.2, 1.3, 2]
 const quiet = loads.indexOf(0.05)
 const busy = loads.indexOf(0.7)
