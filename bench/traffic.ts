@@ -26,6 +26,8 @@ export interface Received {
   /** From the request being due until its answer is read whole. */
   readonly latenciesUs: readonly number[]
   readonly byStatusUs: Readonly<Record<string, readonly number[]>>
+  /** The same, of requests that were due after the first half second: what a load begins with is over. */
+  readonly settledUs: Readonly<Record<string, readonly number[]>>
   /** Of one core, that this client took while it sent: near 1 it measures itself. */
   readonly ownShare: number
 }
@@ -40,6 +42,7 @@ const drainMs = 2000
 const tickMs = 1
 /** A client that shares its core and slept longer does not make up for it: the flood is to be even, not this client's stalls. */
 const maxBurstMs = 4
+const settledMs = 500
 /** By then all connections have been accepted. */
 const acceptedMs = 300
 
@@ -52,6 +55,7 @@ async function follow(orders: Orders): Promise<Received> {
   const statuses: Record<string, number> = {}
   const latenciesUs: number[] = []
   const byStatusUs: Record<string, number[]> = {}
+  const settledUs: Record<string, number[]> = {}
   let due = 0
   let sent = 0
   let ended = false
@@ -74,7 +78,7 @@ async function follow(orders: Orders): Promise<Received> {
   while (latenciesUs.length < asked() && performance.now() < untilMs) await sleep(10)
   if (latenciesUs.length < asked()) statuses.none = asked() - latenciesUs.length
   for (const { socket } of connections) socket.destroy()
-  return { sent: asked(), statuses, latenciesUs, byStatusUs, ownShare }
+  return { sent: asked(), statuses, latenciesUs, byStatusUs, settledUs, ownShare }
 
   async function keepRate(rate: number): Promise<void> {
     let lostMs = 0
@@ -132,11 +136,16 @@ async function follow(orders: Orders): Promise<Received> {
       statuses[status] = (statuses[status] ?? 0) + 1
       const latencyUs = (performance.now() - connection.sentMs) * 1000
       latenciesUs.push(latencyUs)
-      byStatusUs[status] ??= []
-      byStatusUs[status].push(latencyUs)
+      add(byStatusUs, status, latencyUs)
+      if (connection.sentMs - startedMs > settledMs) add(settledUs, status, latencyUs)
       goOn(connection)
     }
   }
+}
+
+function add(byStatus: Record<string, number[]>, status: string, us: number): void {
+  byStatus[status] ??= []
+  byStatus[status].push(us)
 }
 
 function sleep(ms: number): Promise<void> {

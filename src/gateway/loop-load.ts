@@ -4,7 +4,7 @@ import type { Lateness, Load } from '../engine/ports.ts'
 /** Of `queueDelay`: a turn that takes longer is a sign of a queue. */
 const longTurn = 1 / 25
 /** Of `queueDelay`: how long turns are to take in a queue that stands. What is served waits for two or three (measured). */
-const standingTurn = 1 / 50
+const standingTurn = 1 / 30
 const lessToServe = 0.9
 const moreToServe = 1.1
 /** Of a long turn; served even where turning away takes all the time. */
