@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 // A client in a process of its own: sends prepared requests over kept connections, and tells what came back.
 
@@ -15,6 +16,8 @@ export interface Orders {
    */
   readonly rate: number | null
   readonly seconds: number
+  /** Not all that is due in a millisecond comes together. The client is deaf for up to a tenth of one, which is in its latencies. */
+  readonly even?: boolean
   /** JSON: an array of whole requests, sent in turn. */
   readonly file: string
 }
@@ -40,6 +43,8 @@ interface Connection {
 
 const drainMs = 2000
 const tickMs = 1
+const evenTickMs = 0.1
+const never = new Int32Array(new SharedArrayBuffer(4))
 /** A client that shares its core and slept longer does not make up for it: the flood is to be even, not this client's stalls. */
 const maxBurstMs = 4
 const settledMs = 500
@@ -93,7 +98,11 @@ async function follow(orders: Orders): Promise<Received> {
         if (connection) send(connection, performance.now())
         else waiting.push(nowMs)
       }
-      await sleep(tickMs)
+      if (!orders.even) await sleep(tickMs)
+      else {
+        Atomics.wait(never, 0, 0, evenTickMs)
+        await nextTurn()
+      }
     }
   }
 
