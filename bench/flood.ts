@@ -43,7 +43,8 @@ const attackerNiceness = 10
  * limits are wide: with narrow ones most of the flood would end at the door, before any signature is looked at.
  *
  * The delay inside the gateway is that of requests with a good token and a parameter outside of the contract, seen from
- * outside: the wait in its sockets is in it, which no clock of its own can see, and no upstream is.
+ * outside: the wait in its sockets is in it, which no clock of its own can see, and no upstream is. The attackers' process
+ * runs in the quiet rounds too and sends nothing: a core that sleeps wakes late, and that is not to count as calm.
  */
 export async function measureFlood(world: World, rounds: number): Promise<FloodFigures> {
   const gateway = await subjects.find(({ name }) => name === 'portcullis')?.start(world)
@@ -61,6 +62,7 @@ async function flood(world: World, gateway: Started, rounds: number): Promise<Fl
     port,
     from: attackers,
     connections: 64,
+    even: true,
     file: requestsFile(world, 'invalid', invalidRequests(world)),
   }
   const requests = clientLimits.map((limit) => wireRequest(world.token, limit))
@@ -80,7 +82,9 @@ async function flood(world: World, gateway: Started, rounds: number): Promise<Fl
   const flooded: Received[] = []
   const attacks: Received[] = []
   for (let round = 0; round < rounds; round++) {
+    const silent = runClient({ ...attacking, rate: 0, seconds }, attackerNiceness)
     quiet.push(await runClient(valid, clientNiceness))
+    await silent
     const attack = runClient({ ...attacking, rate, seconds }, attackerNiceness)
     flooded.push(await runClient(valid, clientNiceness))
     attacks.push(await attack)

@@ -19,6 +19,8 @@ interface LoadFigures {
   /** Delay of what is served above that of a gateway with hardly anything to do. */
   readonly queueDelayP50Us: Spread
   readonly queueDelayP99Us: Spread
+  /** With the first half second, in which a queue is not yet known to stand. */
+  readonly wholeDelayP99Us: Spread
   /** Of that at 70 %, of the same round. */
   readonly delayRatioP50: Spread
   readonly delayRatioP99: Spread
@@ -34,10 +36,10 @@ interface Round {
   readonly loads: readonly Run[]
 }
 
-const seconds = 2
+const seconds = 4
 /** So few that what waits is served before it is late: the gateway is busy all the time and turns nobody away. */
 const saturating = 12
-const connections = 256
+const connections = 512
 const loads = [0.05, 0.7, 0.9, 1, 1.1, 1.2, 1.3, 2]
 const quiet = loads.indexOf(0.05)
 const busy = loads.indexOf(0.7)
@@ -113,6 +115,7 @@ function figuresOf(all: readonly Round[], factor: number, index: number, base: n
     lawfulGoodput: by((round) => lawful(round, index)),
     queueDelayP50Us: by((_, run) => delay(run, 50)),
     queueDelayP99Us: by((_, run) => delay(run, 99)),
+    wholeDelayP99Us: by((_, run) => percentile(run.byStatusUs['200'] ?? [], 99) - base),
     delayRatioP50: ratio(50),
     delayRatioP99: ratio(99),
     clientShare: by((_, run) => run.ownShare),
@@ -151,10 +154,18 @@ function tell(told: Awaited<ReturnType<typeof measureShedding>>): void {
     shown(one.queueDelayP99Us),
     shown(one.delayRatioP50, 1),
     shown(one.delayRatioP99, 1),
+    shown(one.wholeDelayP99Us),
     shown(one.clientShare, 2),
   ])
   const head = ['load', 'sent', 'served/s', 'shed/s', 'unanswered/s', 'goodput', 'the law allows']
-  const delays = ['queue delay p50 µs', 'p99 µs', 'of 70 %: p50', 'p99', 'client']
+  const delays = [
+    'queue delay p50 µs',
+    'p99 µs',
+    'of 70 %: p50',
+    'p99',
+    'p99 µs from its beginning',
+    'client',
+  ]
   console.log(
     `overload: capacity ${shown(told.capacityRps)}/s, the client took ${shown(told.clientShare, 2)} of its core; a pass P ${shown(told.passUs, 1)} µs, a shed request S ${shown(told.shedUs, 1)} µs
 goodput at twice the capacity ${shown(told.goodputOfLawful, 2)} of what (P - 2S) / (P - S) allows
@@ -170,8 +181,8 @@ function shed({ statuses }: Received): number {
   return statuses['503'] ?? 0
 }
 
-function delaysOf({ byStatusUs }: Received): readonly number[] {
-  return byStatusUs['200'] ?? []
+function delaysOf({ settledUs }: Received): readonly number[] {
+  return settledUs['200'] ?? []
 }
 
 function served({ statuses }: Received): number {

@@ -83,7 +83,7 @@ async function measureAttacked(): Promise<void> {
     if (wants('flood')) report.flood = await measureFlood(world, rounds)
     if (wants('overload')) report.overload = await measureOverload(world, rounds)
     if (wants('idle')) report.idle = await measureIdle(world)
-    if (wants('trail')) report.trail = await measureTrail(world, rounds, seconds)
+    if (wants('trail')) report.trail = await measureTrail(world, rounds)
     if (wants('rotation')) report.rotation = await measureRotation(world)
   } finally {
     await world.stop()

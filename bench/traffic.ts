@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 // A client in a process of its own: sends prepared requests over kept connections, and tells what came back.
 
@@ -9,34 +10,46 @@ export interface Orders {
   /** Loopback addresses the connections come from, in turn. */
   readonly from: readonly string[]
   readonly connections: number
-  /** Requests a second whatever the answers do (open loop); null: each connection sends when it has its answer. */
+  /**
+   * Requests a second whatever the answers do (open loop), each on a connection that has no other under way; one that finds
+   * none waits for it. null: each connection sends when it has its answer.
+   */
   readonly rate: number | null
   readonly seconds: number
+  /** Not all that is due in a millisecond comes together. The client is deaf for up to a tenth of one, which is in its latencies. */
+  readonly even?: boolean
   /** JSON: an array of whole requests, sent in turn. */
   readonly file: string
 }
 
 export interface Received {
   readonly sent: number
-  /** Answers by status; `none`: asked and not answered two seconds after the end. */
+  /** Answers by status; `none`: due and not answered two seconds after the end. */
   readonly statuses: Readonly<Record<string, number>>
-  /** From the request being written until its answer is read whole. */
+  /** From the request being due until its answer is read whole. */
   readonly latenciesUs: readonly number[]
   readonly byStatusUs: Readonly<Record<string, readonly number[]>>
+  /** The same, of requests that were due after the first half second: what a load begins with is over. */
+  readonly settledUs: Readonly<Record<string, readonly number[]>>
   /** Of one core, that this client took while it sent: near 1 it measures itself. */
   readonly ownShare: number
 }
 
 interface Connection {
   readonly socket: Socket
-  readonly sentMs: number[]
+  sentMs: number
   rest: Buffer
 }
 
 const drainMs = 2000
 const tickMs = 1
+const evenTickMs = 0.1
+const never = new Int32Array(new SharedArrayBuffer(4))
 /** A client that shares its core and slept longer does not make up for it: the flood is to be even, not this client's stalls. */
 const maxBurstMs = 4
+const settledMs = 500
+/** By then all connections have been accepted. */
+const acceptedMs = 300
 
 if (import.meta.main) console.log(JSON.stringify(await follow(JSON.parse(process.argv[2] ?? '') as Orders)))
 
@@ -47,22 +60,30 @@ async function follow(orders: Orders): Promise<Received> {
   const statuses: Record<string, number> = {}
   const latenciesUs: number[] = []
   const byStatusUs: Record<string, number[]> = {}
+  const settledUs: Record<string, number[]> = {}
+  let due = 0
   let sent = 0
   let ended = false
   const connections = await Promise.all(Array.from({ length: orders.connections }, (_, i) => open(i)))
+  /** Since when requests wait for a connection, from `waiting[begun]` on. */
+  const waiting: number[] = []
+  let begun = 0
+  const free = [...connections]
+  await sleep(acceptedMs)
   const startedMs = performance.now()
   const before = process.cpuUsage()
-  if (orders.rate === null) for (const connection of connections) send(connection)
+  if (orders.rate === null) for (const connection of free.splice(0)) send(connection, performance.now())
   else await keepRate(orders.rate)
   await sleep(startedMs + orders.seconds * 1000 - performance.now())
   ended = true
   const own = process.cpuUsage(before)
   const ownShare = (own.user + own.system) / 1000 / (performance.now() - startedMs)
   const untilMs = performance.now() + drainMs
-  while (latenciesUs.length < sent && performance.now() < untilMs) await sleep(10)
-  if (latenciesUs.length < sent) statuses.none = sent - latenciesUs.length
+  const asked = () => (orders.rate === null ? sent : due)
+  while (latenciesUs.length < asked() && performance.now() < untilMs) await sleep(10)
+  if (latenciesUs.length < asked()) statuses.none = asked() - latenciesUs.length
   for (const { socket } of connections) socket.destroy()
-  return { sent, statuses, latenciesUs, byStatusUs, ownShare }
+  return { sent: asked(), statuses, latenciesUs, byStatusUs, settledUs, ownShare }
 
   async function keepRate(rate: number): Promise<void> {
     let lostMs = 0
@@ -72,22 +93,37 @@ async function follow(orders: Orders): Promise<Received> {
       if (nowMs - startedMs >= orders.seconds * 1000) return
       lostMs += Math.max(0, nowMs - wokenMs - maxBurstMs)
       wokenMs = nowMs
-      for (const due = ((nowMs - startedMs - lostMs) * rate) / 1000; sent < due; )
-        send(connections[sent % connections.length] as Connection)
-      await sleep(tickMs)
+      for (; due < ((nowMs - startedMs - lostMs) * rate) / 1000; due++) {
+        const connection = free.shift()
+        if (connection) send(connection, performance.now())
+        else waiting.push(nowMs)
+      }
+      if (!orders.even) await sleep(tickMs)
+      else {
+        Atomics.wait(never, 0, 0, evenTickMs)
+        await nextTurn()
+      }
     }
   }
 
-  function send({ socket, sentMs }: Connection): void {
-    sentMs.push(performance.now())
-    socket.write(requests[sent++ % requests.length] as Buffer)
+  function send(connection: Connection, dueMs: number): void {
+    connection.sentMs = dueMs
+    connection.socket.write(requests[sent++ % requests.length] as Buffer)
+  }
+
+  /** It has its answer. */
+  function goOn(connection: Connection): void {
+    if (orders.rate === null) {
+      if (!ended) send(connection, performance.now())
+    } else if (begun < waiting.length) send(connection, waiting[begun++] as number)
+    else free.push(connection)
   }
 
   function open(index: number): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const localAddress = orders.from[index % orders.from.length] as string
       const socket = connect({ host: '127.0.0.1', port: orders.port, localAddress, noDelay: true })
-      const connection: Connection = { socket, sentMs: [], rest: Buffer.alloc(0) }
+      const connection: Connection = { socket, sentMs: 0, rest: Buffer.alloc(0) }
       socket.once('connect', () => resolve(connection))
       socket.on('error', (error) => reject(error))
       socket.on('data', (chunk) => receive(connection, chunk as Buffer))
@@ -107,13 +143,18 @@ async function follow(orders: Orders): Promise<Received> {
       connection.rest = connection.rest.subarray(whole)
       const status = head.slice(9, 12)
       statuses[status] = (statuses[status] ?? 0) + 1
-      const latencyUs = (performance.now() - (connection.sentMs.shift() ?? Number.NaN)) * 1000
+      const latencyUs = (performance.now() - connection.sentMs) * 1000
       latenciesUs.push(latencyUs)
-      byStatusUs[status] ??= []
-      byStatusUs[status].push(latencyUs)
-      if (orders.rate === null && !ended) send(connection)
+      add(byStatusUs, status, latencyUs)
+      if (connection.sentMs - startedMs > settledMs) add(settledUs, status, latencyUs)
+      goOn(connection)
     }
   }
+}
+
+function add(byStatus: Record<string, number[]>, status: string, us: number): void {
+  byStatus[status] ??= []
+  byStatus[status].push(us)
 }
 
 function sleep(ms: number): Promise<void> {

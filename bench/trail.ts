@@ -8,9 +8,10 @@ import { type SigningKey, verifyingKey } from '../src/sinks/trail/signing-key.ts
 import { TrailWriter } from '../src/sinks/trail/trail-writer.ts'
 import { openSqliteTrail } from '../src/stores/sqlite-trail.ts'
 import { createSigningKey } from '../test/harness/trail.ts'
-import { load, type Run, scenarios } from './load.ts'
+import { percentile, requestsFile, runClient } from './client.ts'
+import { order } from './load.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
-import { patience, startPortcullis } from './subjects.ts'
+import { patience, type Started, startPortcullis } from './subjects.ts'
 import type { World } from './world.ts'
 
 const entries = 60_000
@@ -18,20 +19,41 @@ const entries = 60_000
 const batch = 200
 const aims = { written: 20_000, verified: 200_000, cpuUs: 12 }
 
+/** Of what the gateway without a trail can serve; null: as fast as it goes. */
+const loads = [0.35, 0.7, null] as const
+const connections = 256
+const seconds = 3
+const gates = ['off', 'power', 'process'] as const
+type Gate = (typeof gates)[number]
+
 interface TrailFigures {
   /** Entries a second, made, chained and written through to the disk, or handed to the operating system. */
   readonly power: Spread
   readonly process: Spread
   readonly verified: Spread
-  /** CPU time of a POST. */
-  readonly off: Spread
-  readonly on: Spread
-  readonly onProcess: Spread
-  readonly added: Spread
+  readonly loads: readonly LoadFigures[]
 }
 
-/** What the audit trail takes: in this process, and of a gateway's CPU for each write. */
-export async function measureTrail(world: World, rounds: number, seconds: number): Promise<TrailFigures> {
+interface LoadFigures {
+  readonly load: string
+  readonly offRps: Spread
+  /** CPU time of a POST, by gate. */
+  readonly cpuUs: Readonly<Record<Gate, Spread>>
+  readonly p50Us: Readonly<Record<Gate, Spread>>
+  /** Of neighbouring runs. */
+  readonly addedUs: Readonly<Record<Gate, Spread>>
+}
+
+interface Run {
+  readonly cpuUs: number
+  readonly p50Us: number
+  readonly rps: number
+}
+
+type Round = Readonly<Record<Gate, Run>>
+
+/** What the audit trail takes: in this process, and of a gateway's CPU for each write at the same rate. */
+export async function measureTrail(world: World, rounds: number): Promise<TrailFigures> {
   const power: number[] = []
   const process: number[] = []
   const verified: number[] = []
@@ -41,30 +63,48 @@ export async function measureTrail(world: World, rounds: number, seconds: number
     process.push(figures.written)
     verified.push(figures.verified)
   }
-  const runs = await compareGateways(world, rounds, seconds)
+  const compared = await compareGateways(world, rounds)
   const figures: TrailFigures = {
     power: spreadOf(power),
     process: spreadOf(process),
     verified: spreadOf(verified),
-    off: spreadOf(runs.off.map(({ cpuUs }) => cpuUs)),
-    on: spreadOf(runs.on.map(({ cpuUs }) => cpuUs)),
-    onProcess: spreadOf(runs.onProcess.map(({ cpuUs }) => cpuUs)),
-    added: spreadOf(runs.on.map(({ cpuUs }, round) => cpuUs - (runs.off[round]?.cpuUs ?? Number.NaN))),
+    loads: loads.map((factor, index) => figuresOf(factor, compared[index] ?? [])),
   }
-  const p50 = (of: readonly Run[]) => (spreadOf(of.map(({ p50Us }) => p50Us)).median / 1000).toFixed(2)
+  tell(figures)
+  return figures
+}
+
+function figuresOf(factor: number | null, rounds: readonly Round[]): LoadFigures {
+  const byGate = (figure: (round: Round, gate: Gate) => number) =>
+    Object.fromEntries(
+      gates.map((gate) => [gate, spreadOf(rounds.map((round) => figure(round, gate)))]),
+    ) as Record<Gate, Spread>
+  return {
+    load: factor === null ? 'as fast as it goes' : `${factor * 100} %`,
+    offRps: spreadOf(rounds.map(({ off }) => off.rps)),
+    cpuUs: byGate((round, gate) => round[gate].cpuUs),
+    p50Us: byGate((round, gate) => round[gate].p50Us),
+    addedUs: byGate((round, gate) => round[gate].cpuUs - round.off.cpuUs),
+  }
+}
+
+function tell({ power, process, verified, loads }: TrailFigures): void {
+  const rows = loads.map(({ load, offRps, cpuUs, p50Us, addedUs }) => [
+    load,
+    shown(offRps),
+    ...gates.map((gate) => `${shown(cpuUs[gate], 1)}, p50 ${(p50Us[gate].median / 1000).toFixed(1)} ms`),
+    shown(addedUs.power, 1),
+    shown(addedUs.process, 1),
+  ])
+  const head = ['load', 'POST/s', 'CPU µs, no trail', 'power', 'process', 'more, power', 'more, process']
   console.log(
     `the audit trail\n${table([
       ['', 'median', 'aim'],
-      ['entries/s, durability power', shown(figures.power), String(aims.written)],
-      ['entries/s, durability process', shown(figures.process), String(aims.written)],
-      ['entries/s, verified', shown(figures.verified), String(aims.verified)],
-      ['CPU µs of a POST, no trail', `${shown(figures.off, 1)}, p50 ${p50(runs.off)} ms`, ''],
-      ['CPU µs of a POST, power', `${shown(figures.on, 1)}, p50 ${p50(runs.on)} ms`, ''],
-      ['CPU µs of a POST, process', `${shown(figures.onProcess, 1)}, p50 ${p50(runs.onProcess)} ms`, ''],
-      ['CPU µs more, power', shown(figures.added, 1), String(aims.cpuUs)],
-    ])}\n`,
+      ['entries/s, durability power', shown(power), String(aims.written)],
+      ['entries/s, durability process', shown(process), String(aims.written)],
+      ['entries/s, verified', shown(verified), String(aims.verified)],
+    ])}\n\nCPU time of a POST; the trail may take ${aims.cpuUs} µs\n${table([head, ...rows])}\n`,
   )
-  return figures
 }
 
 async function writeAndVerify(
@@ -120,33 +160,46 @@ function writerOf(
   })
 }
 
-async function compareGateways(
-  world: World,
-  rounds: number,
-  seconds: number,
-): Promise<{
-  readonly off: readonly Run[]
-  readonly on: readonly Run[]
-  readonly onProcess: readonly Run[]
-}> {
-  const post = scenarios[1]
-  if (!post) throw new Error('there is no POST to measure')
+/** @returns the rounds of each load */
+async function compareGateways(world: World, rounds: number): Promise<readonly (readonly Round[])[]> {
   const state = (name: string) => `${patience}\nstateDir: ./trail-${name}`
-  const gates = [
-    await startPortcullis(world, `${state('off')}\ntrail: false`),
-    await startPortcullis(world, state('on')),
-    await startPortcullis(world, `${state('process')}\ntrail: { durability: process }`),
-  ]
-  const runs = gates.map((): Run[] => [])
-  try {
-    for (const gate of gates) await load(gate, post, world, 4 * seconds)
-    for (let round = 0; round < rounds; round++)
-      for (const [index, gate] of gates.entries()) runs[index]?.push(await load(gate, post, world, seconds))
-  } finally {
-    for (const gate of gates) gate.stop()
+  const started: Readonly<Record<Gate, Started>> = {
+    off: await startPortcullis(world, `${state('off')}\ntrail: false`),
+    power: await startPortcullis(world, state('power')),
+    process: await startPortcullis(world, `${state('process')}\ntrail: { durability: process }`),
   }
-  const [off = [], on = [], onProcess = []] = runs
-  return { off, on, onProcess }
+  const file = requestsFile(world, 'post', [wirePost(world.token)])
+  const run = async (gate: Started, rate: number | null): Promise<Run> => {
+    const port = Number(new URL(gate.origin).port)
+    const before = gate.cpuUs()
+    const received = await runClient({ port, from: ['127.0.0.1'], connections, rate, seconds, file })
+    const { latenciesUs, statuses } = received
+    const served = statuses['200'] ?? 0
+    if (served !== received.sent) throw new Error(`not all were served: ${JSON.stringify(statuses)}`)
+    const cpuUs = (gate.cpuUs() - before) / served
+    return { cpuUs, p50Us: percentile(latenciesUs, 50), rps: served / seconds }
+  }
+  const all: Round[][] = loads.map(() => [])
+  try {
+    for (let i = 0; i < 3; i++) for (const gate of gates) await run(started[gate], null)
+    const capacity = (await run(started.off, null)).rps
+    for (let round = 0; round < rounds; round++)
+      for (const [index, factor] of loads.entries()) {
+        process.stderr.write(`\rtrail: round ${round + 1} of ${rounds} `)
+        const runs: Partial<Record<Gate, Run>> = {}
+        for (const gate of gates)
+          runs[gate] = await run(started[gate], factor === null ? null : capacity * factor)
+        all[index]?.push(runs as Round)
+      }
+    process.stderr.write('\r\u001b[K')
+  } finally {
+    for (const gate of gates) started[gate].stop()
+  }
+  return all
+}
+
+function wirePost(token: string): string {
+  return `POST /orders HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`
 }
 
 const hex = (i: number, letters: number) => i.toString(16).padStart(letters, '0')

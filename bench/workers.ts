@@ -29,12 +29,16 @@ interface Round {
   readonly lone: Steady
   /** Each worker gets as much as the only one of the first gateway. */
   readonly each: Steady
+  /** So does each of as many gateways of one worker, which share nothing. */
+  readonly apart: Steady
   readonly saturated: Saturated
 }
 
 interface Subject {
   readonly planned: PlannedGateway
   readonly gateway: Started
+  /** As many as it has workers, of one each; none where it has one itself. */
+  readonly apart: readonly Started[]
 }
 
 interface Place {
@@ -67,6 +71,8 @@ interface GatewayFigures {
   /** Of one worker that has as much to do as each of these. */
   readonly loneRatio: Spread
   readonly eachRatio: Spread
+  /** Of that of as many processes. */
+  readonly apartRatio: Spread
   readonly saturatedRatio: Spread
   readonly rps: Spread
   readonly rpsRatio: Spread
@@ -127,17 +133,15 @@ export async function measureWorkers(
 async function startAll(place: Place) {
   const subjects: Subject[] = []
   const stop = async () => {
-    for (const { gateway } of subjects) gateway.stop()
+    for (const { gateway, apart } of subjects) for (const one of [gateway, ...apart]) one.stop()
   }
   try {
-    for (const planned of place.plan.gateways)
-      subjects.push({
-        planned,
-        gateway: await startPortcullis(place.world, undefined, planned.workers, planned.cores),
-      })
+    for (const planned of place.plan.gateways) subjects.push(await startSubject(planned, place))
     const capacities: number[] = []
-    for (const subject of subjects)
-      capacities.push((await saturate(subject, place, warmUpOf(subject, place))).rps)
+    for (const { planned, gateway, apart } of subjects) {
+      capacities.push((await saturate(gateway, planned.workers, place, warmUpOf(planned, place))).rps)
+      for (const one of apart) await saturate(one, 1, place, warmUp * place.seconds)
+    }
     return { subjects, capacity: capacities[0] ?? Number.NaN, [Symbol.asyncDispose]: stop }
   } catch (error) {
     await stop()
@@ -145,9 +149,17 @@ async function startAll(place: Place) {
   }
 }
 
+async function startSubject(planned: PlannedGateway, { world }: Place): Promise<Subject> {
+  const start = (workers: number) => startPortcullis(world, undefined, workers, planned.cores)
+  const gateway = await start(planned.workers)
+  const apart: Started[] = []
+  if (planned.workers > 1) for (let i = 0; i < planned.workers; i++) apart.push(await start(1))
+  return { planned, gateway, apart }
+}
+
 /** Each worker optimizes the code for itself, and has the time of a core for it only where it is pinned. */
-function warmUpOf({ planned }: Subject, { plan, seconds }: Place): number {
-  return warmUp * seconds * (plan.pinned ? 1 : planned.workers)
+function warmUpOf({ workers }: PlannedGateway, { plan, seconds }: Place): number {
+  return warmUp * seconds * (plan.pinned ? 1 : workers)
 }
 
 async function measureAll(
@@ -163,34 +175,42 @@ async function measureAll(
     runs[index]?.push(await measure(subject, first, setting))
 }
 
-async function measure(subject: Subject, first: Subject, setting: Setting): Promise<Round> {
-  const { workers } = subject.planned
-  const alike = await keepRate(subject, setting, 1)
+async function measure(
+  { planned, gateway, apart }: Subject,
+  first: Subject,
+  setting: Setting,
+): Promise<Round> {
+  const { workers } = planned
+  const alike = await keepRate([gateway], setting)
   const part = { ...setting, rate: setting.rate / workers }
+  const each = await keepRate(Array<Started>(workers).fill(gateway), setting)
   return {
     alike,
-    lone: workers === 1 ? alike : await keepRate(first, part, 1),
-    each: await keepRate(subject, setting, workers),
-    saturated: await saturate(subject, setting, setting.seconds),
+    lone: workers === 1 ? alike : await keepRate([first.gateway], part),
+    each,
+    apart: workers === 1 ? each : await keepRate(apart, setting),
+    saturated: await saturate(gateway, workers, setting, setting.seconds),
   }
 }
 
-/** @param clients each with a process and a rate of its own */
-async function keepRate({ gateway }: Subject, setting: Setting, clients: number): Promise<Steady> {
+/** @param gateways one for each client; the clients have a process and a rate of their own */
+async function keepRate(gateways: readonly Started[], setting: Setting): Promise<Steady> {
   const { world, plan, seconds, rate } = setting
   const orders = {
-    port: Number(new URL(gateway.origin).port),
     from: ['127.0.0.1'],
     connections,
     rate,
     seconds,
     file: requestsFile(world, 'workers', [wireRequest(world.token)]),
   }
-  const before = gateway.cpuUs()
+  const takenUs = () => [...new Set(gateways)].reduce((sum, gateway) => sum + gateway.cpuUs(), 0)
+  const before = takenUs()
   const received = await Promise.all(
-    Array.from({ length: clients }, () => runClient(orders, 0, plan.otherCores)),
+    gateways.map(({ origin }) =>
+      runClient({ ...orders, port: Number(new URL(origin).port) }, 0, plan.otherCores),
+    ),
   )
-  const cpuUs = gateway.cpuUs() - before
+  const cpuUs = takenUs() - before
   const statuses = statusesOf(received)
   const answered = statuses['200'] ?? 0
   const sent = received.reduce((sum, one) => sum + one.sent, 0)
@@ -199,7 +219,8 @@ async function keepRate({ gateway }: Subject, setting: Setting, clients: number)
 }
 
 async function saturate(
-  { planned, gateway }: Subject,
+  gateway: Started,
+  workers: number,
   { world, plan }: Place,
   seconds: number,
 ): Promise<Saturated> {
@@ -208,7 +229,7 @@ async function saturate(
   const loader = {
     cores: plan.otherCores,
     threads: plan.loaderThreads,
-    connections: connections * planned.workers,
+    connections: connections * workers,
   }
   const [startedMs, gatewayUs, upstreamUs, idleMs] = [
     performance.now(),
@@ -245,6 +266,7 @@ function figuresOf(workers: number, own: readonly Round[], base: readonly Round[
     alikeRatio: ratio(({ alike }) => alike.cpuUs),
     loneRatio: of(({ alike, lone }) => alike.cpuUs / lone.cpuUs),
     eachRatio: ratio(({ each }) => each.cpuUs),
+    apartRatio: of(({ each, apart }) => each.cpuUs / apart.cpuUs),
     saturatedRatio: ratio(({ saturated }) => saturated.cpuUs),
     rps: of(({ saturated }) => saturated.rps),
     rpsRatio: ratio(({ saturated }) => saturated.rps),
@@ -266,6 +288,7 @@ function tell({ rate, gateways }: WorkersFigures): void {
     shown(one.loneRatio, 3),
     shown(one.eachUs, 1),
     shown(one.eachRatio, 3),
+    shown(one.apartRatio, 3),
     shown(one.saturatedUs, 1),
     shown(one.saturatedRatio, 3),
   ])
@@ -275,6 +298,7 @@ function tell({ rate, gateways }: WorkersFigures): void {
     '× one with its part',
     `${rate}/s each: CPU µs`,
     '× one',
+    '× as many processes',
   ]
   const speeds = gateways.map((one) => [
     String(one.workers),

@@ -176,7 +176,7 @@ export interface Lateness {
   readonly waitedMs: number
   /** For longer than a burst lasts there has always been a request waiting. */
   readonly standing: boolean
-  /** What a request of normal priority may have waited so when the queue stands. */
+  /** What a request of normal priority may have waited so in a queue that stands; it follows how long turns take there. */
   readonly limitMs: number
   /** Requests in flight, as a share of the bound. */
   readonly fullness: number

@@ -146,17 +146,19 @@ export class DataPlane {
     latest.exchange = exchange
     if (this.inFlight > this.#bounds.requests)
       return exchange.deny(overloaded('admit', 'as many requests as may be are in flight', journal.requestId))
+    // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.
+    const breakDown = (error: unknown) => {
+      this.#parts.onDefect(error, journal.requestId)
+      exchange.breakDown(deny('forward', 'internal', placeOfError(error)))
+    }
     pipeline(inForce.linked, generation.ports, request, journal)
       .then((outcome) => {
         if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
-        else if (outcome.kind === 'denial') exchange.deny(outcome.denial)
-        else exchange.reply(outcome)
+        else if (outcome.kind !== 'denial') exchange.reply(outcome)
+        else if (outcome.denial.reason !== 'overloaded') exchange.deny(outcome.denial)
+        else this.#load.turnAway(() => exchange.deny(outcome.denial), breakDown)
       })
-      .catch((error: unknown) => {
-        // The one place where a bug becomes an answer; nothing was forwarded, or it is broken off.
-        this.#parts.onDefect(error, journal.requestId)
-        exchange.breakDown(deny('forward', 'internal', placeOfError(error)))
-      })
+      .catch(breakDown)
   }
 
   /** The HTTP library could not read what came. */

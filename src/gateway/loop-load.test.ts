@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LoopLoad } from './loop-load.ts'
 
+const never = (error: unknown) => assert.fail(String(error))
+
 /** A loop whose turns take as long as is said, each with a request at its beginning. */
 function world() {
   let nowMs = 0
@@ -13,9 +15,10 @@ function world() {
   )
   return {
     load,
-    async turns(count: number, ms: number) {
+    async turns(count: number, ms: number, refused = 0) {
       for (let i = 0; i < count; i++) {
         load.arrived()
+        for (let j = 0; j < refused; j++) load.turnAway(() => {}, never)
         nowMs += ms
         await nextTurn()
       }
@@ -43,7 +46,7 @@ test('a request has waited since its turn of the loop began', async () => {
   await turns(1, 0)
 })
 
-test('a queue stands when no turn was short for a tenth of a second, and until all were for as long', async () => {
+test('a queue stands when every turn was long for a tenth of a second, and until none was for as long', async () => {
   const { load, turns } = world()
   await turns(10, 10)
   assert.equal(load.lateness().standing, false, 'a burst')
@@ -63,4 +66,71 @@ test('one short turn in a tenth of a second is enough for a queue that comes and
     await turns(1, 1)
   }
   assert.equal(load.lateness().standing, false)
+})
+
+test('a queue in which somebody was turned away a tenth of a second ago stands', async () => {
+  const { load, turns } = world()
+  await turns(12, 10)
+  await turns(200, 1, 1)
+  assert.equal(load.lateness().standing, true)
+  await turns(102, 1)
+  assert.equal(load.lateness().standing, false)
+})
+
+test('while a queue stands, less is served in a turn after a long one, and more after one with nothing to do', async () => {
+  const { load, turns, pass } = world()
+  const limit = () => load.lateness().limitMs
+  await turns(12, 10)
+  const afterLong = limit()
+  assert.ok(afterLong < 5)
+  await turns(1, 4.5, 1)
+  assert.ok(limit() < afterLong, 'a turn of more than a thirtieth of what may be waited')
+  const reached = limit()
+  await turns(1, 4, 1)
+  assert.equal(limit(), reached, 'such a turn is as it is to be')
+  await nextTurn()
+  assert.ok(limit() > reached, 'nobody came')
+  await turns(1000, 4.5, 1)
+  assert.equal(limit(), 0.05, 'a little is served all the same')
+  for (let i = 0; i < 70; i++) {
+    await turns(1, 0.1, 1)
+    await nextTurn()
+  }
+  assert.equal(limit(), 5)
+  pass(101)
+  await turns(1, 0)
+  assert.deepEqual([load.lateness().standing, limit()], [false, 5])
+})
+
+test('who is turned away is told at the end of the turn, or with thirty-two others', async () => {
+  const { load, turns } = world()
+  const told: number[] = []
+  const turnAway = (from: number, to: number) => {
+    for (let i = from; i < to; i++) load.turnAway(() => told.push(i), never)
+  }
+  turnAway(0, 31)
+  assert.equal(told.length, 0)
+  turnAway(31, 33)
+  assert.equal(told.length, 32)
+  await nextTurn()
+  assert.deepEqual(
+    told,
+    Array.from({ length: 33 }, (_, i) => i),
+  )
+  await turns(1, 0)
+})
+
+test('one who cannot be told does not keep the others from it', async () => {
+  const { load } = world()
+  const seen: unknown[] = []
+  load.turnAway(
+    () => {
+      throw new Error('gone')
+    },
+    (error) => seen.push((error as Error).message),
+  )
+  load.turnAway(() => seen.push('told'), never)
+  await nextTurn()
+  assert.deepEqual(seen, ['gone', 'told'])
+  await nextTurn()
 })

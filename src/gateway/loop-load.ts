@@ -1,8 +1,21 @@
 import { burstMs } from '../engine/admit/patience.ts'
 import type { Lateness, Load } from '../engine/ports.ts'
 
-/** At twice the capacity, what is served has waited for about so many turns, most of them in its socket (measured). */
-const turnsWaited = 25
+/** Of `queueDelay`: a turn that takes longer is a sign of a queue. */
+const longTurn = 1 / 25
+/** Of `queueDelay`: how long turns are to take in a queue that stands. What is served waits for two or three (measured). */
+const standingTurn = 1 / 30
+const lessToServe = 0.9
+const moreToServe = 1.1
+/** Of a long turn; served even where turning away takes all the time. */
+const leastToServe = 1 / 100
+/** More of them, alive together, would outlive scavenges. */
+const toldTogether = 32
+
+interface Untold {
+  readonly tell: () => void
+  readonly onError: (error: unknown) => void
+}
 
 /**
  * How late this thread is at reading requests.
@@ -11,27 +24,33 @@ const turnsWaited = 25
  * began, so it has waited since then at least. Turns are told apart by immediates, which run once in each; they are asked
  * for only while requests come, so that an idle loop sleeps.
  *
- * A queue stands when for `burstMs` no turn was short, and until for as long every turn was: a client that stalls for a
- * moment does not begin it anew.
+ * A queue stands when for `burstMs` every turn was long, and until for as long none was and nobody was turned away: a client
+ * that stalls for a moment does not begin it anew.
  */
 export class LoopLoad implements Load {
-  readonly #limitMs: number
+  readonly #longMs: number
+  readonly #standingMs: number
   readonly #fullness: () => number
   readonly #clock: () => number
   #turnMs = 0
   #arrived = 0
   #watching = false
   #standing = false
-  /** When the latest turn ended that was short, or was not. */
-  #shortMs = 0
-  #longMs = 0
+  #limitMs: number
+  #refused = false
+  #untold: Untold[] = []
+  /** When the latest turn ended that was long, or was not. */
+  #latestLongMs = 0
+  #latestShortMs = 0
 
   /**
    * @param queueDelayMs what a request of normal priority may wait, in its socket and since it could be read
    * @param fullness requests in flight as a share of the bound
    */
   constructor(queueDelayMs: number, fullness: () => number, clock: () => number = () => performance.now()) {
-    this.#limitMs = queueDelayMs / turnsWaited
+    this.#longMs = queueDelayMs * longTurn
+    this.#standingMs = queueDelayMs * standingTurn
+    this.#limitMs = this.#longMs
     this.#fullness = fullness
     this.#clock = clock
   }
@@ -39,12 +58,18 @@ export class LoopLoad implements Load {
   /** A request was read. */
   arrived(): void {
     this.#arrived++
-    if (this.#watching) return
-    this.#watching = true
-    this.#turnMs = this.#clock()
-    this.#shortMs = this.#turnMs
-    this.#standing = this.#standing && this.#turnMs - this.#longMs <= burstMs
-    setImmediate(this.#endTurn)
+    this.#watch()
+  }
+
+  /**
+   * A request is refused because the thread is late. Those of a turn are told together, after what is served has gone on its
+   * way: that takes a quarter off what a refusal costs.
+   * @param onError told what `tell` throws
+   */
+  turnAway(tell: () => void, onError: (error: unknown) => void): void {
+    this.#refused = true
+    this.#watch()
+    if (this.#untold.push({ tell, onError }) === toldTogether) this.#tell()
   }
 
   lateness(): Lateness {
@@ -56,17 +81,53 @@ export class LoopLoad implements Load {
     }
   }
 
-  readonly #endTurn = (): void => {
-    const nowMs = this.#clock()
-    if (nowMs - this.#turnMs > this.#limitMs) this.#longMs = nowMs
-    else this.#shortMs = nowMs
-    this.#standing = this.#standing ? nowMs - this.#longMs <= burstMs : nowMs - this.#shortMs > burstMs
-    this.#turnMs = nowMs
-    if (this.#arrived === 0) {
-      this.#watching = false
-      return
-    }
-    this.#arrived = 0
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    this.#turnMs = this.#clock()
+    this.#latestShortMs = this.#turnMs
+    this.#judge(this.#turnMs)
     setImmediate(this.#endTurn)
+  }
+
+  #tell(): void {
+    const untold = this.#untold
+    this.#untold = []
+    for (const { tell, onError } of untold)
+      try {
+        tell()
+      } catch (error) {
+        onError(error)
+      }
+  }
+
+  readonly #endTurn = (): void => {
+    this.#tell()
+    const nowMs = this.#clock()
+    const tookMs = nowMs - this.#turnMs
+    const idle = this.#arrived === 0
+    if (tookMs > this.#longMs || (this.#standing && this.#refused)) this.#latestLongMs = nowMs
+    else this.#latestShortMs = nowMs
+    this.#judge(nowMs)
+    if (this.#standing) this.#adjust(tookMs, idle)
+    this.#turnMs = nowMs
+    this.#refused = false
+    this.#arrived = 0
+    this.#watching = !idle
+    if (!idle) setImmediate(this.#endTurn)
+  }
+
+  #judge(nowMs: number): void {
+    this.#standing = this.#standing
+      ? nowMs - this.#latestLongMs <= burstMs
+      : nowMs - this.#latestShortMs > burstMs
+    if (!this.#standing) this.#limitMs = this.#longMs
+  }
+
+  /** Turns are to be short, and the loop is to have something to do in each. */
+  #adjust(tookMs: number, idle: boolean): void {
+    if (idle) this.#limitMs = Math.min(this.#longMs, this.#limitMs * moreToServe)
+    else if (tookMs > this.#standingMs)
+      this.#limitMs = Math.max(this.#longMs * leastToServe, this.#limitMs * lessToServe)
   }
 }
