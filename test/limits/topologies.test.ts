@@ -8,21 +8,35 @@ import { ensureDevelopmentCertificate } from '../../src/app/development-certific
 import { freePort } from '../harness/free-port.ts'
 import { serverHasTls, settingsOf, startRedis, startSentinel } from '../harness/redis.ts'
 import { allowedOf, pause, remaining, sharedLimit, startCounting } from '../harness/store-counters.ts'
+import { startTlsTunnel } from '../harness/tls-tunnel.ts'
 import { until } from '../harness/until.ts'
 
 // How a server can be reached: encrypted and as a user, behind Sentinel, as a cluster of three.
 
-test('TLS and a user of the access control list: who is not known, or not believed, gets nothing', async (t) => {
-  if (!serverHasTls()) return t.skip('this server was built without TLS')
-  const folder = mkdtempSync(join(tmpdir(), 'portcullis-test-'))
-  const { cert, key } = await ensureDevelopmentCertificate(folder)
+const acl = '--user portcullis on >s3cret ~portcullis:* +@all -@dangerous -@admin +info'.split(' ')
+
+/** Where the server was built without TLS, as the Valkey of the tests is, something ends it before it. */
+async function startEncrypted(cert: string, key: string) {
+  if (!serverHasTls()) {
+    const server = await startRedis(undefined, acl)
+    const tunnel = await startTlsTunnel(server.port, { cert, key })
+    const stop = () => Promise.all([tunnel.stop(), server.stop()])
+    return { port: tunnel.port, stop }
+  }
   const port = await freePort()
   const server = await startRedis(undefined, [
     ...['--tls-port', `${port}`, '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no'],
-    ...'--user portcullis on >s3cret ~portcullis:* +@all -@dangerous -@admin +info'.split(' '),
+    ...acl,
   ])
+  return { port, stop: server.stop }
+}
+
+test('TLS and a user of the access control list: who is not known, or not believed, gets nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-test-'))
+  const { cert, key } = await ensureDevelopmentCertificate(folder)
+  const server = await startEncrypted(cert, key)
   const tls = { ca: cert, cert: null, key: null }
-  const servers = { kind: 'one', url: `rediss://localhost:${port}` } as const
+  const servers = { kind: 'one', url: `rediss://localhost:${server.port}` } as const
   const who = { user: 'portcullis', password: 's3cret', deadlineMs: 1000 }
   const one = await startCounting(settingsOf(servers, { ...who, tls }))
   const limit = sharedLimit('encrypted', 10, 10)
