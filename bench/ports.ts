@@ -26,7 +26,7 @@ export function portsOf(
     keys: ledger,
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
-    load: { lateness: () => ({ waitedMs: 0, standing: false, limitMs: 5, fullness: 0 }) },
+    load: { lateness: () => ({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }) },
     counters: createMemoryCounters(),
     places: attachPlaces(allocatePlaces(1000, 1), 0),
     trail: { intend: async () => ({ kind: 'written' }) },

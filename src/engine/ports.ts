@@ -176,8 +176,10 @@ export interface Lateness {
   readonly waitedMs: number
   /** For longer than a burst lasts there has always been a request waiting. */
   readonly standing: boolean
-  /** What a request of normal priority may have waited so in a queue that stands; it follows how long turns take there. */
+  /** What a turn may take; a rank above normal may have waited for several in a queue that stands. */
   readonly limitMs: number
+  /** What a request of normal priority may have waited there: at most that, and less where turns get long. */
+  readonly serveMs: number
   /** Requests in flight, as a share of the bound. */
   readonly fullness: number
 }

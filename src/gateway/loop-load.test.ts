@@ -32,7 +32,7 @@ function world() {
 test('a request has waited since its turn of the loop began', async () => {
   const { load, turns, pass } = world()
   load.arrived()
-  assert.deepEqual(load.lateness(), { waitedMs: 0, standing: false, limitMs: 5, fullness: 0.25 })
+  assert.deepEqual(load.lateness(), { waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0.25 })
   pass(7)
   load.arrived()
   assert.equal(load.lateness().waitedMs, 7)
@@ -79,7 +79,7 @@ test('a queue in which somebody was turned away a tenth of a second ago stands',
 
 test('while a queue stands, less is served in a turn after a long one, and more after one with nothing to do', async () => {
   const { load, turns, pass } = world()
-  const limit = () => load.lateness().limitMs
+  const limit = () => load.lateness().serveMs
   await turns(12, 10)
   const afterLong = limit()
   assert.ok(afterLong < 5)
@@ -91,7 +91,13 @@ test('while a queue stands, less is served in a turn after a long one, and more 
   await nextTurn()
   assert.ok(limit() > reached, 'nobody came')
   await turns(1000, 4.5, 1)
-  assert.equal(limit(), 0.05, 'a little is served all the same')
+  assert.ok(limit() > 0.65 && limit() < 0.85, 'a sixth of a turn')
+  await turns(1000, 24, 1)
+  assert.ok(
+    limit() > 3.5 && limit() < 4.5,
+    'where turning away takes the time, serving less makes turns no shorter',
+  )
+  await turns(1000, 4.5, 1)
   for (let i = 0; i < 70; i++) {
     await turns(1, 0.1, 1)
     await nextTurn()

@@ -7,8 +7,8 @@ const longTurn = 1 / 25
 const standingTurn = 1 / 30
 const lessToServe = 0.9
 const moreToServe = 1.1
-/** Of a long turn; served even where turning away takes all the time. */
-const leastToServe = 1 / 100
+/** Of a turn. Where turning away takes more of it, to serve less makes it hardly shorter. */
+const leastServed = 1 / 6
 /** More of them, alive together, would outlive scavenges. */
 const toldTogether = 32
 
@@ -36,7 +36,8 @@ export class LoopLoad implements Load {
   #arrived = 0
   #watching = false
   #standing = false
-  #limitMs: number
+  /** In a queue that stands, those of normal priority are served for so long in a turn. */
+  #serveMs: number
   #refused = false
   #untold: Untold[] = []
   /** When the latest turn ended that was long, or was not. */
@@ -50,7 +51,7 @@ export class LoopLoad implements Load {
   constructor(queueDelayMs: number, fullness: () => number, clock: () => number = () => performance.now()) {
     this.#longMs = queueDelayMs * longTurn
     this.#standingMs = queueDelayMs * standingTurn
-    this.#limitMs = this.#longMs
+    this.#serveMs = this.#longMs
     this.#fullness = fullness
     this.#clock = clock
   }
@@ -76,7 +77,8 @@ export class LoopLoad implements Load {
     return {
       waitedMs: this.#clock() - this.#turnMs,
       standing: this.#standing,
-      limitMs: this.#limitMs,
+      limitMs: this.#longMs,
+      serveMs: this.#serveMs,
       fullness: this.#fullness(),
     }
   }
@@ -121,13 +123,13 @@ export class LoopLoad implements Load {
     this.#standing = this.#standing
       ? nowMs - this.#latestLongMs <= burstMs
       : nowMs - this.#latestShortMs > burstMs
-    if (!this.#standing) this.#limitMs = this.#longMs
+    if (!this.#standing) this.#serveMs = this.#longMs
   }
 
   /** Turns are to be short, and the loop is to have something to do in each. */
   #adjust(tookMs: number, idle: boolean): void {
-    if (idle) this.#limitMs = Math.min(this.#longMs, this.#limitMs * moreToServe)
-    else if (tookMs > this.#standingMs)
-      this.#limitMs = Math.max(this.#longMs * leastToServe, this.#limitMs * lessToServe)
+    if (idle || this.#serveMs < tookMs * leastServed)
+      this.#serveMs = Math.min(this.#longMs, this.#serveMs * moreToServe)
+    else if (tookMs > this.#standingMs) this.#serveMs *= lessToServe
   }
 }

@@ -8,21 +8,36 @@ const passing = (load: Lateness): readonly Priority[] =>
   priorities.filter((priority) => shed(load, priority, '80000000').allow)
 
 test('nobody is turned away while the thread keeps up, and a burst may wait a tenth of a second', () => {
-  assert.deepEqual(passing({ waitedMs: 0, standing: false, limitMs: 5, fullness: 0 }), priorities)
-  assert.deepEqual(passing({ waitedMs: 99, standing: false, limitMs: 5, fullness: 0 }), priorities)
-  assert.deepEqual(passing({ waitedMs: 101, standing: false, limitMs: 5, fullness: 0 }), ['critical'])
+  assert.deepEqual(passing({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }), priorities)
+  assert.deepEqual(
+    passing({ waitedMs: 99, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }),
+    priorities,
+  )
+  assert.deepEqual(passing({ waitedMs: 101, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }), [
+    'critical',
+  ])
 })
 
 test('in a standing queue the lowest priority gives way first', () => {
-  const late = (waitedMs: number) => passing({ waitedMs, standing: true, limitMs: 5, fullness: 0 })
+  const late = (waitedMs: number) =>
+    passing({ waitedMs, standing: true, limitMs: 5, serveMs: 5, fullness: 0 })
   assert.deepEqual(late(1), ['normal', 'high', 'critical'])
   assert.deepEqual(late(6), ['high', 'critical'])
   assert.deepEqual(late(51), ['critical'])
   assert.deepEqual(late(501), [])
 })
 
+test('in a standing queue those of normal priority are served for as long as turns stay short', () => {
+  const late = (waitedMs: number) =>
+    passing({ waitedMs, standing: true, limitMs: 5, serveMs: 0.5, fullness: 0 })
+  assert.deepEqual(late(0.4), ['normal', 'high', 'critical'])
+  assert.deepEqual(late(0.6), ['high', 'critical'])
+  assert.deepEqual(late(49), ['high', 'critical'])
+})
+
 test('the last room is kept for those who matter most', () => {
-  const full = (fullness: number) => passing({ waitedMs: 0, standing: false, limitMs: 5, fullness })
+  const full = (fullness: number) =>
+    passing({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness })
   assert.deepEqual(full(0.5), ['normal', 'high', 'critical'])
   assert.deepEqual(full(0.8), ['high', 'critical'])
   assert.deepEqual(full(0.9), ['critical'])

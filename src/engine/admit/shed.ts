@@ -14,12 +14,12 @@ const maxSpreadSeconds = 4
  * @see RFC 9110 15.6.4, 10.2.3
  */
 export function shed(
-  { waitedMs, standing, limitMs, fullness }: Lateness,
+  { waitedMs, standing, limitMs, serveMs, fullness }: Lateness,
   priority: Priority,
   requestId: string,
 ): Decision<null> {
-  if (waitedMs > mayWaitMs(priority, standing, limitMs))
-    return overloaded('admit', 'the thread is late', requestId)
+  const mayMs = standing && priority === 'normal' ? serveMs : mayWaitMs(priority, standing, limitMs)
+  if (waitedMs > mayMs) return overloaded('admit', 'the thread is late', requestId)
   if (fullness >= roomFor[priority]) return overloaded('admit', 'too many requests are in flight', requestId)
   return inTime
 }
