@@ -137,6 +137,9 @@ function readStepUp(parent: Section): StepUpPlan | undefined {
   const section = parent.child('stepUp')?.expect(['acr', 'maxAge'])
   if (!section) return undefined
   const maxAgeMs = section.parsed('maxAge', parseDuration, 'a duration such as 300s')
+  // RFC 9470 3: a whole number. 0 means a login now (OpenID Connect Core 3.1.2.1), and none is as late as the request.
+  if (maxAgeMs !== undefined && (maxAgeMs < 1000 || maxAgeMs % 1000 !== 0))
+    section.wrong('maxAge', 'whole seconds, at least 1s')
   const acr = section.texts('acr') ?? []
   // RFC 9470 3: they are told in one quoted text, with spaces between them.
   if (acr.some((value) => !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)))

@@ -52,6 +52,18 @@ test('an empty list where nobody would meet one is a problem where it stands', (
   assert.deepEqual(problems(`${sound}, requiredClaims: { tenant: [] }`), [wrong('tenant')])
 })
 
+test('an age that no token and no login is young enough for is a problem where it stands (RFC 7519 4.1.4, RFC 9470 3)', () => {
+  const age = 'value-invalid portcullis.yaml:6: maxTokenAge must be at least 1s'
+  for (const wrong of ['0s', '0h', '999ms'])
+    assert.deepEqual(problems(`${sound}, maxTokenAge: ${wrong}`), [age])
+  assert.deepEqual(problems(`${sound}, maxTokenAge: 1s`), [])
+  const login = 'value-invalid openapi.yaml:5: maxAge must be whole seconds, at least 1s'
+  const stepUp = (maxAge: string) =>
+    problems(sound, `operationId: getA, x-portcullis: { stepUp: { maxAge: ${maxAge} } },`)
+  for (const wrong of ['0s', '0min', '500ms', '1500ms']) assert.deepEqual(stepUp(wrong), [login], wrong)
+  assert.deepEqual(stepUp('1s'), [])
+})
+
 test('tokens that must be bound to a certificate need a listener that asks for one (RFC 8705 3)', () => {
   assert.deepEqual(problems(`${sound}, senderConstraint: mutualTLS`), [
     'authority-missing portcullis.yaml:6: tokens of bearerAuth must be bound to a certificate, and no client is asked for one',

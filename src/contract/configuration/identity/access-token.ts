@@ -23,6 +23,8 @@ export function readAccessToken(section: Section): Omit<AccessTokenPlan, 'issuer
     ? readSome(section, 'audience')
     : undefined
   const maxAgeMs = section.parsed('maxTokenAge', parseDuration, 'a duration such as 1h')
+  // RFC 7519 4.1.4, 4.1.6: one that expires in the second in which it is issued is never good.
+  if (maxAgeMs !== undefined && maxAgeMs < 1000) section.wrong('maxTokenAge', 'at least 1s')
   const skewMs = section.parsed('clockSkew', parseDuration, 'a duration such as 5s') ?? 5000
   if (skewMs > maxClockSkewMs) section.wrong('clockSkew', 'at most 60s')
   const rest = {
