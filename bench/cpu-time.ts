@@ -8,6 +8,20 @@ export function cpuUsOf(pid: number): number {
   return family(pid).reduce((sum, one) => sum + ticksOf(one, 11), 0) * usPerTick
 }
 
+/**
+ * CPU time so far of the threads of a process that have a name, or of all that it has, in microseconds; more exact than
+ * clock ticks, see proc_pid_schedstat(5).
+ */
+export function threadCpuUsOf(pid: number, name?: string): number {
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`)
+  const own = tasks.filter(
+    (task) => name === undefined || readFileSync(`${task}/comm`, 'utf8').trim() === name,
+  )
+  return (
+    own.reduce((sum, task) => sum + Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0]), 0) / 1000
+  )
+}
+
 /** CPU time of the children of this process that have ended, in microseconds. */
 export function endedCpuUs(): number {
   return ticksOf(process.pid, 13) * usPerTick

@@ -3,7 +3,7 @@ import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../test/harness/free-port.ts'
-import { cpuUsOf } from './cpu-time.ts'
+import { cpuUsOf, threadCpuUsOf } from './cpu-time.ts'
 import { contract, proxyCore, reachable, type World } from './world.ts'
 
 /** A proxy under measurement. */
@@ -22,6 +22,8 @@ export interface Started {
   readonly origin: string
   /** CPU time so far of the process and its children, user and system, in microseconds. */
   cpuUs(): number
+  /** Of its own threads, or of those with a name. */
+  threadCpuUs(name?: string): number
   stop(): void
 }
 
@@ -91,18 +93,20 @@ const patient = `${patience}\ntrail: false`
 /**
  * @param more of the configuration, YAML, top level
  * @param cores a list as taskset reads it
+ * @param document the contract, a file
  */
 export async function startPortcullis(
   world: World,
   more = patient,
   workers = 1,
   cores = proxyCore,
+  document = contract,
 ): Promise<Started> {
   const port = await freePort()
   const file = join(world.folder, `portcullis-${port}.yaml`)
   writeFileSync(
     file,
-    `contract: ${JSON.stringify(contract)}
+    `contract: ${JSON.stringify(document)}
 listen:
   http: { host: 127.0.0.1, port: ${port}, allowPlaintext: true }
   admin: { host: 127.0.0.1, port: 0 }
@@ -224,5 +228,11 @@ async function pinned(
       { cause: error },
     )
   })
-  return { origin, cpuUs: () => cpuUsOf(child.pid ?? 0), stop: () => void child.kill() }
+  const pid = child.pid ?? 0
+  return {
+    origin,
+    cpuUs: () => cpuUsOf(pid),
+    threadCpuUs: (name) => threadCpuUsOf(pid, name),
+    stop: () => void child.kill(),
+  }
 }

@@ -18,6 +18,8 @@ export interface Orders {
   readonly seconds: number
   /** Not all that is due in a millisecond comes together. The client is deaf for up to a tenth of one, which is in its latencies. */
   readonly even?: boolean
+  /** The requests of the file change after so long, and not with each that is sent. */
+  readonly turnMs?: number
   /** JSON: an array of whole requests, sent in turn. */
   readonly file: string
 }
@@ -31,6 +33,10 @@ export interface Received {
   readonly byStatusUs: Readonly<Record<string, readonly number[]>>
   /** The same, of requests that were due after the first half second: what a load begins with is over. */
   readonly settledUs: Readonly<Record<string, readonly number[]>>
+  /** When the first request was due, epoch milliseconds. */
+  readonly startedMs: number
+  /** With `turnMs`: latencies of the answers that came in each turn, once those to the requests of the turn before had come. */
+  readonly turnsUs: readonly (readonly number[])[]
   /** Of one core, that this client took while it sent: near 1 it measures itself. */
   readonly ownShare: number
 }
@@ -48,6 +54,8 @@ const never = new Int32Array(new SharedArrayBuffer(4))
 /** A client that shares its core and slept longer does not make up for it: the flood is to be even, not this client's stalls. */
 const maxBurstMs = 4
 const settledMs = 500
+/** Answers to the requests of a turn come in this time of the next. */
+export const turningMs = 100
 /** By then all connections have been accepted. */
 const acceptedMs = 300
 
@@ -61,6 +69,7 @@ async function follow(orders: Orders): Promise<Received> {
   const latenciesUs: number[] = []
   const byStatusUs: Record<string, number[]> = {}
   const settledUs: Record<string, number[]> = {}
+  const turnsUs: number[][] = []
   let due = 0
   let sent = 0
   let ended = false
@@ -83,7 +92,17 @@ async function follow(orders: Orders): Promise<Received> {
   while (latenciesUs.length < asked() && performance.now() < untilMs) await sleep(10)
   if (latenciesUs.length < asked()) statuses.none = asked() - latenciesUs.length
   for (const { socket } of connections) socket.destroy()
-  return { sent: asked(), statuses, latenciesUs, byStatusUs, settledUs, ownShare }
+  const epochMs = performance.timeOrigin + startedMs
+  return {
+    sent: asked(),
+    statuses,
+    latenciesUs,
+    byStatusUs,
+    settledUs,
+    startedMs: epochMs,
+    turnsUs,
+    ownShare,
+  }
 
   async function keepRate(rate: number): Promise<void> {
     let lostMs = 0
@@ -108,7 +127,9 @@ async function follow(orders: Orders): Promise<Received> {
 
   function send(connection: Connection, dueMs: number): void {
     connection.sentMs = dueMs
-    connection.socket.write(requests[sent++ % requests.length] as Buffer)
+    const place = orders.turnMs ? Math.floor((performance.now() - startedMs) / orders.turnMs) : sent
+    connection.socket.write(requests[place % requests.length] as Buffer)
+    sent++
   }
 
   /** It has its answer. */
@@ -130,6 +151,13 @@ async function follow(orders: Orders): Promise<Received> {
     })
   }
 
+  function addToTurn(turnMs: number, atMs: number, latencyUs: number): void {
+    if (atMs % turnMs < turningMs) return
+    const turn = Math.floor(atMs / turnMs)
+    turnsUs[turn] ??= []
+    turnsUs[turn].push(latencyUs)
+  }
+
   function receive(connection: Connection, chunk: Buffer): void {
     connection.rest = connection.rest.length === 0 ? chunk : Buffer.concat([connection.rest, chunk])
     for (;;) {
@@ -143,8 +171,10 @@ async function follow(orders: Orders): Promise<Received> {
       connection.rest = connection.rest.subarray(whole)
       const status = head.slice(9, 12)
       statuses[status] = (statuses[status] ?? 0) + 1
-      const latencyUs = (performance.now() - connection.sentMs) * 1000
+      const nowMs = performance.now()
+      const latencyUs = (nowMs - connection.sentMs) * 1000
       latenciesUs.push(latencyUs)
+      if (orders.turnMs) addToTurn(orders.turnMs, nowMs - startedMs, latencyUs)
       add(byStatusUs, status, latencyUs)
       if (connection.sentMs - startedMs > settledMs) add(settledUs, status, latencyUs)
       goOn(connection)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verifyTrail } from '../src/app/trail/verify-trail.ts'
@@ -12,19 +12,24 @@ import { percentile, requestsFile, runClient } from './client.ts'
 import { order } from './load.ts'
 import { type Spread, shown, spreadOf, table } from './statistics.ts'
 import { patience, type Started, startPortcullis } from './subjects.ts'
-import type { World } from './world.ts'
+import { type Received, turningMs } from './traffic.ts'
+import { contract, proxyCore, type World } from './world.ts'
 
 const entries = 60_000
 /** Entries that share a commit: what comes in a few milliseconds at such a rate. */
 const batch = 200
 const aims = { written: 20_000, verified: 200_000, cpuUs: 12 }
 
-/** Of what the gateway without a trail can serve; null: as fast as it goes. */
+/** Of what the gateway can serve without a trail; null: as fast as it goes. */
 const loads = [0.35, 0.7, null] as const
 const connections = 256
-const seconds = 3
-const gates = ['off', 'power', 'process'] as const
-type Gate = (typeof gates)[number]
+/** Of each kind of write, one after the other. */
+const turnMs = 500
+const turns = 8
+const warmUpSeconds = 24
+const sampleMs = 10
+const gates = ['power', 'process'] as const
+type Durability = (typeof gates)[number]
 
 interface TrailFigures {
   /** Entries a second, made, chained and written through to the disk, or handed to the operating system. */
@@ -36,23 +41,40 @@ interface TrailFigures {
 
 interface LoadFigures {
   readonly load: string
-  readonly offRps: Spread
-  /** CPU time of a POST, by gate. */
-  readonly cpuUs: Readonly<Record<Gate, Spread>>
-  readonly p50Us: Readonly<Record<Gate, Spread>>
-  /** Of neighbouring runs. */
-  readonly addedUs: Readonly<Record<Gate, Spread>>
+  readonly durability: Durability
+  /** Of writes that are not on the trail. */
+  readonly rps: Spread
+  readonly cpuUs: Spread
+  readonly p50Us: Spread
+  /** What a write on the trail takes more than one that is not, in neighbouring runs. */
+  readonly addedUs: Spread
+  /** What the thread that writes takes of it. */
+  readonly writerUs: Spread
+  readonly addedP50Us: Spread
 }
 
+/** Of one kind of write in one run, each number by turn. */
 interface Run {
   readonly cpuUs: number
+  readonly writerUs: number
   readonly p50Us: number
   readonly rps: number
 }
 
-type Round = Readonly<Record<Gate, Run>>
+/** Writes that are not on the trail of a gateway and writes that are, in turn. */
+interface Pair {
+  readonly off: Run
+  readonly on: Run
+}
 
-/** What the audit trail takes: in this process, and of a gateway's CPU for each write at the same rate. */
+/** CPU time of a gateway so far, in microseconds. */
+interface Sample {
+  readonly atMs: number
+  readonly cpuUs: number
+  readonly writerUs: number
+}
+
+/** What the audit trail takes: in this process, and of a gateway's CPU for each write. */
 export async function measureTrail(world: World, rounds: number): Promise<TrailFigures> {
   const power: number[] = []
   const process: number[] = []
@@ -63,47 +85,51 @@ export async function measureTrail(world: World, rounds: number): Promise<TrailF
     process.push(figures.written)
     verified.push(figures.verified)
   }
-  const compared = await compareGateways(world, rounds)
+  const compared = await compareWrites(world, rounds)
   const figures: TrailFigures = {
     power: spreadOf(power),
     process: spreadOf(process),
     verified: spreadOf(verified),
-    loads: loads.map((factor, index) => figuresOf(factor, compared[index] ?? [])),
+    loads: compared,
   }
   tell(figures)
   return figures
 }
 
-function figuresOf(factor: number | null, rounds: readonly Round[]): LoadFigures {
-  const byGate = (figure: (round: Round, gate: Gate) => number) =>
-    Object.fromEntries(
-      gates.map((gate) => [gate, spreadOf(rounds.map((round) => figure(round, gate)))]),
-    ) as Record<Gate, Spread>
+function figuresOf(factor: number | null, durability: Durability, pairs: readonly Pair[]): LoadFigures {
+  const of = (figure: (pair: Pair) => number) => spreadOf(pairs.map(figure))
   return {
     load: factor === null ? 'as fast as it goes' : `${factor * 100} %`,
-    offRps: spreadOf(rounds.map(({ off }) => off.rps)),
-    cpuUs: byGate((round, gate) => round[gate].cpuUs),
-    p50Us: byGate((round, gate) => round[gate].p50Us),
-    addedUs: byGate((round, gate) => round[gate].cpuUs - round.off.cpuUs),
+    durability,
+    rps: of(({ off }) => off.rps),
+    cpuUs: of(({ off }) => off.cpuUs),
+    p50Us: of(({ off }) => off.p50Us),
+    addedUs: of(({ off, on }) => on.cpuUs - off.cpuUs),
+    writerUs: of(({ on }) => on.writerUs),
+    addedP50Us: of(({ off, on }) => on.p50Us - off.p50Us),
   }
 }
 
 function tell({ power, process, verified, loads }: TrailFigures): void {
-  const rows = loads.map(({ load, offRps, cpuUs, p50Us, addedUs }) => [
+  const ms = ({ median }: Spread) => `${(median / 1000).toFixed(1)} ms`
+  const rows = loads.map(({ load, durability, rps, cpuUs, p50Us, addedUs, writerUs, addedP50Us }) => [
     load,
-    shown(offRps),
-    ...gates.map((gate) => `${shown(cpuUs[gate], 1)}, p50 ${(p50Us[gate].median / 1000).toFixed(1)} ms`),
-    shown(addedUs.power, 1),
-    shown(addedUs.process, 1),
+    durability,
+    shown(rps),
+    shown(cpuUs, 1),
+    shown(addedUs, 1),
+    shown(writerUs, 1),
+    ms(p50Us),
+    ms(addedP50Us),
   ])
-  const head = ['load', 'POST/s', 'CPU µs, no trail', 'power', 'process', 'more, power', 'more, process']
+  const head = ['load', 'durability', 'POST/s', 'CPU µs', 'on the trail, more', 'the writer', 'p50', 'more']
   console.log(
     `the audit trail\n${table([
       ['', 'median', 'aim'],
       ['entries/s, durability power', shown(power), String(aims.written)],
       ['entries/s, durability process', shown(process), String(aims.written)],
       ['entries/s, verified', shown(verified), String(aims.verified)],
-    ])}\n\nCPU time of a POST; the trail may take ${aims.cpuUs} µs\n${table([head, ...rows])}\n`,
+    ])}\n\na POST that is not on the trail, and what one that is takes more; aim: ${aims.cpuUs} µs\n${table([head, ...rows])}\n`,
   )
 }
 
@@ -160,46 +186,94 @@ function writerOf(
   })
 }
 
-/** @returns the rounds of each load */
-async function compareGateways(world: World, rounds: number): Promise<readonly (readonly Round[])[]> {
-  const state = (name: string) => `${patience}\nstateDir: ./trail-${name}`
-  const started: Readonly<Record<Gate, Started>> = {
-    off: await startPortcullis(world, `${state('off')}\ntrail: false`),
-    power: await startPortcullis(world, state('power')),
-    process: await startPortcullis(world, `${state('process')}\ntrail: { durability: process }`),
-  }
-  const file = requestsFile(world, 'post', [wirePost(world.token)])
-  const run = async (gate: Started, rate: number | null): Promise<Run> => {
-    const port = Number(new URL(gate.origin).port)
-    const before = gate.cpuUs()
-    const received = await runClient({ port, from: ['127.0.0.1'], connections, rate, seconds, file })
-    const { latenciesUs, statuses } = received
-    const served = statuses['200'] ?? 0
-    if (served !== received.sent) throw new Error(`not all were served: ${JSON.stringify(statuses)}`)
-    const cpuUs = (gate.cpuUs() - before) / served
-    return { cpuUs, p50Us: percentile(latenciesUs, 50), rps: served / seconds }
-  }
-  const all: Round[][] = loads.map(() => [])
+/**
+ * Two starts of one gateway can differ by more than the trail takes, and so can two seconds of one machine. So each gateway
+ * is held against itself, half a second against the next: of two operations that are alike one is on the trail.
+ */
+async function compareWrites(world: World, rounds: number): Promise<readonly LoadFigures[]> {
+  const document = join(world.folder, 'trail.yaml')
+  writeFileSync(document, withDrafts(readFileSync(contract, 'utf8')))
+  const file = requestsFile(world, 'writes', [
+    wirePost('/drafts', world.token),
+    wirePost('/orders', world.token),
+  ])
+  const series = gates.flatMap((durability) =>
+    loads.map((factor) => ({ durability, factor, pairs: [] as Pair[] })),
+  )
+  const started = new Map<Durability, Started>()
   try {
-    for (let i = 0; i < 3; i++) for (const gate of gates) await run(started[gate], null)
-    const capacity = (await run(started.off, null)).rps
+    for (const durability of gates) {
+      const more = `${patience}\nstateDir: ./trail-${durability}\ntrail: { records: marked, durability: ${durability} }`
+      started.set(durability, await startPortcullis(world, more, 1, proxyCore, document))
+    }
+    let capacity = 0
+    for (const gate of started.values()) capacity = (await inTurns(gate, file, null, warmUpSeconds)).off.rps
     for (let round = 0; round < rounds; round++)
-      for (const [index, factor] of loads.entries()) {
+      for (const { durability, factor, pairs } of series) {
         process.stderr.write(`\rtrail: round ${round + 1} of ${rounds} `)
-        const runs: Partial<Record<Gate, Run>> = {}
-        for (const gate of gates)
-          runs[gate] = await run(started[gate], factor === null ? null : capacity * factor)
-        all[index]?.push(runs as Round)
+        const gate = started.get(durability) as Started
+        pairs.push(
+          await inTurns(gate, file, factor === null ? null : capacity * factor, (turns * turnMs) / 1000),
+        )
       }
     process.stderr.write('\r\u001b[K')
   } finally {
-    for (const gate of gates) started[gate].stop()
+    for (const gate of started.values()) gate.stop()
   }
-  return all
+  return series.map(({ durability, factor, pairs }) => figuresOf(factor, durability, pairs))
 }
 
-function wirePost(token: string): string {
-  return `POST /orders HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`
+async function inTurns(gate: Started, file: string, rate: number | null, seconds: number): Promise<Pair> {
+  const samples: Sample[] = []
+  const sample = () =>
+    samples.push({ atMs: epochMs(), cpuUs: gate.threadCpuUs(), writerUs: gate.threadCpuUs('trail') })
+  const timer = setInterval(sample, sampleMs)
+  const port = Number(new URL(gate.origin).port)
+  const orders = { port, from: ['127.0.0.1'], connections, rate, seconds, turnMs, file }
+  const received = await runClient(orders).finally(() => clearInterval(timer))
+  const { statuses, sent } = received
+  if (statuses['200'] !== sent) throw new Error(`not all were served: ${JSON.stringify(statuses)}`)
+  return { off: runOf(received, samples, 0), on: runOf(received, samples, 1) }
+}
+
+/** @param kind of the two that take turns */
+function runOf({ startedMs, turnsUs }: Received, samples: readonly Sample[], kind: number): Run {
+  const own = turnsUs.flatMap((latenciesUs, turn) => {
+    if (turn % 2 !== kind) return []
+    const beginMs = startedMs + turn * turnMs
+    const within = samples.filter(({ atMs }) => atMs >= beginMs + turningMs && atMs < beginMs + turnMs)
+    const [first, last] = [within[0], within.at(-1)]
+    if (!first || !last) throw new Error('a turn was not measured')
+    const answered = (latenciesUs.length * (last.atMs - first.atMs)) / (turnMs - turningMs)
+    return {
+      cpuUs: (last.cpuUs - first.cpuUs) / answered,
+      writerUs: (last.writerUs - first.writerUs) / answered,
+      p50Us: percentile(latenciesUs, 50),
+      rps: (latenciesUs.length * 1000) / (turnMs - turningMs),
+    }
+  })
+  const of = (figure: (run: Run) => number) => spreadOf(own.map(figure)).median
+  return {
+    cpuUs: of(({ cpuUs }) => cpuUs),
+    writerUs: of(({ writerUs }) => writerUs),
+    p50Us: of(({ p50Us }) => p50Us),
+    rps: of(({ rps }) => rps),
+  }
+}
+
+const epochMs = () => performance.timeOrigin + performance.now()
+
+/** The contract of the bench, with `POST /orders` on the trail, and `POST /drafts` as well, which is not. */
+function withDrafts(text: string): string {
+  const operation = /^ {4}post:\n(?: {6}.*\n)+/m.exec(text)?.[0] ?? ''
+  const drafts = `  /drafts:\n${operation.replace('createOrder', 'createDraft')}`
+  return text
+    .replace(operation, `${operation}      x-portcullis: { trail: true }\n`)
+    .replace(/^components:/m, `${drafts}components:`)
+}
+
+function wirePost(path: string, token: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`
 }
 
 const hex = (i: number, letters: number) => i.toString(16).padStart(letters, '0')
