@@ -1,6 +1,6 @@
 import { wordsPerLine } from './line-locks.ts'
 
-const slotsPerLine = 5
+export const slotsPerLine = 5
 /** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
 const firstTag = 2 * slotsPerLine
 const doublesPerLine = wordsPerLine / 2

@@ -2,7 +2,7 @@ import { holdBack } from '../engine/limit/back-off.ts'
 import { type Drawn, draw, heldBackUntilMs, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import { BucketTable, indexOf, type Region } from './bucket-table.ts'
+import { BucketTable, indexOf, type Region, slotsPerLine } from './bucket-table.ts'
 import { allocateCounters, attachDesk, type CountersMemory } from './counters-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LimitLines } from './limit-lines.ts'
@@ -32,6 +32,8 @@ interface Place {
   other: number
   /** Whether both lines were locked. */
   both: boolean
+  /** Means nothing: loads whose values go nowhere would be left out. */
+  fetched: number
   slot: number
   // What the draw came to, as plain numbers: an object in here would cost each take an entry in the collector's books.
   allowed: boolean
@@ -118,8 +120,9 @@ export function attachCounters(
       place.one = table.lineOf(region, low)
       // Another line for each of the keys that share the first.
       place.other = table.lineOf(region, Math.imul(low, 0x9e3779b1))
-      // A processor that waits for one line goes on to fetch those of the other draws; of one draw there are none.
-      place.both = draws.length > 1 && !table.holds(place.one, place.tag)
+      // A processor that waits for one line goes on to fetch the others: those of other draws, and what a denial reads.
+      place.fetched = warnings.fetch(place.one * slotsPerLine, slotsPerLine)
+      place.both = !table.holds(place.one, place.tag)
     }
     return long
   }
@@ -243,6 +246,7 @@ const nowhere = {
   one: 0,
   other: 0,
   both: false,
+  fetched: 0,
   slot: 0,
   allowed: true,
   fullAtMs: 0.5,
