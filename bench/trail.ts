@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verifyTrail } from '../src/app/trail/verify-trail.ts'
-import type { IntentEntry, OutcomeEntry } from '../src/engine/record/trail-entry.ts'
+import { Memo } from '../src/base/memo.ts'
+import type { Caller, IntentEntry, OutcomeEntry } from '../src/engine/record/trail-entry.ts'
 import { textOfEntry } from '../src/sinks/trail/entry-text.ts'
 import { type SigningKey, verifyingKey } from '../src/sinks/trail/signing-key.ts'
 import { TrailWriter } from '../src/sinks/trail/trail-writer.ts'
@@ -15,6 +16,7 @@ import { patience, type Started, startPortcullis } from './subjects.ts'
 import { type Received, turningMs } from './traffic.ts'
 import { contract, proxyCore, type World } from './world.ts'
 
+/** Intents and outcomes; those of a commit share an entry of the chain. */
 const entries = 60_000
 /** Entries that share a commit: what comes in a few milliseconds at such a rate. */
 const batch = 200
@@ -161,7 +163,7 @@ async function writeAndVerify(
       checkpoints: [],
       progress: () => {},
     })
-    const verified = report.entries / ((performance.now() - readMs) / 1000)
+    const verified = entries / ((performance.now() - readMs) / 1000)
     await reader.close()
     if (report.problems.length > 0) throw new Error(JSON.stringify(report.problems))
     return { written, verified }
@@ -278,6 +280,18 @@ function wirePost(path: string, token: string): string {
 
 const hex = (i: number, letters: number) => i.toString(16).padStart(letters, '0')
 
+const callers = Array.from(
+  { length: 1000 },
+  (_, i): Caller => ({
+    subject: `user-${i}`,
+    issuer: 'https://login.example.com',
+    client: 'shop',
+    keyId: 'key-2026-01',
+    schemes: ['bearerAuth'],
+    trailText: new Memo(),
+  }),
+)
+
 function intent(i: number): IntentEntry {
   return {
     kind: 'intent',
@@ -286,11 +300,7 @@ function intent(i: number): IntentEntry {
     operation: 'updateOrder',
     method: 'PUT',
     object: [{ name: 'orderId', value: `order-${i}`, hashed: false }],
-    subject: `user-${i % 1000}`,
-    issuer: 'https://login.example.com',
-    client: 'shop',
-    keyId: 'key-2026-01',
-    schemes: ['bearerAuth'],
+    caller: callers[i % callers.length] as Caller,
     address: `203.0.113.${i % 256}`,
     programDigest: 'f'.repeat(64),
   }

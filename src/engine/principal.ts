@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
+import { Memo } from '../base/memo.ts'
 import type { RequirementPlan } from '../program/program.ts'
 
 /** What is known of an API key beside the key itself. */
@@ -37,6 +38,8 @@ export interface Principal extends Identity {
   readonly schemes: readonly string[]
   /** What each of them proved; scopes are looked up here, so that one scheme's never serve another's demand. */
   readonly identities: ReadonlyMap<string, Identity>
+  /** Keeps how the audit trail spells it: requests with one token share it. */
+  readonly trailText: Memo<object, string>
 }
 
 export const anonymous: Principal = {
@@ -46,6 +49,7 @@ export const anonymous: Principal = {
   keyId: null,
   schemes: [],
   identities: new Map(),
+  trailText: new Memo(),
   scopes: new Set(),
   roles: [],
   confirmation: null,
@@ -65,7 +69,7 @@ export function principalOf(
   const all = schemes.flatMap((scheme) => accepted.get(scheme) ?? [])
   const [first] = all
   if (!first) return anonymous
-  if (all.length === 1) return { ...first, schemes, identities: accepted }
+  if (all.length === 1) return { ...first, schemes, identities: accepted, trailText: new Memo() }
   const fingerprinted = all.find(({ tokenFingerprint }) => tokenFingerprint !== undefined)
   const named = all.find(({ subject }) => subject !== null) ?? first
   return {
@@ -81,6 +85,7 @@ export function principalOf(
     claims: all.find(({ claims }) => Object.keys(claims).length > 0)?.claims ?? {},
     schemes,
     identities: accepted,
+    trailText: new Memo(),
   }
 }
 

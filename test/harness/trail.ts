@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type TrailReport, verifyTrail } from '../../src/app/trail/verify-trail.ts'
+import { anonymous } from '../../src/engine/principal.ts'
 import type { IntentEntry } from '../../src/engine/record/trail-entry.ts'
 import type { TrailStore } from '../../src/engine/trail-store.ts'
 import type { Checkpoint } from '../../src/sinks/trail/checkpoint.ts'
@@ -58,11 +59,7 @@ export function intentOf(requestId: string): IntentEntry {
     operation: 'putThing',
     method: 'PUT',
     object: [],
-    subject: 'alice',
-    issuer: null,
-    client: null,
-    keyId: null,
-    schemes: [],
+    caller: { ...anonymous, subject: 'alice' },
     address: '127.0.0.1',
     programDigest: '0'.repeat(64),
   }

@@ -211,6 +211,38 @@ for (const kind of kinds) {
       await store.close()
     })
 
+    test('intents that share a commit share entries; each is found, held, and vouched for', async () => {
+      const store = await kind.open('shared')
+      const one = await openWriter(store, key, 'one')
+      const users = Array.from({ length: 100 }, (_, i) => `user-${i}`)
+      assert.equal(await one.write(...users.map(entry)), true)
+      await one.writer.close()
+      const rows = await store.read('one', 0, 100)
+      assert.equal(rows.length, 4, 'a checkpoint, 64 intents, 36 intents, a checkpoint')
+      const found = await collected(searchTrail(store, anything))
+      assert.deepEqual(
+        found.map(({ facts, decision, sequence }) => [facts.subject, decision, sequence]),
+        users.map((user, i) => [user, 'allow', i < 64 ? 2 : 3]),
+      )
+      const some = await collected(searchTrail(store, { ...anything, subject: 'user-70' }))
+      assert.deepEqual(
+        some.map(({ facts }) => facts.request_id),
+        ['user-70'],
+      )
+      await store.putHold({ id: 'h', field: 'subject', value: 'user-70', note: '', createdMs: 1 })
+      assert.deepEqual(await pruneTrail(store, key, 1_800_000_000_000), { chains: 1, entries: 2 })
+      kind.sql(
+        'shared',
+        `UPDATE portcullis_trail SET entry = REPLACE(entry, 'user-70', 'user-07') WHERE chain = 'one'`,
+      )
+      const { problems } = await verified(store, [key])
+      assert.deepEqual(
+        problems.map(({ sequence }) => sequence),
+        [3],
+      )
+      await store.close()
+    })
+
     for (const [index, { what, sql, bad, says }] of manipulations.entries())
       test(`${what} is found, with the first bad entry`, async () => {
         const { store } = await written(`tampered${index}`)

@@ -1,5 +1,6 @@
 import type { Hold, PruneRecord, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { signPruning } from '../../sinks/trail/checkpoint.ts'
+import { apart } from '../../sinks/trail/grouped-entries.ts'
 import type { SigningKey } from '../../sinks/trail/signing-key.ts'
 
 export interface Pruned {
@@ -7,7 +8,7 @@ export interface Pruned {
   readonly entries: number
 }
 
-const chunk = 4000
+const chunk = 400
 
 /**
  * Removes the entries of each chain that are older than a moment, up to the first that is under a hold, and puts a signed
@@ -78,6 +79,8 @@ async function lastFree(
 }
 
 function isHeld({ text }: TrailRow, holds: readonly Hold[]): boolean {
-  const entry = JSON.parse(text) as { readonly [field: string]: unknown }
-  return holds.some(({ field, value }) => entry[field] === value)
+  return apart(text).some((one) => {
+    const entry = JSON.parse(one) as { readonly [field: string]: unknown }
+    return holds.some(({ field, value }) => entry[field] === value)
+  })
 }

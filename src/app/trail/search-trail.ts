@@ -1,5 +1,5 @@
 import type { TrailRow, TrailStore } from '../../engine/trail-store.ts'
-import { apart } from '../../sinks/trail/outcomes.ts'
+import { apart } from '../../sinks/trail/grouped-entries.ts'
 import { lastBefore } from './prune-trail.ts'
 
 export interface TrailFilter {
@@ -23,7 +23,7 @@ export interface FoundEntry {
   readonly facts: { readonly [name: string]: unknown }
 }
 
-const chunk = 2000
+const chunk = 400
 /** An outcome comes soon after its intent; of so many intents it is known what they were. */
 const maxIntents = 20_000
 /** What an outcome takes over. */

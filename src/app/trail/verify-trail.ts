@@ -43,7 +43,7 @@ export interface VerifyOptions {
   readonly progress: (entries: number) => void
 }
 
-const chunk = 5000
+const chunk = 400
 const chainName = /^[A-Za-z0-9.-]{1,80}$/
 
 /**

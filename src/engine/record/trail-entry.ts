@@ -1,6 +1,7 @@
 import { splitSegment } from '../../base/segment.ts'
 import type { Denial, Stage } from '../decision.ts'
 import type { Journal } from '../outcome.ts'
+import { anonymous, type Principal } from '../principal.ts'
 import type { Reason } from '../reasons.ts'
 import type { Ending } from './ending.ts'
 
@@ -49,15 +50,13 @@ export interface Circumstances {
   readonly operation: string | null
   readonly method: string
   readonly object: readonly ObjectPart[]
-  readonly subject: string | null
-  readonly issuer: string | null
-  readonly client: string | null
-  readonly keyId: string | null
-  /** Names of the security schemes that hold. */
-  readonly schemes: readonly string[]
+  readonly caller: Caller
   readonly address: string
   readonly programDigest: string
 }
+
+/** What of a principal stands on the trail. */
+export type Caller = Pick<Principal, 'subject' | 'issuer' | 'client' | 'keyId' | 'schemes' | 'trailText'>
 
 /** A path parameter, spelled as it is forwarded. */
 export interface ObjectPart {
@@ -100,11 +99,7 @@ function circumstancesOf<K extends string>(kind: K, journal: Journal): Circumsta
     operation: operation?.id ?? null,
     method: journal.method,
     object: objectOf(journal),
-    subject: principal?.subject ?? null,
-    issuer: principal?.issuer ?? null,
-    client: principal?.client ?? null,
-    keyId: principal?.keyId ?? null,
-    schemes: principal?.schemes ?? none,
+    caller: principal ?? anonymous,
     address: journal.clientAddress,
     programDigest: journal.program?.digest ?? '',
   }

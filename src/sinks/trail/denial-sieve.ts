@@ -40,7 +40,8 @@ export class DenialSieve {
    * @returns whether the denial is to be written as it is; else it was counted
    */
   take(entry: DenialEntry, known: boolean): boolean {
-    const { subject, issuer, client, keyId, address } = entry
+    const { subject, issuer, client, keyId } = entry.caller
+    const { address } = entry
     const key = known ? `${issuer}\n${subject}\n${client}\n${keyId}` : address
     if (known) {
       const times = (this.#singles.get(key) ?? 0) + 1

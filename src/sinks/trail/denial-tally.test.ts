@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { anonymous } from '../../engine/principal.ts'
 import type { DenialEntry } from '../../engine/record/trail-entry.ts'
 import { DenialSieve, minuteMs } from './denial-sieve.ts'
 import { DenialTally } from './denial-tally.ts'
@@ -7,7 +8,7 @@ import { DenialTally } from './denial-tally.ts'
 const atMs = 1_700_000_040_000
 const graceMs = 10_000
 const denied = (address: string, reason = 'credential_missing', subject: string | null = null) =>
-  ({ address, subject, issuer: null, client: null, keyId: null, denial: { reason } }) as DenialEntry
+  ({ address, caller: { ...anonymous, subject }, denial: { reason } }) as unknown as DenialEntry
 
 interface Entry {
   readonly kind?: string

@@ -1,5 +1,11 @@
 import { createHmac } from 'node:crypto'
-import type { Circumstances, ObjectPart, TrailEntry, TrailedDenial } from '../../engine/record/trail-entry.ts'
+import type {
+  Caller,
+  Circumstances,
+  ObjectPart,
+  TrailEntry,
+  TrailedDenial,
+} from '../../engine/record/trail-entry.ts'
 
 const maxText = 512
 /** So much of a digest tells programs apart; the log has all of it. */
@@ -33,19 +39,25 @@ export function quoted(value: string): string {
 }
 
 function circumstancesText(facts: Circumstances, hashKey: Uint8Array): string {
-  const { requestId, traceId, operation, method, subject, issuer, client, keyId, address, programDigest } =
-    facts
+  const { requestId, traceId, operation, method, caller, address, programDigest } = facts
   let text = `,"request_id":${quoted(requestId)},"trace_id":"${traceId}"`
   if (operation !== null) text += `,"operation":${quoted(operation)}`
   text += `,"method":${quoted(method)}`
   if (facts.object.length > 0)
     text += `,"object":{${facts.object.map((part) => `${quoted(part.name)}:${valueText(part, hashKey)}`).join(',')}}`
+  text += caller.trailText.of(caller, () => callerText(caller))
+  return `${text},"address":${quoted(address)},"program":"${programDigest.slice(0, digestLetters)}"`
+}
+
+function callerText({ subject, issuer, client, keyId, schemes }: Caller): string {
+  let text = ''
   if (subject !== null) text += `,"subject":${quoted(subject)}`
   if (issuer !== null) text += `,"issuer":${quoted(issuer)}`
   if (client !== null) text += `,"client":${quoted(client)}`
   if (keyId !== null) text += `,"key_id":${quoted(keyId)}`
-  if (facts.schemes.length > 0) text += `,"schemes":${quoted(facts.schemes.join(' '))}`
-  return `${text},"address":${quoted(address)},"program":"${programDigest.slice(0, digestLetters)}"`
+  if (schemes.length > 0) text += `,"schemes":${quoted(schemes.join(' '))}`
+  // In one piece: each use of a text that was put together walks its parts.
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 function valueText({ value, hashed }: ObjectPart, hashKey: Uint8Array): string {

@@ -39,9 +39,11 @@ const written: Intended = { kind: 'written' }
 const patienceMs = 3000
 const maxNotes = 10_000
 const noteAfterMs = 50
-/** So long entries are gathered while many come: a commit costs the same for one as for a hundred. */
-const gatherMs = 4
-const busyIntents = 4
+/** So long entries are gathered when the batch before had more intents than so many: most of what a commit costs, it costs for one. */
+const gatherings = [
+  { moreThan: 32, ms: 8 },
+  { moreThan: 4, ms: 4 },
+] as const
 const drainEveryMs = 5000
 
 /** Every five seconds, and at the beginning of each minute, so that counts are of one minute. */
@@ -159,7 +161,8 @@ export function attachTrail(
   }
 
   function plan(): void {
-    planned = lastIntents > busyIntents ? setTimeout(send, gatherMs) : setImmediate(send)
+    const gathering = gatherings.find(({ moreThan }) => lastIntents > moreThan)
+    planned = gathering ? setTimeout(send, gathering.ms) : setImmediate(send)
   }
 
   /** Notes go along with intents, and by themselves only when none come. */

@@ -2,7 +2,7 @@ import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
-import { apart, gathered } from './outcomes.ts'
+import { apart, gathered } from './grouped-entries.ts'
 import { lastSigned } from './resume-chain.ts'
 import type { SigningKey } from './signing-key.ts'
 import { allocateTrailFigures, attachTrailFigures, type TrailFigures } from './trail-figures.ts'
@@ -60,6 +60,8 @@ const checkpointEntries = 10_000
 /** One transaction; what comes meanwhile goes into the next. */
 const maxEntries = 4000
 const maxKept = 20_000
+/** Entries that are read back at once; one may hold many. */
+const maxRead = 400
 const tickMs = 1000
 
 /**
@@ -195,7 +197,7 @@ export class TrailWriter {
     for (;;) {
       const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
       const notes = taken.flatMap(({ batch }) => this.#unwritten(batch))
-      const texts = [...intents, ...gathered(this.#kept.concat(notes))]
+      const texts = [...gathered([...intents, ...this.#kept, ...notes])]
       // After a fault it also shows that writing is possible again.
       if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
       const held = { notes: this.#kept.length + notes.length, lost }
@@ -289,7 +291,7 @@ export class TrailWriter {
     }
     const { sequence: known } = this.#head
     for (;;) {
-      const rows = await store.read(chain, this.#head.sequence, maxEntries)
+      const rows = await store.read(chain, this.#head.sequence, maxRead)
       for (const { sequence, timeMs, hash, text } of rows) {
         if (hashOf(this.#head.hash, { sequence, timeMs, text }) !== hash)
           throw new OwnError(`entry ${sequence} of the chain ${chain} is not what was written`)
@@ -300,7 +302,7 @@ export class TrailWriter {
         const found = this.#doubts.find((doubt) => doubt.hash === hash)
         if (found) this.#tookPlace(found)
       }
-      if (rows.length < maxEntries) break
+      if (rows.length < maxRead) break
     }
     this.#doubted = false
     this.#resuming = false
