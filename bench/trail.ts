@@ -28,6 +28,7 @@ const connections = 256
 /** Of each kind of write, one after the other. */
 const turnMs = 500
 const turns = 8
+const seconds = (turns * turnMs) / 1000
 const warmUpSeconds = 24
 const sampleMs = 10
 const gates = ['power', 'process'] as const
@@ -55,7 +56,7 @@ interface LoadFigures {
   readonly addedP50Us: Spread
 }
 
-/** Of one kind of write in one run, each number by turn. */
+/** Of one kind of write in one run. */
 interface Run {
   readonly cpuUs: number
   readonly writerUs: number
@@ -190,7 +191,7 @@ function writerOf(
 
 /**
  * Two starts of one gateway can differ by more than the trail takes, and so can two seconds of one machine. So each gateway
- * is held against itself, half a second against the next: of two operations that are alike one is on the trail.
+ * is held against itself, in turns of half a second: of two operations that are alike one is on the trail.
  */
 async function compareWrites(world: World, rounds: number): Promise<readonly LoadFigures[]> {
   const document = join(world.folder, 'trail.yaml')
@@ -208,15 +209,16 @@ async function compareWrites(world: World, rounds: number): Promise<readonly Loa
       const more = `${patience}\nstateDir: ./trail-${durability}\ntrail: { records: marked, durability: ${durability} }`
       started.set(durability, await startPortcullis(world, more, 1, proxyCore, document))
     }
-    let capacity = 0
-    for (const gate of started.values()) capacity = (await inTurns(gate, file, null, warmUpSeconds)).off.rps
+    const capacities = new Map<Durability, number>()
+    for (const [durability, gate] of started) {
+      await inTurns(gate, file, null, warmUpSeconds)
+      capacities.set(durability, (await inTurns(gate, file, null, seconds)).off.rps)
+    }
     for (let round = 0; round < rounds; round++)
       for (const { durability, factor, pairs } of series) {
         process.stderr.write(`\rtrail: round ${round + 1} of ${rounds} `)
-        const gate = started.get(durability) as Started
-        pairs.push(
-          await inTurns(gate, file, factor === null ? null : capacity * factor, (turns * turnMs) / 1000),
-        )
+        const rate = factor === null ? null : (capacities.get(durability) as number) * factor
+        pairs.push(await inTurns(started.get(durability) as Started, file, rate, seconds))
       }
     process.stderr.write('\r\u001b[K')
   } finally {
@@ -238,28 +240,32 @@ async function inTurns(gate: Started, file: string, rate: number | null, seconds
   return { off: runOf(received, samples, 0), on: runOf(received, samples, 1) }
 }
 
-/** @param kind of the two that take turns */
+/**
+ * All turns together: what comes once in some of them, as a checkpoint of the database does, is part of the cost.
+ * @param kind of the two that take turns
+ */
 function runOf({ startedMs, turnsUs }: Received, samples: readonly Sample[], kind: number): Run {
-  const own = turnsUs.flatMap((latenciesUs, turn) => {
-    if (turn % 2 !== kind) return []
+  const sum = { cpuUs: 0, writerUs: 0, answered: 0, ms: 0 }
+  const all: number[] = []
+  const whole = turnsUs.length - (turnsUs.length % 2)
+  for (let turn = kind; turn < whole; turn += 2) {
+    const latenciesUs = turnsUs[turn] ?? []
     const beginMs = startedMs + turn * turnMs
     const within = samples.filter(({ atMs }) => atMs >= beginMs + turningMs && atMs < beginMs + turnMs)
     const [first, last] = [within[0], within.at(-1)]
-    if (!first || !last) throw new Error('a turn was not measured')
-    const answered = (latenciesUs.length * (last.atMs - first.atMs)) / (turnMs - turningMs)
-    return {
-      cpuUs: (last.cpuUs - first.cpuUs) / answered,
-      writerUs: (last.writerUs - first.writerUs) / answered,
-      p50Us: percentile(latenciesUs, 50),
-      rps: (latenciesUs.length * 1000) / (turnMs - turningMs),
-    }
-  })
-  const of = (figure: (run: Run) => number) => spreadOf(own.map(figure)).median
+    if (!first || !last || latenciesUs.length === 0) throw new Error('a turn was not measured')
+    const ms = last.atMs - first.atMs
+    sum.cpuUs += last.cpuUs - first.cpuUs
+    sum.writerUs += last.writerUs - first.writerUs
+    sum.answered += (latenciesUs.length * ms) / (turnMs - turningMs)
+    sum.ms += ms
+    all.push(...latenciesUs)
+  }
   return {
-    cpuUs: of(({ cpuUs }) => cpuUs),
-    writerUs: of(({ writerUs }) => writerUs),
-    p50Us: of(({ p50Us }) => p50Us),
-    rps: of(({ rps }) => rps),
+    cpuUs: sum.cpuUs / sum.answered,
+    writerUs: sum.writerUs / sum.answered,
+    p50Us: percentile(all, 50),
+    rps: (sum.answered * 1000) / sum.ms,
   }
 }
 
@@ -267,7 +273,8 @@ const epochMs = () => performance.timeOrigin + performance.now()
 
 /** The contract of the bench, with `POST /orders` on the trail, and `POST /drafts` as well, which is not. */
 function withDrafts(text: string): string {
-  const operation = /^ {4}post:\n(?: {6}.*\n)+/m.exec(text)?.[0] ?? ''
+  const operation = /^ {4}post:\n(?: {6}.*\n)+/m.exec(text)?.[0]
+  if (operation === undefined) throw new Error('the contract has no POST')
   const drafts = `  /drafts:\n${operation.replace('createOrder', 'createDraft')}`
   return text
     .replace(operation, `${operation}      x-portcullis: { trail: true }\n`)

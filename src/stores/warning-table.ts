@@ -7,7 +7,7 @@ const coarseMs = 32
 const aheadMs = 60_000
 
 /**
- * What callers who were turned away were told last, beside the slots of their buckets: eight octets each, touched only by
+ * What callers who were turned away were told last, beside the slots of their buckets: eight octets each, written only for
  * those who are turned away. Times are rounded down, in favour of who was told; after 49 days what was told may look new.
  */
 export class WarningTable {

@@ -243,6 +243,18 @@ for (const kind of kinds) {
       await store.close()
     })
 
+    test('a checkpoint stands for at most 10 000 intents and what is written with the last, however few entries they share', async () => {
+      const store = await kind.open('signed')
+      const one = await openWriter(store, key, 'one')
+      const many = Array.from({ length: 2500 }, (_, i) => entry(`user-${i}`))
+      for (let i = 1; i <= 4; i++) await one.write(...many)
+      assert.equal(one.checkpoints.length, 1, 'the answer to the last does not wait for it')
+      await one.writer.close()
+      assert.equal(one.checkpoints.length, 3, 'at the begin, after 10 000, at the end')
+      assert.deepEqual((await verified(store, [key])).problems, [])
+      await store.close()
+    })
+
     for (const [index, { what, sql, bad, says }] of manipulations.entries())
       test(`${what} is found, with the first bad entry`, async () => {
         const { store } = await written(`tampered${index}`)

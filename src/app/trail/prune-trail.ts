@@ -80,7 +80,16 @@ async function lastFree(
 
 function isHeld({ text }: TrailRow, holds: readonly Hold[]): boolean {
   return apart(text).some((one) => {
-    const entry = JSON.parse(one) as { readonly [field: string]: unknown }
-    return holds.some(({ field, value }) => entry[field] === value)
+    const entry = read(one)
+    // What was tampered with says no more whether it is under a hold.
+    return entry === null || holds.some(({ field, value }) => entry[field] === value)
   })
+}
+
+function read(text: string): { readonly [field: string]: unknown } | null {
+  try {
+    return JSON.parse(text) as { readonly [field: string]: unknown }
+  } catch {
+    return null
+  }
 }

@@ -221,7 +221,7 @@ export const families = {
   trailEntries: {
     name: 'portcullis_trail_entries_total',
     type: 'counter',
-    help: 'Entries that the audit trail has taken.',
+    help: 'Intents, outcomes and others that the audit trail has taken.',
     labels: [],
     otlp: { name: 'portcullis.trail.entries', unit: '{entry}' },
   },

@@ -29,6 +29,11 @@ function grouped(texts: readonly string[], { group, most }: Kind): readonly stri
   return groups
 }
 
+/** @param text one of those that may share an entry */
+export function isIntent(text = ''): boolean {
+  return text.startsWith(intents.start)
+}
+
 /** The texts of which an entry was made. */
 export function apart(text: string): readonly string[] {
   for (const { start, group } of [intents, outcomes])

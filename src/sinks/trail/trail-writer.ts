@@ -2,7 +2,7 @@ import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
-import { apart, gathered } from './grouped-entries.ts'
+import { apart, gathered, isIntent } from './grouped-entries.ts'
 import { lastSigned } from './resume-chain.ts'
 import type { SigningKey } from './signing-key.ts'
 import { allocateTrailFigures, attachTrailFigures, type TrailFigures } from './trail-figures.ts'
@@ -56,6 +56,7 @@ interface Waiting {
   readonly answer: (written: Written) => void
 }
 
+/** Those that share an entry count one by one. */
 const checkpointEntries = 10_000
 /** One transaction; what comes meanwhile goes into the next. */
 const maxEntries = 4000
@@ -197,11 +198,12 @@ export class TrailWriter {
     for (;;) {
       const lost = taken.reduce((sum, { batch }) => sum + batch.lost, this.#lost)
       const notes = taken.flatMap(({ batch }) => this.#unwritten(batch))
-      const texts = [...gathered([...intents, ...this.#kept, ...notes])]
+      const told = [...intents, ...this.#kept, ...notes]
       // After a fault it also shows that writing is possible again.
-      if (lost > 0 || this.#fault !== null) texts.unshift(gapText(lost))
+      const gap = lost > 0 || this.#fault !== null ? [gapText(lost)] : []
+      const texts = [...gap, ...gathered(told)]
       const held = { notes: this.#kept.length + notes.length, lost }
-      if (texts.length === 0 || (await this.#append(texts, held))) return lost
+      if (texts.length === 0 || (await this.#append(texts, gap.length + told.length, held))) return lost
     }
   }
 
@@ -241,11 +243,13 @@ export class TrailWriter {
   }
 
   /**
+   * @param count of what the texts hold, for those that share an entry
    * @returns false when an earlier append took place after all, where this one was to stand: so this one did not, and never
    * will
    */
   async #append(
     texts: readonly string[],
+    count: number,
     held: Omit<Doubt, 'hash'>,
     checkpointMs: number | null = null,
   ): Promise<boolean> {
@@ -273,8 +277,8 @@ export class TrailWriter {
       }
     }
     this.#timeMs = timeMs
-    this.#sinceCheckpoint += rows.length
-    this.#options.figures.entries += rows.length
+    this.#sinceCheckpoint += count
+    this.#options.figures.entries += count
     return true
   }
 
@@ -297,8 +301,10 @@ export class TrailWriter {
           throw new OwnError(`entry ${sequence} of the chain ${chain} is not what was written`)
         this.#head = { chain, sequence, hash }
         this.#timeMs = timeMs
-        this.#sinceCheckpoint++
-        if (resume) for (const note of apart(text)) this.#inherited.add(note)
+        const parts = apart(text)
+        this.#sinceCheckpoint += parts.length
+        // Intents are not sent again: those on their way were refused.
+        if (resume && !isIntent(parts[0])) for (const note of parts) this.#inherited.add(note)
         const found = this.#doubts.find((doubt) => doubt.hash === hash)
         if (found) this.#tookPlace(found)
       }
@@ -335,7 +341,7 @@ export class TrailWriter {
     const timeMs = Math.max(this.#timeMs, nowMs())
     const at = { chain, sequence: this.#head.sequence + 1, timeMs, previous: this.#head.hash }
     const text = writeCheckpoint(at, role, moved, key)
-    if (!(await this.#append([text], { notes: 0, lost: 0 }, timeMs)))
+    if (!(await this.#append([text], 1, { notes: 0, lost: 0 }, timeMs)))
       // What stood in the way of an opening was another one.
       return role === 'opening' ? undefined : this.#checkpoint(role)
     for (const { chain: other, sequence } of moved) this.#named.set(other, sequence)
