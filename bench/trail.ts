@@ -28,7 +28,7 @@ const connections = 256
 /** Of each kind of write, one after the other. */
 const turnMs = 500
 const turns = 8
-const seconds = (turns * turnMs) / 1000
+const runSeconds = (turns * turnMs) / 1000
 const warmUpSeconds = 24
 const sampleMs = 10
 const gates = ['power', 'process'] as const
@@ -49,7 +49,7 @@ interface LoadFigures {
   readonly rps: Spread
   readonly cpuUs: Spread
   readonly p50Us: Spread
-  /** What a write on the trail takes more than one that is not, in neighbouring runs. */
+  /** What a write on the trail takes more than one that is not, in the same run. */
   readonly addedUs: Spread
   /** What the thread that writes takes of it. */
   readonly writerUs: Spread
@@ -212,13 +212,13 @@ async function compareWrites(world: World, rounds: number): Promise<readonly Loa
     const capacities = new Map<Durability, number>()
     for (const [durability, gate] of started) {
       await inTurns(gate, file, null, warmUpSeconds)
-      capacities.set(durability, (await inTurns(gate, file, null, seconds)).off.rps)
+      capacities.set(durability, (await inTurns(gate, file, null, runSeconds)).off.rps)
     }
     for (let round = 0; round < rounds; round++)
       for (const { durability, factor, pairs } of series) {
         process.stderr.write(`\rtrail: round ${round + 1} of ${rounds} `)
         const rate = factor === null ? null : (capacities.get(durability) as number) * factor
-        pairs.push(await inTurns(started.get(durability) as Started, file, rate, seconds))
+        pairs.push(await inTurns(started.get(durability) as Started, file, rate, runSeconds))
       }
     process.stderr.write('\r\u001b[K')
   } finally {

@@ -12,6 +12,7 @@ const aheadMs = 60_000
  */
 export class WarningTable {
   readonly #words: Uint32Array
+
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Uint32Array(memory)
   }

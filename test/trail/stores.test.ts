@@ -243,6 +243,18 @@ for (const kind of kinds) {
       await store.close()
     })
 
+    test('pruning under a hold ends at what was tampered with so that nobody can read it', async () => {
+      const { store } = await written('unreadable')
+      await store.putHold({ id: 'h', field: 'subject', value: 'nobody', note: '', createdMs: 1 })
+      kind.sql(
+        'unreadable',
+        `UPDATE portcullis_trail SET entry = '{"kind":"intents","of":[]}' WHERE chain = 'one' AND sequence = 5`,
+      )
+      assert.deepEqual(await pruneTrail(store, key, 1_700_000_001_500), { chains: 1, entries: 4 })
+      assert.equal((await verified(store, [key])).problems[0]?.sequence, 5)
+      await store.close()
+    })
+
     test('a checkpoint stands for at most 10 000 intents and what is written with the last, however few entries they share', async () => {
       const store = await kind.open('signed')
       const one = await openWriter(store, key, 'one')

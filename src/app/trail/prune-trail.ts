@@ -1,14 +1,13 @@
 import type { Hold, PruneRecord, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { signPruning } from '../../sinks/trail/checkpoint.ts'
-import { apart } from '../../sinks/trail/grouped-entries.ts'
+import { apart, entriesAtOnce } from '../../sinks/trail/grouped-entries.ts'
 import type { SigningKey } from '../../sinks/trail/signing-key.ts'
+import { factsOf } from './entry-facts.ts'
 
 export interface Pruned {
   readonly chains: number
   readonly entries: number
 }
-
-const chunk = 400
 
 /**
  * Removes the entries of each chain that are older than a moment, up to the first that is under a hold, and puts a signed
@@ -68,7 +67,7 @@ async function lastFree(
 ): Promise<TrailRow | null> {
   let last: TrailRow | null = null
   while ((last?.sequence ?? from) < old.sequence) {
-    const rows = await store.read(chain, last?.sequence ?? from, chunk)
+    const rows = await store.read(chain, last?.sequence ?? from, entriesAtOnce)
     if (rows.length === 0) return last
     for (const row of rows) {
       if (row.sequence > old.sequence || isHeld(row, holds)) return last
@@ -80,16 +79,8 @@ async function lastFree(
 
 function isHeld({ text }: TrailRow, holds: readonly Hold[]): boolean {
   return apart(text).some((one) => {
-    const entry = read(one)
+    const entry = factsOf(one)
     // What was tampered with says no more whether it is under a hold.
     return entry === null || holds.some(({ field, value }) => entry[field] === value)
   })
-}
-
-function read(text: string): { readonly [field: string]: unknown } | null {
-  try {
-    return JSON.parse(text) as { readonly [field: string]: unknown }
-  } catch {
-    return null
-  }
 }

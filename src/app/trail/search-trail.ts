@@ -1,5 +1,6 @@
 import type { TrailRow, TrailStore } from '../../engine/trail-store.ts'
-import { apart } from '../../sinks/trail/grouped-entries.ts'
+import { apart, entriesAtOnce } from '../../sinks/trail/grouped-entries.ts'
+import { type EntryFacts, factsOf } from './entry-facts.ts'
 import { lastBefore } from './prune-trail.ts'
 
 export interface TrailFilter {
@@ -19,13 +20,12 @@ export interface FoundEntry {
   readonly sequence: number
   readonly kind: string
   readonly decision: 'allow' | 'deny' | null
-  /** Members of the entry, by the names under which they stand there. */
-  readonly facts: { readonly [name: string]: unknown }
+  readonly facts: EntryFacts
 }
 
-const chunk = 400
 /** An outcome comes soon after its intent; of so many intents it is known what they were. */
 const maxIntents = 20_000
+const unreadable: EntryFacts = { kind: 'unreadable' }
 /** What an outcome takes over. */
 const shared = [
   'operation',
@@ -49,7 +49,7 @@ export async function* searchTrail(store: TrailStore, filter: TrailFilter): Asyn
     const reader = new ChainReader(store, chain, before?.sequence ?? from)
     if (await reader.fill()) readers.push(reader)
   }
-  const intents = new Map<unknown, FoundEntry['facts']>()
+  const intents = new Map<unknown, EntryFacts>()
   while (readers.length > 0) {
     let next = readers[0] as ChainReader
     for (const reader of readers) if (reader.timeMs < next.timeMs) next = reader
@@ -83,7 +83,7 @@ class ChainReader {
   /** @returns whether there is a next entry */
   async fill(): Promise<boolean> {
     if (this.#place < this.#rows.length) return true
-    this.#rows = await this.#store.read(this.chain, this.#last, chunk)
+    this.#rows = await this.#store.read(this.chain, this.#last, entriesAtOnce)
     this.#place = 0
     return this.#rows.length > 0
   }
@@ -95,8 +95,9 @@ class ChainReader {
   }
 }
 
-function entryOf(chain: string, row: TrailRow, intents: Map<unknown, FoundEntry['facts']>): FoundEntry {
-  const { kind, ...read } = factsOf(row.text)
+function entryOf(chain: string, row: TrailRow, intents: Map<unknown, EntryFacts>): FoundEntry {
+  // That something was tampered with, `verify` tells.
+  const { kind, ...read } = factsOf(row.text) ?? unreadable
   let facts = read
   if (kind === 'intent') {
     intents.set(facts.request_id, facts)
@@ -114,16 +115,7 @@ function entryOf(chain: string, row: TrailRow, intents: Map<unknown, FoundEntry[
   return { time, chain, sequence, kind: String(kind), decision: decisionOf(String(kind), facts), facts }
 }
 
-/** What was tampered with is shown as it is; that it was, `verify` tells. */
-function factsOf(text: string): { readonly [name: string]: unknown } {
-  try {
-    return JSON.parse(text) as { readonly [name: string]: unknown }
-  } catch {
-    return { kind: 'unreadable' }
-  }
-}
-
-function decisionOf(kind: string, facts: FoundEntry['facts']): FoundEntry['decision'] {
+function decisionOf(kind: string, facts: EntryFacts): FoundEntry['decision'] {
   if (kind === 'intent') return 'allow'
   if (kind === 'denial' || kind === 'denials') return 'deny'
   if (kind === 'outcome') return 'reason' in facts ? 'deny' : 'allow'

@@ -8,6 +8,7 @@ import {
   type ReadCheckpoint,
   readCheckpoint,
 } from '../../sinks/trail/checkpoint.ts'
+import { entriesAtOnce } from '../../sinks/trail/grouped-entries.ts'
 import type { VerifyingKey } from '../../sinks/trail/signing-key.ts'
 
 /** What is wrong with a chain, at the first entry that is bad. */
@@ -43,7 +44,6 @@ export interface VerifyOptions {
   readonly progress: (entries: number) => void
 }
 
-const chunk = 400
 const chainName = /^[A-Za-z0-9.-]{1,80}$/
 
 /**
@@ -88,7 +88,7 @@ class Verifier {
     if (fault) this.#problem(chain, walk.last, `the record of what was pruned ${fault}`)
     // From the very beginning: what should be gone and is still there was put there.
     for (let after = Number.MIN_SAFE_INTEGER, more = !fault; more; ) {
-      const rows = await this.#store.read(chain, after, chunk)
+      const rows = await this.#store.read(chain, after, entriesAtOnce)
       for (const row of rows) {
         after = row.sequence
         const problem = walk.step(row) ?? (await this.#checkpoint(walk, row))
@@ -169,7 +169,7 @@ class Verifier {
     if (gone) {
       let last = this.#states.get(chain)?.pruned?.sequence ?? 0
       for (;;) {
-        const rows = await this.#store.read(chain, last, chunk)
+        const rows = await this.#store.read(chain, last, entriesAtOnce)
         const until = rows.findIndex((row, index) => row.sequence !== last + index + 1)
         last += until < 0 ? rows.length : until
         if (until >= 0 || rows.length === 0) break

@@ -55,7 +55,7 @@ export interface Circumstances {
   readonly programDigest: string
 }
 
-/** What of a principal stands on the trail. */
+/** What of a principal stands on the trail, and how it is spelled there. */
 export type Caller = Pick<Principal, 'subject' | 'issuer' | 'client' | 'keyId' | 'schemes' | 'trailText'>
 
 /** A path parameter, spelled as it is forwarded. */

@@ -38,7 +38,7 @@ export interface JudgedAnswer {
 }
 
 const maxFaults = 20
-const any: ExpectedContent = { kind: 'any' }
+const anyContent: ExpectedContent = { kind: 'any' }
 const none: ExpectedContent = { kind: 'none' }
 const withoutContent: Pick<LinkedResponse, 'content'> = { content: [] }
 
@@ -56,14 +56,16 @@ export function judgeResponse(
   fields: AnswerFields,
 ): JudgedAnswer {
   const conditional = status === 304 && (method === 'GET' || method === 'HEAD')
-  if (conditional) return { faults: [], content: any }
+  if (conditional) return { faults: [], content: anyContent }
   const declared = declaredFor(responses.byStatus, status)
-  if (!declared) return { faults: [`the status ${status} is not declared`], content: any }
+  if (!declared) return { faults: [`the status ${status} is not declared`], content: anyContent }
   const faults = declared.headers.flatMap((header) => judgeField(header, fields))
-  if (method === 'HEAD' || status === 204 || status === 304) return { faults, content: any }
+  if (method === 'HEAD' || status === 204 || status === 304) return { faults, content: anyContent }
   // RFC 9110 15.3.6: a 205 must have no content, yet readers of HTTP/1.1 take what it has.
   const content = judgeContent(status === 205 ? withoutContent : declared, status, fields, responses.maxBytes)
-  return typeof content === 'string' ? { faults: [...faults, content], content: any } : { faults, content }
+  return typeof content === 'string'
+    ? { faults: [...faults, content], content: anyContent }
+    : { faults, content }
 }
 
 /** @returns what is wrong with the content; empty when nothing is. For the operator only. */
@@ -142,11 +144,11 @@ function judgeContent(
   const ranges = status === 206 && contentType.mediaType === 'multipart/byteranges'
   const declared = content.find(({ plan }) => covers(plan.mediaType, contentType.mediaType))
   if (!declared && !ranges) return `the media type ${contentType.mediaType} is not declared`
-  if (ranges) return content.some(({ judged }) => judged) ? unseen('partial') : any
+  if (ranges) return content.some(({ judged }) => judged) ? unseen('partial') : anyContent
   // It has no end that could be waited for.
-  if (contentType.mediaType === 'text/event-stream') return any
+  if (contentType.mediaType === 'text/event-stream') return anyContent
   if (declared && !isRead(declared.plan, contentType.mediaType)) return unseen('media_type')
-  if (!declared?.judged) return any
+  if (!declared?.judged) return anyContent
   // RFC 8259 8.1; texts may be in any charset, and are read in one.
   if ((contentType.parameters.get('charset') ?? 'utf-8').toLowerCase() !== 'utf-8')
     return declared.plan.reading === 'json' ? 'the charset of JSON is UTF-8' : unseen('charset')

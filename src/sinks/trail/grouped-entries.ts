@@ -12,6 +12,9 @@ interface Kind {
 const intents: Kind = { start: '{"kind":"intent",', group: '{"kind":"intents","of":[', most: 64 }
 const outcomes: Kind = { start: '{"kind":"outcome",', group: '{"kind":"outcomes","of":[', most: 200 }
 
+/** Of the store, read in one piece: each may hold many. */
+export const entriesAtOnce = 400
+
 /**
  * Texts as they are written: intents that share a commit share an entry, and so do outcomes, which spares most of what
  * there is to write and to chain.

@@ -2,7 +2,7 @@ import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Head, TrailRow, TrailStore } from '../../engine/trail-store.ts'
 import { genesisOf, hashOf } from './chain.ts'
 import { type Checkpoint, type CheckpointRole, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
-import { apart, gathered, isIntent } from './grouped-entries.ts'
+import { apart, entriesAtOnce, gathered, isIntent } from './grouped-entries.ts'
 import { lastSigned } from './resume-chain.ts'
 import type { SigningKey } from './signing-key.ts'
 import { allocateTrailFigures, attachTrailFigures, type TrailFigures } from './trail-figures.ts'
@@ -61,8 +61,6 @@ const checkpointEntries = 10_000
 /** One transaction; what comes meanwhile goes into the next. */
 const maxEntries = 4000
 const maxKept = 20_000
-/** Entries that are read back at once; one may hold many. */
-const maxRead = 400
 const tickMs = 1000
 
 /**
@@ -295,7 +293,7 @@ export class TrailWriter {
     }
     const { sequence: known } = this.#head
     for (;;) {
-      const rows = await store.read(chain, this.#head.sequence, maxRead)
+      const rows = await store.read(chain, this.#head.sequence, entriesAtOnce)
       for (const { sequence, timeMs, hash, text } of rows) {
         if (hashOf(this.#head.hash, { sequence, timeMs, text }) !== hash)
           throw new OwnError(`entry ${sequence} of the chain ${chain} is not what was written`)
@@ -308,7 +306,7 @@ export class TrailWriter {
         const found = this.#doubts.find((doubt) => doubt.hash === hash)
         if (found) this.#tookPlace(found)
       }
-      if (rows.length < maxRead) break
+      if (rows.length < entriesAtOnce) break
     }
     this.#doubted = false
     this.#resuming = false
