@@ -2,20 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KeyedHash } from './keyed-hash.ts'
 
-/** Of the reference implementation: octets 0, 1, 2 … in so many octets, under the key 00 01 … 07. */
+/** Of the reference implementation with `cROUNDS` 1 and `dROUNDS` 3: octets 0, 1, 2 … in so many octets, under the key 00 01 … 07. */
 const vectors: readonly (readonly [octets: number, digest: string])[] = [
-  [0, '218d1f59b9b83cc8'],
-  [1, 'be552412f8387315'],
-  [2, '064f39ef7c50eb57'],
-  [3, 'ce0f1a45f7060679'],
-  [4, 'd5e78a175be52ea1'],
-  [5, 'cb9d7c3f2f3db580'],
-  [6, 'ce3e91358aa2bc25'],
-  [7, 'ff202728b07bc684'],
-  [8, 'edfee820bce4858c'],
-  [9, '5b51cccc13888307'],
-  [32, '28709d46d811626c'],
-  [63, '2ea63c71bf326087'],
+  [0, '76a5d0212320f72a'],
+  [1, '87e8748d6fd33397'],
+  [2, '78ee1fe15d3cd732'],
+  [3, '3e5239a36bde6c3e'],
+  [4, 'eb24dba0718cae05'],
+  [5, '83e7464ecbc3bde6'],
+  [6, 'af65e0c64df5d602'],
+  [7, '3c052d0ab24cf18f'],
+  [8, '3dcda8311dec7a5f'],
+  [9, 'bd615fbfc1433bf6'],
+  [32, '166eee0fc184b8f1'],
+  [63, '3c12c4201914c5c1'],
 ]
 
 const digestOf = (hash: KeyedHash, text: string): string => {
@@ -26,7 +26,7 @@ const digestOf = (hash: KeyedHash, text: string): string => {
   return found.toString('hex')
 }
 
-test('the digest is that of HalfSipHash-2-4-64', () => {
+test('the digest is that of HalfSipHash-1-3-64', () => {
   const hash = new KeyedHash(Uint8Array.from([0, 1, 2, 3, 4, 5, 6, 7]))
   for (const [octets, digest] of vectors) {
     const text = Buffer.from(Array.from({ length: octets }, (_, index) => index)).toString('latin1')

@@ -6,9 +6,11 @@ let octets = Buffer.alloc(4096)
 let words = new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
 
 /**
- * HalfSipHash-2-4 with 64 bits: nobody without the secret can craft keys that meet in one place of a table. Over the octets
- * of an ASCII text; any other is hashed in UTF-16, apart from all those.
+ * HalfSipHash-1-3 with 64 bits: nobody without the secret can craft keys that meet in one place of a table. Not a MAC: as few
+ * rounds as Linux takes for keys of hash tables, enough while no digest is ever seen outside. Over the octets of an ASCII
+ * text; any other is hashed in UTF-16, apart from all those.
  * @see Aumasson and Bernstein, SipHash: a fast short-input PRF
+ * @see Linux, Documentation/security/siphash.rst: hsiphash
  */
 export class KeyedHash {
   readonly #k0: number
@@ -51,28 +53,26 @@ export class KeyedHash {
     for (let at = 0; at < whole; at++) {
       const word = words[at] as number
       v3 ^= word
-      for (let round = 0; round < 2; round++) {
-        v0 = (v0 + v1) | 0
-        v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
-        v0 = (v0 << 16) | (v0 >>> 16)
-        v2 = (v2 + v3) | 0
-        v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
-        v0 = (v0 + v3) | 0
-        v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
-        v2 = (v2 + v1) | 0
-        v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
-        v2 = (v2 << 16) | (v2 >>> 16)
-      }
+      v0 = (v0 + v1) | 0
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+      v0 = (v0 << 16) | (v0 >>> 16)
+      v2 = (v2 + v3) | 0
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+      v0 = (v0 + v3) | 0
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+      v2 = (v2 + v1) | 0
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+      v2 = (v2 << 16) | (v2 >>> 16)
       v0 ^= word
     }
     const rest = (words[whole] as number) & ((1 << (8 * (length & 3))) - 1)
     const last = (length << 24) | rest
     v3 ^= last
-    for (let round = 0; round < 10; round++) {
-      if (round === 2) {
+    for (let round = 0; round < 7; round++) {
+      if (round === 1) {
         v0 ^= last
         v2 ^= 0xee
-      } else if (round === 6) {
+      } else if (round === 4) {
         this.low = v1 ^ v3
         v1 ^= 0xdd
       }
