@@ -22,6 +22,7 @@ import type { Report } from './report.ts'
 import { ResponseReader } from './responses.ts'
 import { Section } from './section.ts'
 import { type BoundScheme, SecurityReader } from './security.ts'
+import { reportUnmetRule } from './unmet-rules.ts'
 import { reportUnseenBodies } from './unseen-bodies.ts'
 
 /** What is shared by all contracts of one program. */
@@ -242,7 +243,7 @@ class DocumentCompiler {
       configuration.validate,
     )
     const rules = levels.toReversed().flatMap((level) => level.rules)
-    this.#checkRules(rules, { parameters, body })
+    this.#checkRules(rules, { id, security, parameters, body })
     const applying = [
       ...this.#context.commonLimits,
       ...this.#limits,
@@ -319,13 +320,22 @@ class DocumentCompiler {
     if (own.stepUp && !knowsUsers) unmet('stepUp')
   }
 
-  #checkRules(rules: Extension['rules'], operation: Pick<OperationPlan, 'parameters' | 'body'>): void {
+  #checkRules(
+    rules: Extension['rules'],
+    operation: Pick<OperationPlan, 'id' | 'parameters' | 'body'> & {
+      readonly security: OperationPlan['security'] | undefined
+    },
+  ): void {
     if (rules.length === 0) return
+    const { id, security } = operation
     const scope = ruleScope(operation, this.#lowering.definitions)
+    const kindOf = (scheme: string) => this.#context.schemes.get(scheme)?.plan.kind
     for (const { expression, source } of rules) {
       const compiled = compileExpression(expression, scope, 'condition')
       if (compiled.ok) {
         reportUnseenBodies(operation.body, { expression, source }, scope, this.#context.report)
+        if (security)
+          reportUnmetRule({ expression, source }, scope, { id, ...security, kindOf }, this.#context.report)
         continue
       }
       const { message, fix } = compiled.error

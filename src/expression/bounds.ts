@@ -72,7 +72,8 @@ function isLiteral(node: ASTNode | undefined): boolean {
   return node?.op === 'value' && typeof node.args === 'string'
 }
 
-function childrenOf(args: unknown): readonly ASTNode[] {
+/** Nodes that the operands of a node are, or hold. */
+export function childrenOf(args: unknown): readonly ASTNode[] {
   if (Array.isArray(args)) return args.flatMap(childrenOf)
   const isNode = typeof args === 'object' && args !== null && 'op' in args && 'args' in args
   return isNode ? [args as ASTNode] : []

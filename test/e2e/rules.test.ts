@@ -98,7 +98,7 @@ test('an anonymous caller has no claims, so a rule about them denies', async () 
 })
 
 test('a rule about an API key denies a caller that has none', async () => {
-  assert.match(await denies({}, '/keyed'), /cannot be evaluated: no such key: owner/)
+  assert.match(await denies({ roles: [] }, '/keyed'), /cannot be evaluated: no such key: owner/)
 })
 
 test('input that is only reported is not taken for absent by a rule (validate: report)', async () => {
