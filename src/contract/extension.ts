@@ -12,6 +12,7 @@ import {
 } from '../program/program.ts'
 import type { SenderConstraint } from '../program/schemes.ts'
 import type { Configuration } from './configuration/configuration.ts'
+import { readTimeout } from './configuration/delay.ts'
 import { readSenderConstraint } from './configuration/identity/access-token.ts'
 import { readLimits } from './configuration/limits.ts'
 import { readAddresses, readCors } from './configuration/policy.ts'
@@ -99,7 +100,7 @@ export function readExtension(
     limits: readLimits(section) ?? [],
     cost: section.integer('cost', 1, 1_000_000),
     rules: readRules(section),
-    timeoutMs: section.parsed('timeout', parseDuration, 'a duration such as 30s'),
+    timeoutMs: readTimeout(section, 'timeout'),
     priority: section.choice('priority', priorities),
     maxBodyBytes,
     validate: validate?.written ?? noValidation,

@@ -68,6 +68,16 @@ const badStarts: readonly BadStart[] = [
     says: /error: rate must be a rate such as 100\/min/,
   },
   {
+    name: 'a timeout that would never end',
+    yaml: sound.replace(':3000"', ':3000", timeout: 0s'),
+    says: /error: timeout must be a duration above zero and of at most 24d, such as 10s.*\n +fix: write a duration above zero/,
+  },
+  {
+    name: 'a timeout that no timer holds',
+    yaml: `${sound}stopTimeout: 30d\n`,
+    says: /error: stopTimeout must be a duration of at most 24d/,
+  },
+  {
     name: 'a missing contract',
     yaml: sound.replace(JSON.stringify(things), './none.yaml'),
     says: /portcullis\.yaml:1:11: error: .*none\.yaml does not exist/,

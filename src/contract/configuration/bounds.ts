@@ -1,6 +1,7 @@
-import { parseDuration, parseSize } from '../../base/duration.ts'
+import { parseSize } from '../../base/duration.ts'
 import type { Bounds, BreakerSettings } from '../../program/settings.ts'
 import type { Section } from '../section.ts'
+import { readTimeout } from './delay.ts'
 import { keys } from './keys.ts'
 
 /** What applies to one worker when nothing is written. */
@@ -37,7 +38,7 @@ const maxHeadBytes = 1024 ** 2
 export function readBounds(root: Section): Bounds & { readonly maxFields: number } {
   const section = root.child('bounds')?.expect(keys.bounds)
   const count = (key: string) => section?.integer(key, 1, most)
-  const time = (key: string) => readTime(section, key)
+  const time = (key: string) => readTimeout(section, key)
   const read = {
     connections: count('connections') ?? defaultBounds.connections,
     connectionsPerAddress: count('connectionsPerAddress') ?? defaultBounds.connectionsPerAddress,
@@ -73,22 +74,10 @@ export function readBreaker(upstream: Section): BreakerSettings {
   return {
     failures: section?.integer('failures', 1, most) ?? defaultBreaker.failures,
     ratio: isShare ? ratio : defaultBreaker.ratio,
-    windowMs: readTime(section, 'window') ?? defaultBreaker.windowMs,
-    openMs: readTime(section, 'openFor') ?? defaultBreaker.openMs,
+    windowMs: readTimeout(section, 'window') ?? defaultBreaker.windowMs,
+    openMs: readTimeout(section, 'openFor') ?? defaultBreaker.openMs,
     probes: section?.integer('probes', 1, 1000) ?? defaultBreaker.probes,
   }
-}
-
-function readTime(section: Section | undefined, key: string): number | undefined {
-  return section?.parsed(key, parsePositive, 'a duration above zero, such as 10s')
-}
-
-/** Longest delay of a timer of Node.js. */
-const maxTimerMs = 2 ** 31 - 1
-
-function parsePositive(text: string): number | null {
-  const ms = parseDuration(text)
-  return ms !== null && ms > 0 && ms <= maxTimerMs ? ms : null
 }
 
 function parseRateSize(text: string): number | null {

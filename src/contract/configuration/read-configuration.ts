@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { parseDuration } from '../../base/duration.ts'
 import type { Json } from '../../base/json.ts'
 import { isJsonObject } from '../../base/json.ts'
 import { nearest } from '../../base/nearest.ts'
@@ -11,6 +10,7 @@ import { Section } from '../section.ts'
 import { readSource } from '../source.ts'
 import { readBounds } from './bounds.ts'
 import type { Configuration, ContractEntry, SecurityDefault } from './configuration.ts'
+import { readDelay } from './delay.ts'
 import { readNamedFile, readPath } from './files.ts'
 import { readIdentity } from './identity/identity.ts'
 import { keys } from './keys.ts'
@@ -48,8 +48,8 @@ export function readConfiguration(
     log: readLog(root),
     telemetry: readTelemetry(root, env),
     bounds,
-    drainDelayMs: root.parsed('drainDelay', parseDuration, 'a duration such as 5s') ?? 0,
-    stopTimeoutMs: root.parsed('stopTimeout', parseDuration, 'a duration such as 30s') ?? 30_000,
+    drainDelayMs: readDelay(root, 'drainDelay') ?? 0,
+    stopTimeoutMs: readDelay(root, 'stopTimeout') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
     secrets: {},
     watched: [file],

@@ -1,10 +1,10 @@
-import { parseDuration } from '../../base/duration.ts'
 import { compileExpression } from '../../expression/compile-expression.ts'
 import { identityScope } from '../../expression/scopes.ts'
 import type { UpstreamPlan } from '../../program/program.ts'
 import type { UpstreamSettings } from '../../program/settings.ts'
 import type { Section } from '../section.ts'
 import { readBreaker } from './bounds.ts'
+import { readTimeout } from './delay.ts'
 import { readKeyPair, readNamedFile } from './files.ts'
 import { keys } from './keys.ts'
 
@@ -32,7 +32,7 @@ function readUpstream(section: Section): Upstream | undefined {
   const url = section.require('url', '"http://127.0.0.1:3000"')
     ? section.parsed('url', parseUpstreamUrl, 'an http or https URL without credentials, query or fragment')
     : undefined
-  const timeoutMs = section.parsed('timeout', parseDuration, 'a duration such as 30s') ?? defaultTimeoutMs
+  const timeoutMs = readTimeout(section, 'timeout') ?? defaultTimeoutMs
   const host = section.text('host')
   if (host !== undefined && !/^[A-Za-z0-9.-]+(?::\d{1,5})?$/.test(host))
     section.wrong('host', 'a host, with a port when it has one')
