@@ -5,6 +5,8 @@ import { type LineLocks, wordsPerLine } from './line-locks.ts'
 const nameWord = 10
 const heldUntilWord = 12
 const maxProbes = 65_536
+/** 68 years, the most that its word holds. */
+const maxHeldUntil = 2 ** 31 - 1
 
 /** One line for each limit, found by the digest of its name; it is the same in all threads and never given away. */
 export class LimitLines {
@@ -39,7 +41,7 @@ export class LimitLines {
   /** Notes until when a bucket holds somebody back; before the bucket itself is unlocked. */
   noteHeldBack(line: number, untilMs: number): void {
     const at = line * wordsPerLine + heldUntilWord
-    const until = Math.ceil(untilMs / 1000)
+    const until = Math.min(Math.ceil(untilMs / 1000), maxHeldUntil)
     let seen = Atomics.load(this.#words, at)
     while (seen < until) {
       const found = Atomics.compareExchange(this.#words, at, seen, until)

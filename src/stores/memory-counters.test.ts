@@ -127,6 +127,25 @@ test('a limit that holds nobody back is known without a look at its buckets, by 
   assert.equal(may(slow, startMs + 3000), false)
 })
 
+test('what a limit owes from before it was narrowed holds back, and is known once it denied (F6)', () => {
+  const memory = allocateCounters({ keys: 100, workers: 2 })
+  const [here, there] = [attachCounters(memory, 0), attachCounters(memory, 1)]
+  const [wide, narrow] = [plan('guesses', 1, 60), plan('guesses', 1, 5)]
+  for (let i = 0; i < 50; i++) takeNow(here, one('k', wide))
+  assert.equal(there.mayDeny?.(narrow, startMs), false)
+  assert.equal(takeNow(here, one('k', narrow)).allowed, false)
+  assert.equal(there.mayDeny?.(narrow, startMs), true)
+  assert.equal(there.mayDeny?.(narrow, startMs + 45_000), true)
+  assert.equal(there.mayDeny?.(narrow, startMs + 48_000), false)
+  const [vast, rare] = [
+    { ...plan('rare', 1, 1_000_000_000), windowSeconds: 2_592_000 },
+    { ...plan('rare', 1, 1), windowSeconds: 2_592_000 },
+  ]
+  takeNow(here, [{ limit: vast, key: 'k', cost: 1_000_000_000 }])
+  takeNow(here, one('k', rare))
+  assert.equal(there.mayDeny?.(rare, startMs + 2_147_483_646_000), true, 'for as long as can be noted')
+})
+
 function takeNow(
   counters: ReturnType<typeof createMemoryCounters>,
   draws: readonly Draw[],

@@ -199,23 +199,29 @@ export function attachCounters(
   function settled(nth: number, draws: readonly Draw[], all: boolean, nowMs: number): BucketState {
     const place = places[nth] as Place
     const { limit, cost } = draws[nth] as Draw
-    if (!place.allowed) return deny(place, nowMs)
+    if (!place.allowed) return deny(place, limit, nowMs)
     if (!all) return stateOf(peek(table.fullAtMs(place.slot), limit, nowMs), 0)
     if (cost > 0) charge(place, limit, nowMs)
     return stateOf(place, 0)
   }
 
-  function charge({ slot, fullAtMs, known }: Place, limit: LimitPlan, nowMs: number): void {
-    const untilMs = heldBackUntilMs(fullAtMs, limit)
-    if (untilMs > nowMs) limitLines.noteHeldBack(known.line, untilMs)
-    table.fill(slot, fullAtMs)
+  function charge(place: Place, limit: LimitPlan, nowMs: number): void {
+    noteHeldBack(place, limit, nowMs)
+    table.fill(place.slot, place.fullAtMs)
   }
 
-  function deny(place: Place, nowMs: number): BucketState {
+  /** Noted here as well: what it owes may be from a time when the limit held more, and held nobody back for it. */
+  function deny(place: Place, limit: LimitPlan, nowMs: number): BucketState {
+    noteHeldBack(place, limit, nowMs)
     const index = indexOf(place.slot)
     const held = holdBack(warnings.read(index, nowMs), place.retryMs, nowMs)
     warnings.write(index, held)
     return stateOf(place, held.toldAtMs + held.waitMs - nowMs)
+  }
+
+  function noteHeldBack({ known, fullAtMs }: Place, limit: LimitPlan, nowMs: number): void {
+    const untilMs = heldBackUntilMs(fullAtMs, limit)
+    if (untilMs > nowMs) limitLines.noteHeldBack(known.line, untilMs)
   }
 
   function knownOf({ name }: LimitPlan): Known {
