@@ -66,10 +66,10 @@ export async function pipeline(
   const client = admitted.value
   noteClient(journal, client.address, head, client)
   const entered = takePlaces(linked.doorCaps, ports.places, journal, client.address, nowMs)
-  if (!entered.allow) return denial(entered)
+  if (!entered.allow) return notLetIn(entered)
   const door = takeAll(linked.doorLimits, 1, ports, journal, client.address, nowMs)
   const atTheDoor = door instanceof Promise ? await door : door
-  if (!atTheDoor.allow) return turnedAway(atTheDoor)
+  if (!atTheDoor.allow) return notLetIn(atTheDoor)
 
   // normalize: one spelling of the target, matched and forwarded alike
   journal.stageClock?.enter('normalize')
@@ -202,6 +202,15 @@ export async function pipeline(
     if (!intended.allow) return denial(intended)
   }
   return { kind: 'permit', permit: Permit.mint(forwarding) }
+
+  /** A page reads nothing of an answer that does not name its origin, and would not learn when to come again (Fetch 3.3). */
+  function notLetIn(found: Denial): Outcome {
+    if (head.fields.get('origin') === null) return turnedAway(found)
+    const asked = normalizeTarget(request.target)
+    const meant = asked.allow ? route(linked.routes, request.method, asked.value) : asked
+    if (meant.allow) journal.crossOrigin = crossOrigin(meant.value.operation.plan.cors, head.fields)
+    return turnedAway(found)
+  }
 
   /** Whoever a limit denies holds no place under any cap. */
   function turnedAway(found: Denial): Outcome {

@@ -35,7 +35,7 @@ export function answerFields(journal: Journal, style: AnswerStyle, htmlPolicy: b
     )
     if (journal.crossOrigin.plan.credentials) fields.push('Access-Control-Allow-Credentials', 'true')
   }
-  if (journal.operation?.cors) fields.push('Vary', 'Origin')
+  if (journal.crossOrigin || journal.operation?.cors) fields.push('Vary', 'Origin')
   return fields
 }
 

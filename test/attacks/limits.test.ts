@@ -233,3 +233,48 @@ test('with nothing written the defaults hold: 100 at once by address, 60 by subj
     await gate.stop()
   }
 })
+
+test('a page of an allowed origin reads that its address is held back, and for how long (Fetch 3.3)', () =>
+  withGate(
+    {
+      more: 'cors: { origins: ["https://app.example.com"] }\ntrustedProxies: [127.0.0.0/8]',
+      limits:
+        '[{ name: addr, by: address, rate: 1/h }, { name: in-flight, by: address, ipv6Prefix: 48, concurrent: 1 }]',
+    },
+    async (gate) => {
+      const from = (address: string, origin = 'https://app.example.com', path = '/public') =>
+        ask(gate, path, { headers: [`X-Forwarded-For: ${address}`, `Origin: ${origin}`] })
+      const assertReadable = ({ fields }: Awaited<ReturnType<typeof ask>>, quota: RegExp) => {
+        assert.equal(fields.get('access-control-allow-origin'), 'https://app.example.com')
+        assert.match(fields.get('access-control-expose-headers') ?? '', /RateLimit,.*Retry-After/)
+        assert.equal(fields.get('vary'), 'Origin')
+        assert.match(fields.get('ratelimit') ?? '', quota)
+        assert.ok(Number(fields.get('retry-after')) >= 1)
+      }
+      assert.equal((await from('192.0.2.1')).status, 200)
+      const spent = await assertNotForwarded(gate, from('192.0.2.1'), 429, 'quota_exceeded')
+      assertReadable(spent, /"addr";r=0/)
+      const foreign = await assertNotForwarded(
+        gate,
+        from('192.0.2.1', 'https://evil.example.com'),
+        429,
+        'quota_exceeded',
+      )
+      assert.equal(foreign.fields.get('access-control-allow-origin'), undefined)
+      for (const path of ['/nowhere', '/a/../b'])
+        assert.equal((await from('192.0.2.1', undefined, path)).status, 429, path)
+      let finish = () => {}
+      const arrived = new Promise<void>((resolve) => {
+        gate.upstream.answer = (response) => {
+          finish = () => void response.end('{}')
+          resolve()
+        }
+      })
+      const first = from('192.0.2.2')
+      await arrived
+      const full = await assertNotForwarded(gate, from('192.0.2.2'), 429, 'quota_exceeded')
+      assertReadable(full, /"in-flight";r=0/)
+      finish()
+      assert.equal((await first).status, 200)
+    },
+  ))
