@@ -167,3 +167,12 @@ failedAuthentications: { mode: exact }`
     ],
   )
 })
+
+test('who writes the default limits away is told what that lets through; who writes nothing, or limits, is not', () => {
+  assert.match(
+    read('limits: []').said,
+    /warning: the default limits are off: .* not counted; .* for the defaults/,
+  )
+  for (const written of ['', 'limits: [{ name: a, by: subject, rate: 9/s }]'])
+    assert.doesNotMatch(read(written).said, /default limits/)
+})

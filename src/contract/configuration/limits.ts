@@ -62,6 +62,13 @@ export function readFailedAuthentications(parent: Section): LimitPlan {
 export function readLimits(parent: Section, door?: 'door'): readonly (LimitPlan | CapPlan)[] | undefined {
   const items = parent.items('limits')
   if (!items) return undefined
+  if (items.length === 0 && door)
+    parent.report.warn(
+      'limits-none',
+      parent.position('limits'),
+      'the default limits are off: who calls what the contract limits nothing of is not counted',
+      'write limits, or leave the key out for the defaults',
+    )
   const names = new Set<string>()
   return items.flatMap((section) => {
     const limit = readLimit(section.expect(keys.limit), door === 'door')
