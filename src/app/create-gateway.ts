@@ -11,6 +11,7 @@ import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { collectSeldom } from './collect-seldom.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
+import { followClock } from './follow-clock.ts'
 import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { exportAtLast } from './last-exports.ts'
@@ -151,6 +152,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   log.event('listening', { ...addresses, digest, workers: shared.workers })
   listening = true
   announceReady()
+  const clock = followClock(shared.buckets)
   const files = watchFiles(() => void reload())
   watchAll(files, settings)
 
@@ -277,6 +279,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return
     stopping = true
     files.stop()
+    clock.stop()
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)

@@ -7,7 +7,7 @@ export interface CountersMemory {
   readonly table: TableMemory
   /** Of the keyed hash: eight octets, shared; what was saved is restored before the first take. */
   readonly secret: Uint8Array
-  /** The epoch, the count of overflows, and the notes of the threads about what they lock. */
+  /** The epoch, the count of overflows, by how much the clock was set back, and the notes of the threads about what they lock. */
   readonly desk: SharedArrayBuffer
 }
 
@@ -20,6 +20,7 @@ export interface CountersOptions {
 
 const overflowedWord = 2
 const longDrawnWord = 3
+const setBackByte = 16
 const firstNote = 16
 
 /** Called once, on the main thread. */
@@ -41,15 +42,25 @@ export function releaseAfterDeath(memory: CountersMemory, worker: number): void 
 export function attachDesk({ desk }: CountersMemory) {
   const words = new Int32Array(desk)
   const epoch = new BigInt64Array(desk, 0, 1)
+  const setBack = new Float64Array(desk, setBackByte, 1)
   return {
     /** The instant from which all threads count: about that of the first take. @param atMs epoch milliseconds, now */
     epochMs(atMs: number): number {
       Atomics.compareExchange(epoch, 0, 0n, BigInt(Math.ceil(atMs) - 1))
       return Number(Atomics.load(epoch, 0))
     },
-    /** Null before the first take. */
+    /** On the clock as it is set now; null before the first take. */
     get startedMs(): number | null {
-      return Number(Atomics.load(epoch, 0)) || null
+      const startedMs = Number(Atomics.load(epoch, 0))
+      return startedMs === 0 ? null : startedMs - (setBack[0] as number)
+    },
+    /** By how much the clock was set back since the epoch: so much more time has passed than it says. */
+    get setBackMs(): number {
+      return setBack[0] as number
+    },
+    /** Called by one thread alone. */
+    noteSetBack(byMs: number): void {
+      setBack[0] = (setBack[0] as number) + byMs
     },
     /** Goes on with the count of an earlier process. */
     startFrom(epochMs: number): void {

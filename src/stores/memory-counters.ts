@@ -77,8 +77,7 @@ export function attachCounters(
 
   return {
     take(draws, atMs) {
-      epochMs ??= desk.epochMs(atMs)
-      const nowMs = atMs - epochMs
+      const nowMs = sinceEpoch(atMs)
       const long = aim(draws)
       try {
         lockAll(draws.length, nowMs)
@@ -89,8 +88,7 @@ export function attachCounters(
       }
     },
     mayDeny(limit, atMs) {
-      epochMs ??= desk.epochMs(atMs)
-      return limitLines.holdsBack(knownOf(limit).line, atMs - epochMs)
+      return limitLines.holdsBack(knownOf(limit).line, sinceEpoch(atMs))
     },
     get size() {
       return countLive(Date.now())
@@ -102,7 +100,15 @@ export function attachCounters(
   }
 
   function countLive(atMs: number): number {
-    return table.countLive(atMs - desk.epochMs(atMs))
+    return table.countLive(sinceEpoch(atMs))
+  }
+
+  function sinceEpoch(atMs: number): number {
+    epochMs ??= desk.epochMs(atMs)
+    const { setBackMs } = desk
+    if (setBackMs === 0) return atMs - epochMs
+    // A request that came before the clock was set back did not come in the future.
+    return Math.min(atMs, Date.now()) - epochMs + setBackMs
   }
 
   /** @returns whether one of the limits is long */
