@@ -13,8 +13,9 @@ export class LimitTable {
 
   /** @param owner what the limit belongs to, used when its own name is taken */
   add(limit: LimitPlan | CapPlan, owner: string): number {
-    let name = this.#names.has(limit.name) ? `${owner}.${limit.name}` : limit.name
-    for (let count = 2; this.#names.has(name); count++) name = `${owner}.${limit.name}.${count}`
+    const ofOwner = `${quotable(owner)}.${limit.name}`
+    let name = this.#names.has(limit.name) ? ofOwner : limit.name
+    for (let count = 2; this.#names.has(name); count++) name = `${ofOwner}.${count}`
     this.#names.add(name)
     return this.limits.push({ ...limit, name }) - 1
   }
@@ -38,4 +39,9 @@ export class LimitTable {
       'lower the cost, or raise the burst',
     )
   }
+}
+
+/** An operationId may hold anything; a name stands in fields, as a string (RFC 9651 3.3.3) with nothing to escape. */
+function quotable(text: string): string {
+  return text.toWellFormed().replace(/[^ !#-[\]-~]/gu, encodeURIComponent)
 }

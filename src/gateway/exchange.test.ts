@@ -17,9 +17,10 @@ const server = createServer((message, response) => {
   const pace = { graceMs: 1000, bytesPerSecond: 1 }
   const { request, body } = readRequest(message, response, { expectsContinue: false, pace })
   const journal = openJournal(request)
-  if (message.url === '/nothing') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
+  if (message.url !== '/') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
   const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000 }
   const exchange = new Exchange(message, response, body, journal, style, (end) => ends.push(end))
+  if (message.url === '/failed') return exchange.fail(deny('forward', 'upstream_unreachable', ''))
   try {
     exchange.deny(wrong)
   } catch {
@@ -40,6 +41,14 @@ test('a denial that cannot be written is answered 500 and recorded as that', asy
   assert.deepEqual(
     ends.splice(0).map(({ denial, status }) => [denial?.reason, status]),
     [['internal', 500]],
+  )
+})
+
+test('an answer that failed and cannot be told of ends the connection: nobody waits for it', async () => {
+  await assert.rejects(ask('/failed'), { name: 'TypeError' })
+  assert.deepEqual(
+    ends.splice(0).map(({ denial, status }) => [denial?.reason, status]),
+    [['upstream_unreachable', null]],
   )
 })
 

@@ -83,11 +83,7 @@ export class Exchange implements Receiver, Member {
   /** A bug, perhaps of what was about to be answered: 500 in its place, or, where even that cannot be written, an end. */
   breakDown(denial: Denial): void {
     if (!this.#response.headersSent) this.#denial = null
-    try {
-      this.deny(denial)
-    } catch {
-      this.#response.destroy()
-    }
+    this.fail(denial)
   }
 
   /** An answer the gateway itself owes. */
@@ -152,8 +148,13 @@ export class Exchange implements Receiver, Member {
     if (this.#message.socket.writableLength > 0) this.#expectTaking()
   }
 
+  /** Whoever calls it, for an upstream, catches nothing: the client would wait for what cannot be written. */
   fail(denial: Denial): void {
-    this.deny(denial)
+    try {
+      this.deny(denial)
+    } catch {
+      this.#response.destroy()
+    }
   }
 
   #write(status: number, fields: string[], body: string): void {

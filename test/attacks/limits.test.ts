@@ -278,3 +278,35 @@ test('a page of an allowed origin reads that its address is held back, and for h
       assert.equal((await first).status, 200)
     },
   ))
+
+test('limits of one name are told apart by their operations, whose ids may hold what no field can (RFC 9651 3.3.3)', () => {
+  const ids = ['first', 'größe "list" \\ 日本', 'tab\there', 'half \ud800', 'plain /{x}']
+  const get = (operationId: string) => ({
+    operationId,
+    'x-portcullis': { limits: [{ name: 'x', by: 'address', rate: '1/h' }] },
+    responses: { 200: { description: 'ok' } },
+  })
+  const document = {
+    openapi: '3.1.0',
+    info: { title: 'names', version: '1' },
+    security: [],
+    paths: Object.fromEntries(ids.map((id, nth) => [`/p${nth}`, { get: get(id) }])),
+  }
+  return withGate({ document }, async (gate) => {
+    const names = []
+    for (const nth of ids.keys()) {
+      const { status, fields } = await ask(gate, `/p${nth}`)
+      assert.equal(status, 200)
+      names.push(parseList(fields.get('ratelimit-policy') ?? '').at(-1)?.[0])
+      const denied = await assertNotForwarded(gate, ask(gate, `/p${nth}`), 429, 'quota_exceeded')
+      assert.deepEqual(JSON.parse(denied.body)['violated-policies'], [names.at(-1)])
+    }
+    assert.deepEqual(names, [
+      'x',
+      'gr%C3%B6%C3%9Fe %22list%22 %5C %E6%97%A5%E6%9C%AC.x',
+      'tab%09here.x',
+      'half %EF%BF%BD.x',
+      'plain /{x}.x',
+    ])
+  })
+})
