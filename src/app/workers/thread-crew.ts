@@ -19,17 +19,22 @@ interface Post {
   startedMs: number
   /** Before the next one is started. */
   pauseMs: number
+  /** Resolves when it has caught up as far as it could; never rejects. */
+  caughtUp: Promise<void>
 }
 
-/** Starts the threads, which load what they need while the policy is still being compiled. */
-export function startThreads(control: ThreadControl): StartedCrew {
-  const threads = Array.from({ length: control.shared.workers }, (_, worker) => startThread(worker, control))
+/**
+ * Starts the threads, which load what they need while the policy is still being compiled.
+ * @param start only tests give one
+ */
+export function startThreads(control: ThreadControl, start = startThread): StartedCrew {
+  const threads = Array.from({ length: control.shared.workers }, (_, worker) => start(worker, control))
   const end = async () => void (await Promise.all(threads.map((thread) => thread.end())))
   return {
     end,
     async open(policy) {
       try {
-        return await openThreadCrew(policy, control, threads)
+        return await openThreadCrew(policy, control, threads, start)
       } catch (error) {
         await end()
         throw error
@@ -46,11 +51,13 @@ async function openThreadCrew(
   first: Policy,
   control: ThreadControl,
   threads: readonly Thread[],
+  start: typeof startThread,
 ): Promise<Crew> {
   let policy = first
   let stopping = false
   const posts = threads.map((thread, worker): Post => {
-    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
+    const caughtUp = Promise.resolve()
+    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs, caughtUp }
   })
   const [addresses] = await Promise.all(posts.map(open))
   for (const post of posts) watch(post)
@@ -79,7 +86,7 @@ async function openThreadCrew(
 
   async function replace(post: Post): Promise<void> {
     if (stopping) return
-    post.thread = startThread(post.worker, control)
+    post.thread = start(post.worker, control)
     post.startedMs = Date.now()
     watch(post)
     try {
@@ -93,8 +100,14 @@ async function openThreadCrew(
     }
   }
 
-  /** Puts in force what came while the thread was being opened. */
-  async function catchUp(post: Post): Promise<void> {
+  /** Puts in force what came while the thread was being opened. Who replaced it and a reload may both call: one after the other. */
+  function catchUp(post: Post): Promise<void> {
+    const caughtUp = post.caughtUp.then(() => follow(post))
+    post.caughtUp = caughtUp.catch(() => {})
+    return caughtUp
+  }
+
+  async function follow(post: Post): Promise<void> {
     while (post.inForce !== null && post.inForce !== policy) {
       const wanted = policy
       await post.thread.prepare(wanted)
@@ -123,11 +136,11 @@ async function openThreadCrew(
   }
 
   async function prepare(next: Policy): Promise<Prepared> {
-    const asked = serving()
+    const asked = serving().map((post) => ({ post, thread: post.thread }))
     const answers = await Promise.allSettled(asked.map(({ thread }) => thread.prepare(next)))
     const ready = asked.filter((_, index) => answers[index]?.status === 'fulfilled')
     const refusal = answers.find(
-      (answer, index) => answer.status === 'rejected' && (asked[index] as Post).inForce !== null,
+      (answer, index) => answer.status === 'rejected' && asked[index]?.post.inForce !== null,
     )
     if (refusal?.status === 'rejected') {
       await Promise.allSettled(ready.map(({ thread }) => thread.discard()))
@@ -137,9 +150,9 @@ async function openThreadCrew(
       async commit() {
         policy = next
         await Promise.allSettled(
-          ready.map(async (post) => {
-            await post.thread.commit()
-            post.inForce = next
+          ready.map(async ({ post, thread }) => {
+            await thread.commit()
+            if (post.thread === thread) post.inForce = next
           }),
         )
         await Promise.allSettled(posts.map(catchUp))

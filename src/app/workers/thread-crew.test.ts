@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Policy } from './control.ts'
+import { allocateSharedState } from './shared-state.ts'
+import type { Thread, ThreadControl } from './thread.ts'
+import { startThreads } from './thread-crew.ts'
+
+/** A thread as far as the crew sees it, whose answers come when the test says so: a race of milliseconds is met for sure. */
+class Actor implements Thread {
+  readonly worker: number
+  readonly acts: string[] = []
+  readonly ended: Promise<string>
+  die: (why: string) => void = () => {}
+  /** Resolves what it is asked next. */
+  readonly answers = new Map<string, Promise<void>>()
+  #prepared: Policy | null = null
+
+  constructor(worker: number) {
+    this.worker = worker
+    this.ended = new Promise((resolve) => {
+      this.die = resolve
+    })
+  }
+
+  async open(policy: Policy) {
+    await this.#act('open', policy)
+    return { https: null, http: null }
+  }
+
+  async prepare(policy: Policy) {
+    await this.#act('prepare', policy)
+    this.#prepared = policy
+  }
+
+  async commit() {
+    const prepared = this.#prepared
+    this.#prepared = null
+    if (!prepared) {
+      this.acts.push('commit of nothing')
+      throw new Error('nothing is prepared')
+    }
+    await this.#act('commit', prepared)
+  }
+
+  async discard() {
+    this.#prepared = null
+  }
+
+  async status() {
+    return { unready: [], inFlight: 0 }
+  }
+
+  async stop() {}
+
+  async end() {
+    this.acts.push('end')
+    this.die('it was ended')
+  }
+
+  async #act(name: string, { program }: Policy) {
+    this.acts.push(`${name} ${program.digest}`)
+    await Promise.race([this.answers.get(name), this.ended.then((why) => assert.fail(why))])
+  }
+}
+
+const policy = (digest: string) => ({ program: { digest }, settings: {} }) as unknown as Policy
+
+function gate() {
+  let open: () => void = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+async function world() {
+  const actors: Actor[] = []
+  const told: string[] = []
+  const replacing = gate()
+  const shared = allocateSharedState(2)
+  const control = { shared, tell: (event: string) => told.push(event), changed() {} }
+  const started = startThreads(control as unknown as ThreadControl, (worker) => {
+    const actor = new Actor(worker)
+    // The one that takes the place of another opens when the test says so.
+    if (actors.length >= 2) actor.answers.set('open', replacing.opened)
+    actors.push(actor)
+    return actor
+  })
+  const crew = await started.open(policy('old'))
+  const [first, second] = actors as [Actor, Actor]
+  const third = async (): Promise<Actor> => {
+    while (actors.length < 3) await sleep(20)
+    return actors[2] as Actor
+  }
+  return { crew, first, second, third, told, replacing }
+}
+
+test('a thread that is opened while a reload is put in force follows once', async () => {
+  const { crew, first, second, third, told, replacing } = await world()
+  second.die('of a defect')
+  const replacement = await third()
+  const prepared = await crew.prepare(policy('new'))
+  const committing = gate()
+  first.answers.set('commit', committing.opened)
+  const committed = prepared.commit()
+  // Both whoever replaced it and the reload, once the first has committed, now find that it is behind.
+  const preparing = gate()
+  replacement.answers.set('prepare', preparing.opened)
+  replacing.open()
+  await sleep(10)
+  committing.open()
+  await sleep(10)
+  preparing.open()
+  await committed
+  await sleep(10)
+  assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
+  assert.deepEqual(first.acts, ['open old', 'prepare new', 'commit new'])
+  assert.deepEqual(told, ['worker_died', 'worker_replaced'])
+  await crew.stop(0)
+})
+
+test('a thread that took the place of one that had prepared a reload is not asked to commit it', async () => {
+  const { crew, second, third, told, replacing } = await world()
+  const prepared = await crew.prepare(policy('new'))
+  second.die('of a defect')
+  const replacement = await third()
+  await prepared.commit()
+  assert.deepEqual(replacement.acts, ['open old'])
+  replacing.open()
+  await sleep(10)
+  assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
+  assert.deepEqual(told, ['worker_died', 'worker_replaced'])
+  await crew.stop(0)
+})
