@@ -13,7 +13,10 @@ local function hold_back(bucket, retry)
   return bucket.wait - since
 end`
 
-/** A bucket is what it lacks to be full, in milliseconds, and when that was so, in microseconds; then the hint of `holdBack`. */
+/**
+ * A bucket is what it lacks to be full, in milliseconds, and when that was so, in microseconds; then the hint of `holdBack`.
+ * Where the clock was set back since, or is that of another server now, no time has passed.
+ */
 const buckets = `
 local kept, buckets = redis.call('MGET', unpack(KEYS)), {}
 for i, key in ipairs(KEYS) do
@@ -22,7 +25,9 @@ for i, key in ipairs(KEYS) do
     if kept[i] then
       local at
       at, bucket.owed, bucket.told, bucket.wait, bucket.strikes = struct.unpack('<ddddB', kept[i])
-      bucket.owed = math.max(0, bucket.owed - (now_us - at) / 1000)
+      local set_back = math.max(0, at - now_us)
+      bucket.told = bucket.told - set_back
+      bucket.owed = math.max(0, bucket.owed - (now_us - at + set_back) / 1000)
     end
     buckets[key] = bucket
   end

@@ -195,7 +195,7 @@ test('takes that travel together are decided one after the other', async () => {
   }
 })
 
-test('a clock that steps back makes no tokens', async () => {
+test('a clock that is set back counts as no time passed: no token is made, and nobody waits for it to come again', async () => {
   await redis.flushall()
   const buckets = new RedisBuckets({
     redis,
@@ -208,9 +208,14 @@ test('a clock that steps back makes no tokens', async () => {
   const at = async (second: number) => {
     await redis.mset('clock:s', `${1_790_000_000 + second}`, 'clock:us', '0')
     const answer = await buckets.take([{ limit, name: bucketName(limit, 'k'), cost: 1, most: 1 }])
-    return answer.kind === 'taken' && answer.allowed
+    assert.ok(answer.kind === 'taken')
+    return [answer.allowed, answer.buckets[0]?.backOffMs]
   }
-  assert.deepEqual([await at(10), await at(0), await at(10), await at(11)], [true, false, false, true])
+  const hour = 3600
+  assert.deepEqual(await at(hour), [true, 0])
+  assert.deepEqual(await at(hour), [false, 1000])
+  assert.deepEqual(await at(0), [false, 1000], 'the hint of before, which has not grown by an hour')
+  assert.deepEqual(await at(1), [true, 0])
 })
 
 test('the clock is that of the server: no instant is sent, and a bucket leaves when it is full', async () => {
