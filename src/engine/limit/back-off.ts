@@ -15,7 +15,7 @@ const maxBackOffMs = 3_600_000
 
 /**
  * Tells a caller that is denied how long to stay away: until its tokens are there, and twice as long each time that it
- * comes before the time it was told, up to an hour. Pure; a caller that waited, or got through, starts anew.
+ * comes before the time it was told, up to an hour. Pure; a caller that waited starts anew.
  *
  * Only a hint: whoever comes earlier, and finds tokens, is served.
  * @param before null for a caller that was not held back lately
