@@ -54,10 +54,8 @@ export function attachDesk({ desk }: CountersMemory) {
       const startedMs = Number(Atomics.load(epoch, 0))
       return startedMs === 0 ? null : startedMs - (setBack[0] as number)
     },
-    /** By how much the clock was set back since the epoch: so much more time has passed than it says. */
-    get setBackMs(): number {
-      return setBack[0] as number
-    },
+    /** One number: by how much the clock was set back since the epoch; so much more time has passed than it says. */
+    setBackMs: setBack,
     /** Called by one thread alone. */
     noteSetBack(byMs: number): void {
       setBack[0] = (setBack[0] as number) + byMs
@@ -68,7 +66,8 @@ export function attachDesk({ desk }: CountersMemory) {
     },
     /** Notes that a bucket of a long limit is other than it was; after its line is unlocked. */
     noteLongDrawn(): void {
-      if (Atomics.load(words, longDrawnWord) === 0) Atomics.store(words, longDrawnWord, 1)
+      // Not with Atomics, which each take would pay for: the lock that was let go before it orders this look.
+      if (words[longDrawnWord] === 0) Atomics.store(words, longDrawnWord, 1)
     },
     /** Whether one was drawn from since this was asked last. */
     takeLongDrawn(): boolean {

@@ -42,7 +42,8 @@ export class LimitLines {
   noteHeldBack(line: number, untilMs: number): void {
     const at = line * wordsPerLine + heldUntilWord
     const until = Math.min(Math.ceil(untilMs / 1000), maxHeldUntil)
-    let seen = Atomics.load(this.#words, at)
+    // It only grows, so what an older look shows is enough to leave it as it is.
+    let seen = this.#words[at] as number
     while (seen < until) {
       const found = Atomics.compareExchange(this.#words, at, seen, until)
       if (found === seen) return

@@ -67,6 +67,7 @@ export function attachCounters(
   const table = new BucketTable(memory.table)
   const warnings = new WarningTable(memory.table.warnings)
   const desk = attachDesk(memory)
+  const setBack = desk.setBackMs
   const locks = new LineLocks(words, desk.noteOf(worker), worker, atomics)
   const limitLines = new LimitLines(table, words, locks)
   let hash: KeyedHash | null = null
@@ -105,7 +106,7 @@ export function attachCounters(
 
   function sinceEpoch(atMs: number): number {
     epochMs ??= desk.epochMs(atMs)
-    const { setBackMs } = desk
+    const setBackMs = setBack[0] as number
     if (setBackMs === 0) return atMs - epochMs
     // A request that came before the clock was set back did not come in the future.
     return Math.min(atMs, Date.now()) - epochMs + setBackMs
@@ -207,27 +208,26 @@ export function attachCounters(
     const { limit, cost } = draws[nth] as Draw
     if (!place.allowed) return deny(place, limit, nowMs)
     if (!all) return stateOf(peek(table.fullAtMs(place.slot), limit, nowMs), 0)
-    if (cost > 0) charge(place, limit, nowMs)
+    if (cost > 0) charge(place, limit)
     return stateOf(place, 0)
   }
 
-  function charge(place: Place, limit: LimitPlan, nowMs: number): void {
-    noteHeldBack(place, limit, nowMs)
+  function charge(place: Place, limit: LimitPlan): void {
+    noteHeldBack(place, limit)
     table.fill(place.slot, place.fullAtMs)
   }
 
   /** Noted here as well: what it owes may be from a time when the limit held more, and held nobody back for it. */
   function deny(place: Place, limit: LimitPlan, nowMs: number): BucketState {
-    noteHeldBack(place, limit, nowMs)
+    noteHeldBack(place, limit)
     const index = indexOf(place.slot)
     const held = holdBack(warnings.read(index, nowMs), place.retryMs, nowMs)
     warnings.write(index, held)
     return stateOf(place, held.toldAtMs + held.waitMs - nowMs)
   }
 
-  function noteHeldBack({ known, fullAtMs }: Place, limit: LimitPlan, nowMs: number): void {
-    const untilMs = heldBackUntilMs(fullAtMs, limit)
-    if (untilMs > nowMs) limitLines.noteHeldBack(known.line, untilMs)
+  function noteHeldBack({ known, fullAtMs, remaining }: Place, limit: LimitPlan): void {
+    if (remaining === 0) limitLines.noteHeldBack(known.line, heldBackUntilMs(fullAtMs, limit))
   }
 
   function knownOf({ name }: LimitPlan): Known {
