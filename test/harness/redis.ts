@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RedisServers, RedisSettings } from '../../src/program/settings.ts'
 import { freePort } from './free-port.ts'
+import { until } from './until.ts'
 
 /** Debian's redis-server; the suite `valkey` names another one. */
 const program = process.env.REDIS_SERVER ?? 'redis-server'
@@ -68,6 +69,24 @@ export async function startRedis(wanted?: number, more: readonly string[] = []):
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Three nodes that hold all slots between them. */
+export async function startCluster(): Promise<readonly TestRedis[]> {
+  const nodes = [await clusterNode(), await clusterNode(), await clusterNode()]
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' })
+  const isWhole = ({ port }: TestRedis) =>
+    execFileSync('redis-cli', ['-p', `${port}`, 'CLUSTER', 'INFO'], { encoding: 'utf8' }).includes(
+      'cluster_state:ok',
+    )
+  await until(() => nodes.every(isWhole), 'the cluster')
+  return nodes
+}
+
+async function clusterNode(): Promise<TestRedis> {
+  const port = await freePort()
+  return startRedis(port, ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}.conf`])
 }
 
 /** A sentinel that watches a master of the name `mymaster`. */

@@ -6,7 +6,7 @@ import { freePort } from '../harness/free-port.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import { startIssuer, type TestIssuer } from '../harness/issuer.ts'
 import { metric } from '../harness/metric.ts'
-import { startRedis, type TestRedis } from '../harness/redis.ts'
+import { startCluster, startRedis, type TestRedis } from '../harness/redis.ts'
 import { until } from '../harness/until.ts'
 
 // Two gates before Debian's redis-server: what clients, the log and the metrics see of limits they share.
@@ -96,6 +96,23 @@ test('F5 without the server: shares, 503 where a limit says so, one line each wa
   assert.equal((await ask(one, '/things', { token: hard })).status, 200)
   for (const event of ['store_lost', 'store_back'])
     assert.equal(one.log.filter((entry) => entry.event === event).length, 1, event)
+})
+
+test('F2 gates before a cluster start, and share its buckets', async () => {
+  const nodes = await startCluster()
+  const more = `state: { cluster: ["${nodes[0]?.url}"], deadline: 500ms }`
+  const own = await startIssuer()
+  const [left, right] = [
+    await startGate({ issuer: own, limits, more }),
+    await startGate({ issuer: own, limits, more }),
+  ]
+  const token = await own.token({ sub: 'clustered' })
+  const replies = await Promise.all(
+    Array.from({ length: 100 }, (_, turn) => ask(turn % 2 === 0 ? left : right, '/things', { token })),
+  )
+  assert.equal(replies.filter(({ status }) => status === 200).length, 40)
+  assert.equal(replies.filter(({ status }) => status === 429).length, 60)
+  for (const each of [left, right, ...nodes]) await each.stop()
 })
 
 test('a gate that finds no server at its start is unready, and comes up by itself', async () => {

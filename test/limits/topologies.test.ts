@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
 import { freePort } from '../harness/free-port.ts'
-import { serverHasTls, settingsOf, startRedis, startSentinel } from '../harness/redis.ts'
+import { serverHasTls, settingsOf, startCluster, startRedis, startSentinel } from '../harness/redis.ts'
 import { allowedOf, pause, remaining, sharedLimit, startCounting } from '../harness/store-counters.ts'
 import { startTlsTunnel } from '../harness/tls-tunnel.ts'
 import { until } from '../harness/until.ts'
@@ -81,13 +81,7 @@ test('Sentinel: takes go to the master, and to the next one when it is gone', as
 })
 
 test('Cluster: each bucket on its node is exact; what one node took while another denied goes back', async () => {
-  const nodes = [await clusterNode(), await clusterNode(), await clusterNode()]
-  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
-  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' })
-  await until(
-    () => nodes.every(({ port }) => ask(port, 'CLUSTER', 'INFO').includes('cluster_state:ok')),
-    'the cluster',
-  )
+  const nodes = await startCluster()
   const settings = settingsOf(
     { kind: 'cluster', urls: nodes.slice(0, 1).map(({ url }) => url) },
     { deadlineMs: 1000 },
@@ -114,11 +108,6 @@ test('Cluster: each bucket on its node is exact; what one node took while anothe
   await two.stop()
   for (const node of nodes) await node.stop()
 })
-
-async function clusterNode() {
-  const port = await freePort()
-  return startRedis(port, ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}.conf`])
-}
 
 function ask(port: number, ...words: readonly string[]): string {
   return execFileSync('redis-cli', ['-p', `${port}`, ...words], { encoding: 'utf8' })

@@ -8,7 +8,7 @@ import { StartError } from '../start-error.ts'
 /**
  * The store of browser sessions. A server that does not answer is no reason not to start: the gateway is unready until it
  * does.
- * @param own what this process keeps, for where no server is named
+ * @param own what this process keeps, for where no server is named; and on a cluster, where `check` lets nobody have sessions
  * @throws StartError when the driver is not installed
  */
 export async function openSessionStore(
@@ -16,7 +16,7 @@ export async function openSessionStore(
   own: SessionStore,
   onReady: () => void,
 ): Promise<SessionStore> {
-  if (state.kind === 'memory') return own
+  if (state.kind === 'memory' || state.servers.kind === 'cluster') return own
   try {
     return createRedisSessions(await connectOne(state, onReady))
   } catch (error) {
