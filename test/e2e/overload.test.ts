@@ -73,6 +73,32 @@ test('an upstream that hangs is left alone, tried again with one request, and us
     assert.ok(all.every(({ status }) => status === 200))
   }))
 
+test('E3 a body that comes slowly does not keep a half-open breaker from trying again', () =>
+  withGate({ workers, upstream: `timeout: 200ms, ${breaker}` }, async (gate) => {
+    const token = await gate.issuer.token({ scope: 'things:write' })
+    const { answer } = gate.upstream
+    gate.upstream.answer = () => {}
+    await opens(gate, 504, 'upstream_timeout')
+    gate.upstream.answer = answer
+    await sleep(400)
+    const slow = connect(Number(new URL(gate.gateway.addresses.http ?? '').port), '127.0.0.1')
+    slow.on('error', () => {})
+    slow.write(
+      `PUT /files/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nx`,
+    )
+    await until(async () => (await breakerOf(gate)) === 1, 'it is the probe')
+    const drip = setInterval(() => slow.write('x'), 50)
+    try {
+      await assertNotForwarded(gate, ask(gate, '/public'), 503, 'overloaded')
+      await sleep(400)
+      assert.equal((await ask(gate, '/public')).status, 200)
+      assert.equal(await breakerOf(gate), 0)
+    } finally {
+      clearInterval(drip)
+      slow.destroy()
+    }
+  }))
+
 test('an upstream that refuses connections is left alone', async () => {
   const gate = await startGate({ workers, upstream: breaker })
   await gate.upstream.stop()

@@ -43,6 +43,18 @@ test('after its time so many probes pass at once, and no more', () => {
   assert.equal(enter(left, rules, 5003).pass, 'probe')
 })
 
+test('E3 probes that tell nothing, e.g. for a body that comes slowly, do not keep it shut: after its time come others', () => {
+  const first = enter(open, rules, 5001)
+  const { next: full } = enter(first.next, rules, 6000)
+  assert.deepEqual(enter(full, rules, 10_000), { pass: 'refused', next: full, retryMs: 1 })
+  const again = enter(full, rules, 10_001)
+  assert.equal(again.pass, 'probe')
+  const more = enter(again.next, rules, 10_001)
+  assert.equal(more.pass, 'probe')
+  assert.equal(enter(more.next, rules, 15_000).pass, 'refused')
+  assert.deepEqual(settle(more.next, rules, 'probe', 'answered', 10_002), closedBreaker(10_002))
+})
+
 test('a probe that is answered closes it, one that fails opens it again', () => {
   const { next } = enter(open, rules, 5001)
   assert.deepEqual(settle(next, rules, 'probe', 'answered', 5010), closedBreaker(5010))

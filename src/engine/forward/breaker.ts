@@ -7,7 +7,7 @@ export interface BreakerRules {
   readonly windowMs: number
   /** How long nothing is sent. */
   readonly openMs: number
-  /** Requests that try it at once afterwards. */
+  /** Requests that try it at once afterwards; as many more after each further `openMs` in which none of them told anything. */
   readonly probes: number
 }
 
@@ -15,7 +15,7 @@ export interface BreakerRules {
 export type Breaker =
   | { readonly kind: 'closed'; readonly sinceMs: number; readonly calls: number; readonly failures: number }
   | { readonly kind: 'open'; readonly untilMs: number }
-  | { readonly kind: 'halfOpen'; readonly probing: number }
+  | { readonly kind: 'halfOpen'; readonly probing: number; readonly untilMs: number }
 
 export type Entry =
   | { readonly pass: 'call' | 'probe'; readonly next: Breaker }
@@ -40,10 +40,14 @@ export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Ent
   if (breaker.kind === 'open') {
     const retryMs = breaker.untilMs - nowMs
     if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
-    return { pass: 'probe', next: { kind: 'halfOpen', probing: 1 } }
+    return { pass: 'probe', next: { kind: 'halfOpen', probing: 1, untilMs: nowMs + rules.openMs } }
   }
-  if (breaker.probing >= rules.probes) return { pass: 'refused', next: breaker, retryMs: rules.openMs }
-  return { pass: 'probe', next: { kind: 'halfOpen', probing: breaker.probing + 1 } }
+  if (breaker.probing < rules.probes)
+    return { pass: 'probe', next: { ...breaker, probing: breaker.probing + 1 } }
+  const retryMs = breaker.untilMs - nowMs
+  if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
+  // ATTACK: E3, a client whose body comes slowly would hold the only probe, and the upstream shut, for minutes.
+  return { pass: 'probe', next: { kind: 'halfOpen', probing: 1, untilMs: nowMs + rules.openMs } }
 }
 
 /**
@@ -66,7 +70,7 @@ export function settle(
       if (pass === 'call') return breaker
       if (result === 'answered') return closedBreaker(nowMs)
       if (result === 'failed') return { kind: 'open', untilMs: nowMs + rules.openMs }
-      return { kind: 'halfOpen', probing: Math.max(0, breaker.probing - 1) }
+      return { ...breaker, probing: Math.max(0, breaker.probing - 1) }
   }
 }
 
