@@ -59,6 +59,7 @@ export class Exchange implements Receiver, Member {
     this.#style = style
     this.#onEnd = onEnd
     response.once('close', () => this.#onClose())
+    if (response.socket === null) response.once('socket', () => this.#comesUp())
   }
 
   get socket(): Socket {
@@ -145,7 +146,7 @@ export class Exchange implements Receiver, Member {
   end(): void {
     this.#endedMs = performance.now()
     if (!this.#response.writableEnded) this.#response.end()
-    if (this.#message.socket.writableLength > 0) this.#expectTaking()
+    this.#expectTaking()
   }
 
   /** Whoever calls it, for an upstream, catches nothing: the client would wait for what cannot be written. */
@@ -168,11 +169,22 @@ export class Exchange implements Receiver, Member {
       this.#response.write(body)
       drainOnce(this.#message, () => this.#response.end())
     }
+    this.#expectTaking()
   }
 
-  /** ATTACK: E3, who does not read an answer holds its octets and its connection; Node.js destroys it where nothing moves. */
+  /**
+   * ATTACK: E3, who does not read an answer holds its octets and its connection; Node.js destroys it where nothing moves.
+   * The time of an answer behind others begins when they are out.
+   */
   #expectTaking(): void {
-    this.#message.socket.setTimeout(this.#style.answerTimeoutMs)
+    const { socket, writableLength } = this.#response
+    if (writableLength > 0) socket?.setTimeout(this.#style.answerTimeoutMs)
+  }
+
+  /** The time that ran was that of the answer before; what waited behind it is being written now. */
+  #comesUp(): void {
+    this.#message.socket.setTimeout(0)
+    queueMicrotask(() => this.#expectTaking())
   }
 
   #isLast(): boolean {

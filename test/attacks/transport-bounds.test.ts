@@ -205,6 +205,37 @@ test('E3 a client that does not read its answer is cut off; others are served', 
     socket.destroy()
   }))
 
+test('E3 a client that reads none of many small answers is cut off too', () =>
+  withGate({ workers: 1, more: 'bounds: { answerTimeout: 400ms }' }, async (gate) => {
+    const socket = openSocket(gate.gateway.addresses.http ?? '')
+    socket.on('error', () => {})
+    socket.pause()
+    // More than the buffers of both systems hold.
+    socket.write('GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(9000))
+    await until(async () => (await metric(gate, 'portcullis_connections')) === 1, 'it is there')
+    await until(async () => (await metric(gate, 'portcullis_connections')) === 0, 'it is cut off')
+    assert.equal(await metric(gate, 'http_server_active_requests'), 0)
+    socket.destroy()
+  }))
+
+test('an answer that waits behind a late one is not taken for one that nobody reads', () =>
+  withGate({ workers: 1, more: 'bounds: { answerTimeout: 400ms }' }, async (gate) => {
+    const { answer } = gate.upstream
+    const large = 16 * 1024 * 1024
+    gate.upstream.answer = (response, request) => {
+      gate.upstream.answer = (next) => next.end(Buffer.alloc(large))
+      setTimeout(() => answer(response, request), 1200)
+    }
+    const socket = openSocket(gate.gateway.addresses.http ?? '')
+    let octets = 0
+    socket.on('data', (chunk: Buffer) => {
+      octets += chunk.length
+    })
+    socket.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2))
+    await until(async () => octets > large, 'both are there')
+    socket.destroy()
+  }))
+
 test('connections that are idle between requests are closed', () =>
   withGate({ more: 'bounds: { idleTimeout: 300ms }' }, async (gate) => {
     const reply = await sendRaw(
