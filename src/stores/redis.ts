@@ -10,6 +10,7 @@ const answerWithinMs = 1000
 const maxRetryMs = 5000
 /** On a connection that answers nothing for so long nothing comes any more. */
 const silenceMs = 2000
+const closed = 'the connection is closed'
 
 /** What a connection tells. */
 export interface ConnectionEvents {
@@ -29,13 +30,17 @@ export async function connectRedis(
   events: ConnectionEvents,
 ): Promise<RedisConnection> {
   const driver = await importDriver()
-  const redis = open(driver, settings)
-  let lastError = 'the connection is closed'
-  redis.on('ready', events.onReady)
-  // Each command says what is wrong as well; an event nobody listens to would end the process.
-  redis.on('error', (error: Error) => {
+  let lastError = closed
+  const note = (error: Error): void => {
     lastError = codeOfError(error)
+  }
+  const redis = open(driver, settings, note)
+  redis.on('ready', () => {
+    lastError = closed
+    events.onReady()
   })
+  // Each command says what is wrong as well; an event nobody listens to would end the process.
+  redis.on('error', note)
   redis.on('close', () => events.onLost?.(lastError))
   return redis
 }
@@ -51,9 +56,10 @@ export async function connectOne(settings: RedisSettings, onReady: () => void): 
   return redis
 }
 
-function open(driver: Driver, settings: RedisSettings): Redis | Cluster {
+/** @param onDropped told why the driver gives a connection up that stands */
+function open(driver: Driver, settings: RedisSettings, onDropped: (error: Error) => void): Redis | Cluster {
   const { servers } = settings
-  const options = optionsOf(settings)
+  const options = optionsOf(settings, onDropped)
   switch (servers.kind) {
     case 'one':
       return new driver.Redis(servers.url, options)
@@ -81,7 +87,7 @@ function open(driver: Driver, settings: RedisSettings): Redis | Cluster {
   }
 }
 
-function optionsOf({ servers, user, password, tls }: RedisSettings) {
+function optionsOf({ servers, user, password, tls }: RedisSettings, onDropped: (error: Error) => void) {
   return {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -90,7 +96,11 @@ function optionsOf({ servers, user, password, tls }: RedisSettings) {
     socketTimeout: silenceMs,
     retryStrategy: retryMs,
     // A master that became a replica refuses to write: the new one is to be found.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError(error: Error) {
+      const isReplica = error.message.startsWith('READONLY')
+      if (isReplica) onDropped(error)
+      return isReplica
+    },
     ...(user !== null && { username: user }),
     ...(password !== null && { password }),
     ...(isEncrypted(servers) && {

@@ -30,6 +30,8 @@ export class StoreCircuit {
   #gateways = 1
   #failures = 0
   #probes = 0
+  /** Since the store answered last. */
+  #connections = 0
   #lostAtMs: number | null = null
   #closedAtMs = Number.NEGATIVE_INFINITY
   #everUp = false
@@ -57,7 +59,10 @@ export class StoreCircuit {
 
   /** The connection stands, anew. */
   connected(): void {
-    if (!this.#up) this.#schedule(Math.random() * firstProbeMs)
+    if (this.#up) return
+    // One that takes connections and serves nothing, as a replica does, is asked no more often for that.
+    this.#connections++
+    this.#schedule(this.#connections === 1 ? Math.random() * firstProbeMs : this.#nextDelayMs())
   }
 
   /** The connection is gone. */
@@ -109,9 +114,18 @@ export class StoreCircuit {
     if (this.#probing) return
     this.#probing = true
     const startedMs = performance.now()
-    const late = setTimeout(() => this.#unanswered(), this.#options.deadlineMs).unref()
+    let state: 'waiting' | 'late' | 'answered' = 'waiting'
+    const unanswered = () => {
+      if (state !== 'waiting') return
+      state = 'late'
+      this.#unanswered()
+    }
+    // The reply may have arrived while this process was busy: it is read first.
+    const late = setTimeout(() => setImmediate(unanswered), this.#options.deadlineMs).unref()
     try {
       this.#gateways = Math.max(1, await this.#options.probe())
+      if (state === 'waiting') this.answered()
+      state = 'answered'
       const tookMs = performance.now() - startedMs
       if (this.#up || tookMs <= this.#options.deadlineMs) this.#close()
       // After a pause: what waited for its end says nothing about how fast it is now.
@@ -119,6 +133,7 @@ export class StoreCircuit {
         this.#schedule(Math.random() * firstProbeMs)
       else this.#schedule(this.#nextDelayMs())
     } catch (error) {
+      state = 'answered'
       const detail = codeOfError(error)
       if (this.#up) this.failed(detail)
       else this.#open(detail)
@@ -144,6 +159,7 @@ export class StoreCircuit {
     if (this.#up || this.#stopped) return
     this.#up = true
     this.#failures = 0
+    this.#connections = 0
     this.#closedAtMs = performance.now()
     const lostAtMs = this.#lostAtMs
     this.#lostAtMs = null

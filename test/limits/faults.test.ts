@@ -189,6 +189,29 @@ test('refusing: no rights (ACL), no more clients, no memory; each is a server th
   admin.disconnect()
 })
 
+test('a master that became a replica is lost by that name, and asked ever more seldom; then it comes back', async () => {
+  await forget()
+  const one = await gateway()
+  const { local } = limits('replica')
+  const admin = await adminOf(redis)
+  const connections = async () =>
+    Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1])
+  await admin.replicaof('127.0.0.1', 1)
+  await one.take([local])
+  await until(isDown(one), 'lost')
+  assert.deepEqual(
+    one.events.map((event) => ('detail' in event ? event.detail : event.event)),
+    ['Redis READONLY'],
+  )
+  const before = await connections()
+  await pause(4000)
+  const made = (await connections()) - before
+  assert.ok(made <= 8, `${made} connections in 4 s`)
+  await admin.replicaof('NO', 'ONE')
+  await until(isUp(one), 'back')
+  admin.disconnect()
+})
+
 test('leased: what is on loan stays good without the server', async () => {
   const [one] = await pair()
   const limit = sharedLimit('lent', 100, 100, { mode: 'leased', lease: 10, onStoreFault: 'deny' })

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { StoreCircuit, type StoreEvent } from './store-circuit.ts'
+
+async function opened(context: TestContext, onBeat: (beat: number) => Promise<void>) {
+  const events: StoreEvent[] = []
+  let beats = 0
+  const { promise: up, resolve: onReady } = Promise.withResolvers<void>()
+  const circuit = new StoreCircuit({
+    async probe() {
+      await onBeat(++beats)
+      return 1
+    },
+    deadlineMs: 50,
+    onEvent: (event) => events.push(event),
+    onReady,
+  })
+  circuit.connected()
+  // Timers of the circuit do not keep a process alive.
+  const awake = setInterval(() => {}, 1000)
+  context.after(() => {
+    circuit.stop()
+    clearInterval(awake)
+  })
+  await up
+  return { circuit, events }
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('failures in a row end at a sign of life that is answered in time', async (context) => {
+  const second = Promise.withResolvers<void>()
+  const { circuit, events } = await opened(context, async (beat) => {
+    if (beat === 2) second.resolve()
+  })
+  circuit.failed('late')
+  circuit.failed('late')
+  await second.promise
+  await pause(1)
+  circuit.failed('late')
+  assert.equal(circuit.up, true)
+  circuit.failed('late')
+  circuit.failed('late')
+  assert.equal(circuit.up, false)
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['store_lost'],
+  )
+})
+
+test('an answer that came while this thread was busy is not late', async (context) => {
+  const second = Promise.withResolvers<void>()
+  const { circuit } = await opened(context, async (beat) => {
+    if (beat !== 2) return
+    const answer = pause(60)
+    second.resolve()
+    const endMs = performance.now() + 80
+    while (performance.now() < endMs);
+    await answer
+  })
+  circuit.failed('late')
+  circuit.failed('late')
+  await second.promise
+  await pause(20)
+  assert.equal(circuit.up, true)
+})
