@@ -83,6 +83,11 @@ const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[
   ],
   ['TLS for a plain address', 'state: { redis: "redis://127.0.0.1", tls: {} }', /tls is written for a plain/],
   ['another kind of server', 'state: "mysql://store"', /state must be memory, or redis/],
+  [
+    'a password in an address that is not encoded',
+    'state: "redis://:100%@127.0.0.1"',
+    /a password in it percent-encoded/,
+  ],
   ['an unknown key', 'state: { reddis: "${REDIS_URL}" }', /did you mean redis/],
   ['an unknown mode', 'limits: [{ name: a, by: subject, rate: 1/s, mode: exakt }]', /did you mean exact/],
   [

@@ -9,7 +9,7 @@ import { isLoopback } from './listen.ts'
 const memory: StateSettings = { kind: 'memory' }
 const noTls: RedisSettings['tls'] = { ca: null, cert: null, key: null }
 const defaultDeadlineMs = 50
-const wantsUrl = 'redis:// or rediss:// of a server'
+const wantsUrl = 'redis:// or rediss:// of a server, a password in it percent-encoded'
 
 /** Where what gateways may share is kept: buckets of limits, and browser sessions. */
 export function readState(root: Section, env: NodeJS.ProcessEnv): StateSettings {
@@ -123,7 +123,19 @@ function readUrls(section: Section, key: 'cluster' | 'sentinels'): readonly stri
 }
 
 function isStoreUrl(text: string): boolean {
-  return /^rediss?:\/\//.test(text) && URL.canParse(text) && new URL(text).hostname !== ''
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false
+  const { hostname, username, password } = new URL(text)
+  return hostname !== '' && isEncoded(username) && isEncoded(password)
+}
+
+/** The driver decodes it, and a % alone cannot be. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function warnOfPlaintext(section: Section, key: string, urls: readonly string[]): void {
