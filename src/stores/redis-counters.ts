@@ -50,7 +50,9 @@ export function createStoreCounters({
     const asking = claims.filter((claim) => claim?.asks === true) as Claim[]
     if (asking.length === 0) {
       figures.add('leased')
-      for (const claim of claims) if (claim && leases.runsLow(claim, nowMs)) void refill(claim.lease as Lease)
+      if (circuit.up)
+        for (const claim of claims)
+          if (claim && leases.runsLow(claim, nowMs)) void refill(claim.lease as Lease)
       return takeLocal(draws, claims, none, nowMs)
     }
     if (claims.every((claim, index) => claim?.lease || draws[index]?.limit.sharing === undefined)) {
@@ -251,9 +253,7 @@ export function createStoreCounters({
       asks: true,
       borrows: true,
     }
-    const answer: StoreAnswer = circuit.up
-      ? await buckets.take([{ limit, name, cost: 1, most }])
-      : { kind: 'outage', why: 'failed' }
+    const answer = await buckets.take([{ limit, name, cost: 1, most }])
     const [bucket] = answer.kind === 'taken' ? answer.buckets : []
     if (answer.kind === 'taken' && answer.allowed) leases.settle(claim, bucket ?? null, nowMs)
     else leases.undo(claim, bucket ?? null, nowMs)

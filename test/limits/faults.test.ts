@@ -218,9 +218,11 @@ test('leased: what is on loan stays good without the server', async () => {
   await one.take([limit])
   await redis.kill()
   await until(isDown(one), 'lost')
+  const { borrowed } = one.figures
   let good = 0
   while ((await one.take([limit])).allowed) good++
   assert.equal(good, 10)
+  assert.equal(one.figures.borrowed, borrowed, 'nobody is asked for more')
   assert.deepEqual((await one.take([limit])).outage?.limits, ['lent'])
   await redis.start()
   await until(isUp(one), 'back')
