@@ -88,6 +88,12 @@ const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[
     'state: "redis://:100%@127.0.0.1"',
     /a password in it percent-encoded/,
   ],
+  [
+    'options of the driver in an address',
+    'state: "redis://127.0.0.1/1?connectTimeout=1"',
+    /at most the number of a database behind it/,
+  ],
+  ['a database without a number', 'state: "redis://127.0.0.1/orders"', /the number of a database/],
   ['an unknown key', 'state: { reddis: "${REDIS_URL}" }', /did you mean redis/],
   ['an unknown mode', 'limits: [{ name: a, by: subject, rate: 1/s, mode: exakt }]', /did you mean exact/],
   [

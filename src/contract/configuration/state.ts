@@ -9,7 +9,8 @@ import { isLoopback } from './listen.ts'
 const memory: StateSettings = { kind: 'memory' }
 const noTls: RedisSettings['tls'] = { ca: null, cert: null, key: null }
 const defaultDeadlineMs = 50
-const wantsUrl = 'redis:// or rediss:// of a server, a password in it percent-encoded'
+const wantsUrl =
+  'redis:// or rediss:// of a server, a password in it percent-encoded, with at most the number of a database behind it'
 
 /** Where what gateways may share is kept: buckets of limits, and browser sessions. */
 export function readState(root: Section, env: NodeJS.ProcessEnv): StateSettings {
@@ -124,8 +125,10 @@ function readUrls(section: Section, key: 'cluster' | 'sentinels'): readonly stri
 
 function isStoreUrl(text: string): boolean {
   if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) return false
-  const { hostname, username, password } = new URL(text)
-  return hostname !== '' && isEncoded(username) && isEncoded(password)
+  const { hostname, username, password, pathname, search, hash } = new URL(text)
+  // To the driver a query is options of its own, which would have their way over those of the gateway.
+  const isPlain = /^(?:\/\d{0,4})?$/.test(pathname) && search === '' && hash === ''
+  return hostname !== '' && isPlain && isEncoded(username) && isEncoded(password)
 }
 
 /** The driver decodes it, and a % alone cannot be. */
