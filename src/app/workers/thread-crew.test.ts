@@ -45,6 +45,7 @@ class Actor implements Thread {
 
   async discard() {
     this.#prepared = null
+    this.acts.push('discard')
   }
 
   async status() {
@@ -116,6 +117,44 @@ test('a thread that is opened while a reload is put in force follows once', asyn
   await sleep(10)
   assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
   assert.deepEqual(first.acts, ['open old', 'prepare new', 'commit new'])
+  assert.deepEqual(told, ['worker_died', 'worker_replaced'])
+  await crew.stop(0)
+})
+
+test('a reload waits for a thread that still follows the one before', async () => {
+  const { crew, first, second, third, replacing } = await world()
+  second.die('of a defect')
+  const replacement = await third()
+  await (await crew.prepare(policy('new'))).commit()
+  const preparing = gate()
+  replacement.answers.set('prepare', preparing.opened)
+  replacing.open()
+  await sleep(10)
+  const refused = Promise.reject(new Error('refused'))
+  refused.catch(() => {})
+  first.answers.set('prepare', refused)
+  const reload = crew.prepare(policy('newer'))
+  await sleep(10)
+  preparing.open()
+  await assert.rejects(reload, /refused/)
+  assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new', 'prepare newer', 'discard'])
+  await crew.stop(0)
+})
+
+test('a thread that dies while a reload is prepared, and is replaced meanwhile, has refused nothing', async () => {
+  const { crew, first, second, third, told, replacing } = await world()
+  replacing.open()
+  const preparing = gate()
+  first.answers.set('prepare', preparing.opened)
+  second.answers.set('prepare', preparing.opened)
+  const reload = crew.prepare(policy('new'))
+  await sleep(10)
+  second.die('of a defect')
+  const replacement = await third()
+  await sleep(10)
+  preparing.open()
+  await (await reload).commit()
+  assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
   assert.deepEqual(told, ['worker_died', 'worker_replaced'])
   await crew.stop(0)
 })

@@ -19,8 +19,6 @@ interface Post {
   startedMs: number
   /** Before the next one is started. */
   pauseMs: number
-  /** Resolves when it has caught up as far as it could; never rejects. */
-  caughtUp: Promise<void>
 }
 
 /**
@@ -55,9 +53,10 @@ async function openThreadCrew(
 ): Promise<Crew> {
   let policy = first
   let stopping = false
+  /** Until nobody changes what is in force: a thread holds one policy that is prepared, so one at a time. Never rejects. */
+  let settled: Promise<unknown> = Promise.resolve()
   const posts = threads.map((thread, worker): Post => {
-    const caughtUp = Promise.resolve()
-    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs, caughtUp }
+    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
   })
   const [addresses] = await Promise.all(posts.map(open))
   for (const post of posts) watch(post)
@@ -100,20 +99,18 @@ async function openThreadCrew(
     }
   }
 
-  /** Puts in force what came while the thread was being opened. Who replaced it and a reload may both call: one after the other. */
+  /** Puts in force what came while the thread was being opened. */
   function catchUp(post: Post): Promise<void> {
-    const caughtUp = post.caughtUp.then(() => follow(post))
-    post.caughtUp = caughtUp.catch(() => {})
-    return caughtUp
-  }
-
-  async function follow(post: Post): Promise<void> {
-    while (post.inForce !== null && post.inForce !== policy) {
-      const wanted = policy
-      await post.thread.prepare(wanted)
-      await post.thread.commit()
-      post.inForce = wanted
-    }
+    const followed = settled.then(async () => {
+      while (post.inForce !== null && post.inForce !== policy) {
+        const wanted = policy
+        await post.thread.prepare(wanted)
+        await post.thread.commit()
+        post.inForce = wanted
+      }
+    })
+    settled = followed.catch(() => {})
+    return followed
   }
 
   function serving(): readonly Post[] {
@@ -136,14 +133,24 @@ async function openThreadCrew(
   }
 
   async function prepare(next: Policy): Promise<Prepared> {
+    const before = settled
+    const { promise, resolve: letGo } = Promise.withResolvers<void>()
+    settled = before.then(() => promise)
+    await before
     const asked = serving().map((post) => ({ post, thread: post.thread }))
     const answers = await Promise.allSettled(asked.map(({ thread }) => thread.prepare(next)))
     const ready = asked.filter((_, index) => answers[index]?.status === 'fulfilled')
-    const refusal = answers.find(
-      (answer, index) => answer.status === 'rejected' && asked[index]?.post.inForce !== null,
-    )
-    if (refusal?.status === 'rejected') {
+    const discard = async () => {
       await Promise.allSettled(ready.map(({ thread }) => thread.discard()))
+      letGo()
+    }
+    // A thread that died has refused nothing, and whoever has taken its place follows.
+    const refusal = answers.find((answer, index) => {
+      const { post, thread } = asked[index] as (typeof asked)[number]
+      return answer.status === 'rejected' && post.thread === thread && post.inForce !== null
+    })
+    if (refusal?.status === 'rejected') {
+      await discard()
       throw refusal.reason
     }
     return {
@@ -155,9 +162,10 @@ async function openThreadCrew(
             if (post.thread === thread) post.inForce = next
           }),
         )
+        letGo()
         await Promise.allSettled(posts.map(catchUp))
       },
-      discard: async () => void (await Promise.allSettled(ready.map(({ thread }) => thread.discard()))),
+      discard,
     }
   }
 
