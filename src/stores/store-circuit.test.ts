@@ -64,3 +64,36 @@ test('an answer that came while this thread was busy is not late', async (contex
   await pause(20)
   assert.equal(circuit.up, true)
 })
+
+test('a sign of life that is late, and fails in the end, is one failure', async (context) => {
+  const failed = Promise.withResolvers<void>()
+  const { circuit } = await opened(context, async (beat) => {
+    if (beat !== 2) return
+    await pause(100)
+    setImmediate(failed.resolve)
+    throw new Error('gone')
+  })
+  circuit.failed('late')
+  await failed.promise
+  assert.equal(circuit.up, true)
+  circuit.failed('late')
+  assert.equal(circuit.up, false)
+})
+
+test('connections that do not last put the next probe off no further', async (context) => {
+  const second = Promise.withResolvers<void>()
+  const { circuit, events } = await opened(context, async (beat) => {
+    if (beat === 2) second.resolve()
+  })
+  // The middle of what is drawn: longer than a connection lasts.
+  context.mock.method(Math, 'random', () => 0.5)
+  circuit.disconnected('closed')
+  const unsteady = setInterval(() => {
+    circuit.connected()
+    circuit.disconnected('closed')
+  }, 10)
+  context.after(() => clearInterval(unsteady))
+  await Promise.race([second.promise, pause(2000).then(() => assert.fail('nobody asks'))])
+  await pause(1)
+  assert.ok(events.some(({ event }) => event === 'store_back'))
+})

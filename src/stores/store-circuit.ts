@@ -30,8 +30,8 @@ export class StoreCircuit {
   #gateways = 1
   #failures = 0
   #probes = 0
-  /** Since the store answered last. */
-  #connections = 0
+  /** A first connection stood since the store answered last. */
+  #stood = false
   #lostAtMs: number | null = null
   #closedAtMs = Number.NEGATIVE_INFINITY
   #everUp = false
@@ -59,10 +59,10 @@ export class StoreCircuit {
 
   /** The connection stands, anew. */
   connected(): void {
-    if (this.#up) return
-    // One that takes connections and serves nothing, as a replica does, is asked no more often for that.
-    this.#connections++
-    this.#schedule(this.#connections === 1 ? Math.random() * firstProbeMs : this.#nextDelayMs())
+    // One that takes connections and serves nothing, as a replica does, is asked neither sooner nor later for the next.
+    if (this.#up || this.#stood) return
+    this.#stood = true
+    this.#schedule(Math.random() * firstProbeMs)
   }
 
   /** The connection is gone. */
@@ -118,7 +118,7 @@ export class StoreCircuit {
     const unanswered = () => {
       if (state !== 'waiting') return
       state = 'late'
-      this.#unanswered()
+      this.#missed(`no answer within ${this.#options.deadlineMs} ms`)
     }
     // The reply may have arrived while this process was busy: it is read first.
     const late = setTimeout(() => setImmediate(unanswered), this.#options.deadlineMs).unref()
@@ -133,10 +133,8 @@ export class StoreCircuit {
         this.#schedule(Math.random() * firstProbeMs)
       else this.#schedule(this.#nextDelayMs())
     } catch (error) {
+      if (state === 'waiting') this.#missed(codeOfError(error))
       state = 'answered'
-      const detail = codeOfError(error)
-      if (this.#up) this.failed(detail)
-      else this.#open(detail)
       this.#schedule(this.#up ? this.#beatDelayMs() : this.#nextDelayMs())
     } finally {
       clearTimeout(late)
@@ -144,8 +142,8 @@ export class StoreCircuit {
     }
   }
 
-  #unanswered(): void {
-    const detail = `no answer within ${this.#options.deadlineMs} ms`
+  /** Once for each sign of life, which may be late and fail as well. */
+  #missed(detail: string): void {
     if (this.#up) this.failed(detail)
     else this.#open(detail)
   }
@@ -159,7 +157,7 @@ export class StoreCircuit {
     if (this.#up || this.#stopped) return
     this.#up = true
     this.#failures = 0
-    this.#connections = 0
+    this.#stood = false
     this.#closedAtMs = performance.now()
     const lostAtMs = this.#lostAtMs
     this.#lostAtMs = null
