@@ -11,7 +11,7 @@ import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { collectSeldom } from './collect-seldom.ts'
 import { compileAside } from './compile-aside.ts'
 import { watchExpiries } from './expiries.ts'
-import { followClock } from './follow-clock.ts'
+import { followClock, lookAtClockEveryMs } from './follow-clock.ts'
 import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { exportAtLast } from './last-exports.ts'
@@ -84,6 +84,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
   let processTrail: ProcessTrail | null = null
+  const lookAtClock = followClock(shared.buckets)
   let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -152,7 +153,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   log.event('listening', { ...addresses, digest, workers: shared.workers })
   listening = true
   announceReady()
-  const clock = followClock(shared.buckets)
+  const clock = setInterval(lookAtClock, lookAtClockEveryMs).unref()
   const files = watchFiles(() => void reload())
   watchAll(files, settings)
 
@@ -174,7 +175,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
       processTrail = openProcessTrail(trail)
     }
-    quotas = keepQuotas(shared.buckets, settings, log.event)
+    quotas = keepQuotas(shared.buckets, settings, { tell: log.event, lookAtClock })
     // A single worker opens its ports itself, and is told if one is taken.
     if (shared.workers > 1) standing = await reservePorts(standing)
     return started.open({ ...first, settings: standing })
@@ -279,10 +280,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     if (stopping) return
     stopping = true
     files.stop()
-    clock.stop()
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)
+    clearInterval(clock)
     await quotas?.stop()
     admin?.server.close()
     admin?.server.closeAllConnections()

@@ -1,24 +1,31 @@
 import { attachDesk, type CountersMemory } from '../stores/counters-memory.ts'
 
-const lookEveryMs = 1000
-/** What is less is the wait between two readings, or as good as none. */
-const leastStepMs = 1000
+/** How often it is to be looked at. */
+export const lookAtClockEveryMs = 1000
+/** Readings of two clocks are no nearer to each other than this. */
+const leastStepMs = 100
+/** Between readings that lie further apart this process did not run. */
+const momentMs = 10
 
 /**
  * Tells the buckets when the clock of the machine is set back, by one that nobody sets: else each caller would be held back for
  * as long as it was set back. It counts as no time passed. A clock that is set ahead refills buckets.
+ * @returns looks at both clocks
  */
-export function followClock(memory: CountersMemory): { stop(): void } {
+export function followClock(memory: CountersMemory): () => void {
   const desk = attachDesk(memory)
   let [wallMs, steadyMs] = [Date.now(), performance.now()]
-  const timer = setInterval(look, lookEveryMs).unref()
-  return { stop: () => clearInterval(timer) }
 
-  function look(): void {
-    const [beforeMs, beforeSteadyMs] = [wallMs, steadyMs]
-    wallMs = Date.now()
-    steadyMs = performance.now()
-    const setBackMs = steadyMs - beforeSteadyMs - (wallMs - beforeMs)
-    if (setBackMs > leastStepMs) desk.noteSetBack(setBackMs)
+  return () => {
+    const beforeMs = performance.now()
+    const nowMs = Date.now()
+    const afterMs = performance.now()
+    if (afterMs - beforeMs > momentMs) return
+    const setBackMs = afterMs - steadyMs - (nowMs - wallMs)
+    // Small steps add up until they are told of.
+    if (setBackMs >= 0 && setBackMs < leastStepMs) return
+    wallMs = nowMs
+    steadyMs = afterMs
+    if (setBackMs > 0) desk.noteSetBack(setBackMs)
   }
 }

@@ -14,6 +14,12 @@ export interface QuotaKeeper {
   stop(): Promise<void>
 }
 
+interface Surroundings {
+  readonly tell: (event: string, fields: EventFields) => void
+  /** Tells the buckets when the clock was set back; what is saved says nothing of it otherwise. */
+  readonly lookAtClock: () => void
+}
+
 const pauseMs = 5_000
 
 /**
@@ -23,7 +29,7 @@ const pauseMs = 5_000
 export function keepQuotas(
   memory: CountersMemory,
   { state, stateDir }: Pick<Settings, 'state' | 'stateDir'>,
-  tell: (event: string, fields: EventFields) => void,
+  { tell, lookAtClock }: Surroundings,
 ): QuotaKeeper | null {
   if (state.kind !== 'memory') return null
   const file = join(stateDir, 'quotas.bin')
@@ -70,6 +76,7 @@ export function keepQuotas(
     await lookForOthers()
     if (desk.takeLongDrawn()) unsaved = true
     if (!unsaved) return
+    lookAtClock()
     const parts = await snapshotQuotas(memory, owner, Date.now())
     const problem = parts && (await saveQuotas(file, parts))
     unsaved = problem !== null
