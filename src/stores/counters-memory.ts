@@ -66,8 +66,7 @@ export function attachDesk({ desk }: CountersMemory) {
     },
     /** Notes that a bucket of a long limit is other than it was; after its line is unlocked. */
     noteLongDrawn(): void {
-      // Not with Atomics, which each take would pay for: the lock that was let go before it orders this look.
-      if (words[longDrawnWord] === 0) Atomics.store(words, longDrawnWord, 1)
+      if (Atomics.load(words, longDrawnWord) === 0) Atomics.store(words, longDrawnWord, 1)
     },
     /** Whether one was drawn from since this was asked last. */
     takeLongDrawn(): boolean {
