@@ -38,6 +38,11 @@ export class LimitLines {
     return nowMs <= Atomics.load(this.#words, line * wordsPerLine + heldUntilWord) * 1000
   }
 
+  /** The same by a look in passing, which may be a moment old. */
+  seemsToHoldBack(line: number, nowMs: number): boolean {
+    return nowMs <= (this.#words[line * wordsPerLine + heldUntilWord] as number) * 1000
+  }
+
   /** Notes until when a bucket holds somebody back; before the bucket itself is unlocked. */
   noteHeldBack(line: number, untilMs: number): void {
     const at = line * wordsPerLine + heldUntilWord

@@ -79,7 +79,7 @@ export function attachCounters(
   return {
     take(draws, atMs) {
       const nowMs = sinceEpoch(atMs)
-      const long = aim(draws)
+      const long = aim(draws, nowMs)
       try {
         lockAll(draws.length, nowMs)
         return settle(draws, nowMs)
@@ -113,7 +113,7 @@ export function attachCounters(
   }
 
   /** @returns whether one of the limits is long */
-  function aim(draws: readonly Draw[]): boolean {
+  function aim(draws: readonly Draw[], nowMs: number): boolean {
     let long = false
     for (let nth = 0; nth < draws.length; nth++) {
       const { limit, key } = draws[nth] as Draw
@@ -128,7 +128,8 @@ export function attachCounters(
       // Another line for each of the keys that share the first.
       place.other = table.lineOf(region, Math.imul(low, 0x9e3779b1))
       // A processor that waits for one line goes on to fetch the others: those of other draws, and what a denial reads.
-      place.fetched = warnings.fetch(place.one * slotsPerLine, slotsPerLine)
+      if (limitLines.seemsToHoldBack(known.line, nowMs))
+        place.fetched = warnings.fetch(place.one * slotsPerLine, slotsPerLine)
       place.both = !table.holds(place.one, place.tag)
     }
     return long
