@@ -10,6 +10,7 @@ import { answerFields } from '../wire/answer-fields.ts'
 import { problemAnswer } from '../wire/problem.ts'
 import type { MessageBody } from '../wire/read-request.ts'
 import { responseFields } from '../wire/response-fields.ts'
+import { expectTaking } from './expect-taking.ts'
 import { forward, type Receiver, type UpstreamHead } from './forward.ts'
 import { drainOnce, fateOfBody } from './unread-body.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -59,7 +60,8 @@ export class Exchange implements Receiver, Member {
     this.#style = style
     this.#onEnd = onEnd
     response.once('close', () => this.#onClose())
-    if (response.socket === null) response.once('socket', () => this.#comesUp())
+    // The time of an answer behind others begins when they are out, and what waited is being written.
+    if (response.socket === null) response.once('socket', () => queueMicrotask(() => this.#expectTaking()))
   }
 
   get socket(): Socket {
@@ -137,10 +139,7 @@ export class Exchange implements Receiver, Member {
 
   whenDrained(resume: () => void): void {
     this.#expectTaking()
-    this.#response.once('drain', () => {
-      this.#message.socket.setTimeout(0)
-      resume()
-    })
+    this.#response.once('drain', resume)
   }
 
   end(): void {
@@ -172,19 +171,10 @@ export class Exchange implements Receiver, Member {
     this.#expectTaking()
   }
 
-  /**
-   * ATTACK: E3, who does not read an answer holds its octets and its connection; Node.js destroys it where nothing moves.
-   * The time of an answer behind others begins when they are out.
-   */
+  /** What the system took whole needs no watching; over TLS that is known only later. */
   #expectTaking(): void {
     const { socket, writableLength } = this.#response
-    if (writableLength > 0) socket?.setTimeout(this.#style.answerTimeoutMs)
-  }
-
-  /** The time that ran was that of the answer before; what waited behind it is being written now. */
-  #comesUp(): void {
-    this.#message.socket.setTimeout(0)
-    queueMicrotask(() => this.#expectTaking())
+    if (socket && writableLength > 0) expectTaking(socket, this.#style.answerTimeoutMs)
   }
 
   #isLast(): boolean {

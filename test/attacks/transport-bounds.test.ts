@@ -218,6 +218,33 @@ test('E3 a client that reads none of many small answers is cut off too', () =>
     socket.destroy()
   }))
 
+for (const listener of ['http', 'https'] as const) {
+  test(`E3 a client that reads no answers is cut off however often it sends a request (${listener})`, () =>
+    withGate({ workers: 1, more: 'bounds: { answerTimeout: 600ms }' }, async (gate) => {
+      gate.upstream.answer = (response) => response.end(Buffer.alloc(60_000))
+      const { [listener]: origin = '' } = gate.gateway.addresses as { http?: string; https?: string }
+      const ca = readFileSync(gate.certificateFile)
+      const socket = openSocket(origin, listener === 'https' ? { ca } : {})
+      socket.on('error', () => {})
+      socket.pause()
+      const ask = (target: string) => socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      ask('/public')
+      await until(async () => (await metric(gate, 'portcullis_connections')) === 1, 'it is there')
+      // Each is complete, and small enough that what is owed for all of them does not keep the gate from reading.
+      const more = setInterval(() => ask('/nowhere'), 200)
+      try {
+        await until(async () => {
+          // Until the buffers of both systems are full.
+          if ((await metric(gate, 'http_server_active_requests')) === 0) ask('/public')
+          return (await metric(gate, 'portcullis_connections')) === 0
+        }, 'it is cut off')
+      } finally {
+        clearInterval(more)
+        socket.destroy()
+      }
+    }))
+}
+
 test('an answer that waits behind a late one is not taken for one that nobody reads', () =>
   withGate({ workers: 1, more: 'bounds: { answerTimeout: 400ms }' }, async (gate) => {
     const { answer } = gate.upstream
