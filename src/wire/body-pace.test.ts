@@ -24,3 +24,26 @@ test('a body has its grace and the time that its octets take at the slowest rate
   pass(2)
   assert.equal(slow, 1)
 })
+
+test('a body that has earned more time than a timer holds is looked at when the timer ends, not all the while', (t) => {
+  t.after(() => mock.timers.reset())
+  let nowMs = 0
+  const now = mock.method(performance, 'now', () => nowMs)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  const pass = (ms: number) => {
+    nowMs += ms
+    mock.timers.tick(ms)
+  }
+  let slow = 0
+  const watch = new PaceWatch({ graceMs: 100, bytesPerSecond: 1000 }, () => slow++)
+  watch.run()
+  watch.received(3_000_000_000)
+  pass(100)
+  const looked = now.mock.callCount()
+  pass(60_000)
+  assert.equal(now.mock.callCount(), looked)
+  pass(2 ** 31)
+  assert.equal(slow, 0)
+  pass(3_000_000_000 - 2 ** 31)
+  assert.equal(slow, 1)
+})

@@ -5,6 +5,9 @@ export interface BodyPace {
   readonly bytesPerSecond: number
 }
 
+/** Node.js takes a longer timer for one of 1 ms. */
+const maxTimerMs = 2 ** 31 - 1
+
 /**
  * Watches that a body keeps its pace (attack E3, slow bodies): it must have come after the grace and the time that its
  * octets take at the slowest rate. Time in which nobody reads it, because the upstream takes no more, does not count.
@@ -29,7 +32,7 @@ export class PaceWatch {
   run(): void {
     if (this.#runningSinceMs !== null) return
     this.#runningSinceMs = performance.now()
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, this.#leftMs()))
+    this.#timer = setTimeout(() => this.#look(), Math.min(maxTimerMs, Math.max(1, this.#leftMs())))
   }
 
   rest(): void {
