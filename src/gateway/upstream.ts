@@ -1,7 +1,14 @@
 import type { Pool } from 'undici'
 import { overloaded } from '../engine/admit/shed.ts'
 import type { Denial } from '../engine/decision.ts'
-import { type Breaker, type CallResult, closedBreaker, enter, settle } from '../engine/forward/breaker.ts'
+import {
+  type Breaker,
+  type CallResult,
+  closedBreaker,
+  enter,
+  type Pass,
+  settle,
+} from '../engine/forward/breaker.ts'
 import type { Priority } from '../program/program.ts'
 import type { UpstreamSettings } from '../program/settings.ts'
 import { UpstreamLine } from './upstream-line.ts'
@@ -98,7 +105,7 @@ export class Upstream {
     return true
   }
 
-  #settle(pass: 'call' | 'probe', result: CallResult): void {
+  #settle(pass: Pass, result: CallResult): void {
     const before = this.#breaker
     this.#breaker = settle(before, this.#rules, pass, result, performance.now())
     if (before.kind === 'closed' && this.#breaker.kind === 'open')

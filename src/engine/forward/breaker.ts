@@ -17,8 +17,11 @@ export type Breaker =
   | { readonly kind: 'open'; readonly untilMs: number }
   | { readonly kind: 'halfOpen'; readonly probing: number; readonly untilMs: number }
 
+/** As what a request is sent: as any other, or as a probe of the half-open time that ends then. */
+export type Pass = 'call' | { readonly probeUntilMs: number }
+
 export type Entry =
-  | { readonly pass: 'call' | 'probe'; readonly next: Breaker }
+  | { readonly pass: Pass; readonly next: Breaker }
   | { readonly pass: 'refused'; readonly next: Breaker; readonly retryMs: number }
 
 /** How a call came out. `abandoned`: through no fault of the upstream, e.g. the client went away. */
@@ -40,14 +43,13 @@ export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Ent
   if (breaker.kind === 'open') {
     const retryMs = breaker.untilMs - nowMs
     if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
-    return { pass: 'probe', next: { kind: 'halfOpen', probing: 1, untilMs: nowMs + rules.openMs } }
+    return probe(1, nowMs + rules.openMs)
   }
-  if (breaker.probing < rules.probes)
-    return { pass: 'probe', next: { ...breaker, probing: breaker.probing + 1 } }
+  if (breaker.probing < rules.probes) return probe(breaker.probing + 1, breaker.untilMs)
   const retryMs = breaker.untilMs - nowMs
   if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
   // ATTACK: E3, a client whose body comes slowly would hold the only probe, and the upstream shut, for minutes.
-  return { pass: 'probe', next: { kind: 'halfOpen', probing: 1, untilMs: nowMs + rules.openMs } }
+  return probe(1, nowMs + rules.openMs)
 }
 
 /**
@@ -57,7 +59,7 @@ export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Ent
 export function settle(
   breaker: Breaker,
   rules: BreakerRules,
-  pass: 'call' | 'probe',
+  pass: Pass,
   result: CallResult,
   nowMs: number,
 ): Breaker {
@@ -70,8 +72,14 @@ export function settle(
       if (pass === 'call') return breaker
       if (result === 'answered') return closedBreaker(nowMs)
       if (result === 'failed') return { kind: 'open', untilMs: nowMs + rules.openMs }
-      return { ...breaker, probing: Math.max(0, breaker.probing - 1) }
+      // ATTACK: E3, slow probes of earlier half-open times, broken off one by one, would each let one more through in this one.
+      if (pass.probeUntilMs !== breaker.untilMs) return breaker
+      return { ...breaker, probing: breaker.probing - 1 }
   }
+}
+
+function probe(probing: number, untilMs: number): Entry {
+  return { pass: { probeUntilMs: untilMs }, next: { kind: 'halfOpen', probing, untilMs } }
 }
 
 function counted(
