@@ -206,17 +206,24 @@ test('E3 a client that does not read its answer is cut off; others are served', 
   }))
 
 test('E3 a client that reads none of many small answers is cut off too', () =>
-  withGate({ workers: 1, more: 'bounds: { answerTimeout: 400ms }' }, async (gate) => {
-    const socket = openSocket(gate.gateway.addresses.http ?? '')
-    socket.on('error', () => {})
-    socket.pause()
-    // More than the buffers of both systems hold.
-    socket.write('GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(9000))
-    await until(async () => (await metric(gate, 'portcullis_connections')) === 1, 'it is there')
-    await until(async () => (await metric(gate, 'portcullis_connections')) === 0, 'it is cut off')
-    assert.equal(await metric(gate, 'http_server_active_requests'), 0)
-    socket.destroy()
-  }))
+  withGate(
+    { workers: 1, more: 'bounds: { answerTimeout: 400ms, requestsPerConnection: 1000000 }' },
+    async (gate) => {
+      const socket = openSocket(gate.gateway.addresses.http ?? '')
+      socket.on('error', () => {})
+      socket.pause()
+      const many = 'GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4000)
+      socket.write(many)
+      await until(async () => (await metric(gate, 'portcullis_connections')) === 1, 'it is there')
+      await until(async () => {
+        // However much the buffers of both systems hold, they are full at last.
+        if (socket.writableLength === 0) socket.write(many)
+        return (await metric(gate, 'portcullis_connections')) === 0
+      }, 'it is cut off')
+      assert.equal(await metric(gate, 'http_server_active_requests'), 0)
+      socket.destroy()
+    },
+  ))
 
 for (const listener of ['http', 'https'] as const) {
   test(`E3 a client that reads no answers is cut off however often it sends a request (${listener})`, () =>
