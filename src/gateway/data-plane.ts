@@ -40,7 +40,7 @@ export interface DataPlaneParts {
   readonly followTrace?: ((journal: Journal, peer: Peer) => void) | null
   /** Shared by the threads of a process; each counts for itself where it is left out. */
   readonly connections?: ConnectionCounts
-  /** A defect of ours; the request it met was answered 500. */
+  /** A defect of ours; the request it met was answered 500, or its connection ended. */
   readonly onDefect: (error: unknown, requestId: string) => void
   /** A connection could not be taken. */
   readonly onMissedConnection: (error: Error) => void
@@ -132,6 +132,7 @@ export class DataPlane {
       encrypted: request.peer.encrypted,
       closing: () => isLast || this.#closing,
       answerTimeoutMs: this.#bounds.answerTimeoutMs,
+      onDefect: this.#parts.onDefect,
     }
     generation.inFlight++
     const exchange = new Exchange(message, response, body, journal, style, (end) => {

@@ -13,12 +13,14 @@ const unwritable = '読む'
 const wrong = denyWith('authorize', 'scope_missing', '', { challenges: [unwritable] })
 
 const ends: Ending[] = []
+const defects: [error: unknown, requestId: string][] = []
+const onDefect = (error: unknown, requestId: string) => void defects.push([error, requestId])
 const server = createServer((message, response) => {
   const pace = { graceMs: 1000, bytesPerSecond: 1 }
   const { request, body } = readRequest(message, response, { expectsContinue: false, pace })
   const journal = openJournal(request)
   if (message.url !== '/') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
-  const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000 }
+  const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000, onDefect }
   const exchange = new Exchange(message, response, body, journal, style, (end) => ends.push(end))
   if (message.url === '/failed') return exchange.fail(deny('forward', 'upstream_unreachable', ''))
   try {
@@ -44,16 +46,19 @@ test('a denial that cannot be written is answered 500 and recorded as that', asy
   )
 })
 
-test('an answer that failed and cannot be told of ends the connection: nobody waits for it', async () => {
+test('an answer that failed and cannot be told of ends the connection, and is told of as a defect', async () => {
   await assert.rejects(ask('/failed'), { name: 'TypeError' })
-  assert.deepEqual(
-    ends.splice(0).map(({ denial, status }) => [denial?.reason, status]),
-    [['upstream_unreachable', null]],
-  )
+  const [end] = ends.splice(0)
+  assert.deepEqual([end?.denial?.reason, end?.status], ['upstream_unreachable', null])
+  const [[error, requestId] = []] = defects.splice(0)
+  assert.ok(error instanceof TypeError)
+  assert.equal(requestId, end?.journal.requestId)
 })
 
 test('where nothing can be written the connection ends, and the request is recorded once', async () => {
+  defects.splice(0)
   await assert.rejects(ask('/nothing'), { name: 'TypeError' })
+  assert.equal(defects.length, 1, 'that of the 500; whoever met the first tells of it')
   assert.deepEqual(
     ends.splice(0).map(({ denial, status }) => [denial?.reason, status]),
     [['internal', null]],

@@ -19,6 +19,8 @@ export interface ExchangeStyle extends AnswerStyle {
   /** The gateway is stopping: every answer is the last on its connection. */
   readonly closing: () => boolean
   readonly answerTimeoutMs: number
+  /** A bug was met where nobody above could learn of it. */
+  readonly onDefect: (error: unknown, requestId: string) => void
 }
 
 const maxOneWriteBytes = 16 * 1024
@@ -152,7 +154,8 @@ export class Exchange implements Receiver, Member {
   fail(denial: Denial): void {
     try {
       this.deny(denial)
-    } catch {
+    } catch (error) {
+      this.#style.onDefect(error, this.journal.requestId)
       this.#response.destroy()
     }
   }

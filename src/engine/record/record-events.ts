@@ -85,7 +85,10 @@ export const events = {
   log_file_resumed: { severity: 'info', meaning: 'It can be written again, `after_ms`.' },
   telemetry_failed: { severity: 'warn', meaning: 'A collector takes nothing.' },
   telemetry_resumed: { severity: 'info', meaning: 'It takes it again.' },
-  defect: { severity: 'error', meaning: 'A defect of the gateway; the request it met was answered 500.' },
+  defect: {
+    severity: 'error',
+    meaning: 'A defect of the gateway; the request it met was answered 500, or its connection ended.',
+  },
 } as const satisfies { readonly [event: string]: EventRow }
 
 /** Fields of events other than requests. What is not among them is not written. */
