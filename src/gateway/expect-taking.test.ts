@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -38,6 +38,24 @@ test('a connection of whose octets nothing is taken ends, and what comes in give
     clearInterval(drip)
     assert.ok(performance.now() - startedMs > 190, 'not before its time')
   }, 200))
+
+test('the farewell of a TLS connection that nobody takes is waited for no longer', async () => {
+  // Its octets are counted nowhere else, and fill a system's buffer to the last only by chance.
+  const destroyed = Promise.withResolvers<void>()
+  const socket = Object.assign(new EventEmitter(), {
+    destroyed: false,
+    writableLength: 0,
+    writableEnded: true,
+    writableFinished: false,
+    _handle: { bytesWritten: 4096, writeQueueSize: 24 },
+    destroy: destroyed.resolve,
+  })
+  const awake = setInterval(() => {}, 1000)
+  expectTaking(socket as unknown as Socket, 40)
+  await destroyed.promise
+  socket.emit('close')
+  clearInterval(awake)
+})
 
 test('one large write that is taken slowly is waited for', () =>
   withWaiting(async (client, server) => {

@@ -27,7 +27,9 @@ export function expectTaking(socket: Socket, timeoutMs: number): void {
   socket.once('close', stop)
 
   function look(): void {
-    if (socket.destroyed || socket.writableLength === 0) return stop()
+    // The farewell of TLS waits in the system where nothing else does.
+    const none = socket.writableLength === 0 && (!socket.writableEnded || socket.writableFinished)
+    if (socket.destroyed || none) return stop()
     const taken = takenFrom(socket)
     inVain = taken > before ? 0 : inVain + 1
     before = taken
