@@ -84,7 +84,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   let warnedOfForwarding = false
   let trail: TrailThread | null = null
   let processTrail: ProcessTrail | null = null
-  const lookAtClock = followClock(shared.buckets)
+  let lookAtClock = (): void => {}
   let quotas: QuotaKeeper | null = null
   let reloading: Promise<boolean> = Promise.resolve(true)
   let resolveReady: () => void
@@ -175,6 +175,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       trail = startTrail({ trail: settings.trail, stateDir: settings.stateDir }, tellOfTrail)
       processTrail = openProcessTrail(trail)
     }
+    // In one turn: what is restored and what is followed begin by the same clock.
+    lookAtClock = followClock(shared.buckets)
     quotas = keepQuotas(shared.buckets, settings, { tell: log.event, lookAtClock })
     // A single worker opens its ports itself, and is told if one is taken.
     if (shared.workers > 1) standing = await reservePorts(standing)
