@@ -159,6 +159,21 @@ test('a thread that dies while a reload is prepared, and is replaced meanwhile, 
   await crew.stop(0)
 })
 
+test('a policy that ends every thread that prepares it is refused, and the one in force stays', async () => {
+  const { crew, first, second, third, replacing } = await world()
+  replacing.open()
+  const preparing = gate()
+  for (const actor of [first, second]) actor.answers.set('prepare', preparing.opened)
+  const reload = crew.prepare(policy('deadly'))
+  await sleep(10)
+  for (const actor of [first, second]) actor.die('out of memory')
+  await assert.rejects(reload, /out of memory/)
+  const replacement = await third()
+  await sleep(10)
+  assert.deepEqual(replacement.acts, ['open old'])
+  await crew.stop(0)
+})
+
 test('a thread that took the place of one that had prepared a reload is not asked to commit it', async () => {
   const { crew, second, third, told, replacing } = await world()
   const prepared = await crew.prepare(policy('new'))

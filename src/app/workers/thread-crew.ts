@@ -144,11 +144,12 @@ async function openThreadCrew(
       await Promise.allSettled(ready.map(({ thread }) => thread.discard()))
       letGo()
     }
-    // A thread that died has refused nothing, and whoever has taken its place follows.
-    const refusal = answers.find((answer, index) => {
+    // A thread that died has refused nothing, and whoever has taken its place follows; unless nobody lived through it.
+    const refused = answers.find((answer, index) => {
       const { post, thread } = asked[index] as (typeof asked)[number]
       return answer.status === 'rejected' && post.thread === thread && post.inForce !== null
     })
+    const refusal = refused ?? (ready.length === 0 ? answers[0] : undefined)
     if (refusal?.status === 'rejected') {
       await discard()
       throw refusal.reason
