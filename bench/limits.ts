@@ -15,6 +15,8 @@ interface LimitFigures {
   readonly takeNs: Spread
   /** One take that is denied. */
   readonly deniedNs: Spread
+  /** One line out of as much memory as the keys stand in, nanoseconds. */
+  readonly lineNs: Spread
   /** Memory of the process above that before, for each live key. */
   readonly bytesPerKey: number
   readonly overflowed: number
@@ -22,6 +24,7 @@ interface LimitFigures {
 
 const takes = 512_000
 const batch = 512
+const lineBytes = 64
 /** As many tokens as never run out here, for one key either: it is the allowed take that is measured. */
 const day: LimitPlan = {
   name: 'per-subject',
@@ -38,7 +41,7 @@ export function measureLimits(rounds: number): readonly LimitFigures[] {
   return [1, 1_000_000].map((keys) => {
     const figures = measureKeys(keys, rounds)
     console.log(
-      `limits, ${keys} live ${keys === 1 ? 'key' : 'keys'}: a take ${shown(figures.takeNs)} ns, a denied one ${shown(figures.deniedNs)} ns, ${figures.bytesPerKey.toFixed(1)} octets a key, ${figures.overflowed} takes from an overflow bucket`,
+      `limits, ${keys} live ${keys === 1 ? 'key' : 'keys'}: a take ${shown(figures.takeNs)} ns, a denied one ${shown(figures.deniedNs)} ns, a line out of as much memory ${shown(figures.lineNs)} ns, ${figures.bytesPerKey.toFixed(1)} octets a key, ${figures.overflowed} takes from an overflow bucket`,
     )
     return figures
   })
@@ -56,16 +59,21 @@ function measureKeys(keys: number, rounds: number): LimitFigures {
   const { overflowed } = counters
   const takeNs: number[] = []
   const deniedNs: number[] = []
+  const lineNs: number[] = []
+  const walk = walkOver(allocateCounters({ keys }).table.lines)
   for (let round = -2; round < rounds; round++) {
     const [taken, denied] = [timed(counters, day, keys, startMs), timed(denying, spent, keys, startMs)]
+    const line = walk()
     if (round < 0) continue
     takeNs.push(taken)
     deniedNs.push(denied)
+    lineNs.push(line)
   }
   return {
     keys,
     takeNs: spreadOf(takeNs),
     deniedNs: spreadOf(deniedNs),
+    lineNs: spreadOf(lineNs),
     bytesPerKey: bytes / keys,
     overflowed,
   }
@@ -129,6 +137,26 @@ function timed(
     ms += performance.now() - startedMs
   }
   return (ms / takes) * 1e6
+}
+
+/** What this machine's memory takes at the moment: lines in no order, each found by what stands in the one before. */
+function walkOver(lines: number): () => number {
+  const words = new Int32Array(new SharedArrayBuffer(lines * lineBytes))
+  const stride = lineBytes / 4
+  for (let line = 0; line < lines; line++) words[line * stride] = line
+  // Sattolo's shuffle: one circle through all of them.
+  for (let line = lines - 1; line > 0; line--) {
+    const other = Math.floor(Math.random() * line) * stride
+    const held = words[line * stride] as number
+    words[line * stride] = words[other] as number
+    words[other] = held
+  }
+  let at = 0
+  return () => {
+    const startedMs = performance.now()
+    for (let step = 0; step < takes; step++) at = words[at * stride] as number
+    return ((performance.now() - startedMs) / takes) * 1e6
+  }
 }
 
 function drawsOf(limit: LimitPlan, user: number): readonly Draw[] {
