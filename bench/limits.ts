@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import type { Draw } from '../src/engine/ports.ts'
 import type { LimitPlan } from '../src/program/program.ts'
 import { allocateCounters } from '../src/stores/counters-memory.ts'
-import { attachCounters, createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { attachCounters, type MemoryCounters } from '../src/stores/memory-counters.ts'
 import { saveQuotas } from '../src/stores/quota-file.ts'
 import { snapshotQuotas } from '../src/stores/quota-snapshot.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
 
 interface LimitFigures {
   readonly keys: number
+  /** Whether other threads may take as well, so that lines are locked. */
+  readonly shared: boolean
   /** One take of one limit, nanoseconds. */
   readonly takeNs: Spread
   /** One take that is denied. */
@@ -36,24 +38,27 @@ const day: LimitPlan = {
 }
 const spent: LimitPlan = { ...day, name: 'spent', rate: 1, burst: 1 }
 
-/** Takes of the counters alone, with one live key and with a million. */
+/** Takes of the counters alone, with one live key and with a million, for one thread alone and with locks. */
 export function measureLimits(rounds: number): readonly LimitFigures[] {
-  return [1, 1_000_000].map((keys) => {
-    const figures = measureKeys(keys, rounds)
+  // First all without locks: code that has met both kinds takes longer.
+  const all = [false, true].flatMap((shared) => [1, 1_000_000].map((keys) => ({ keys, shared })))
+  return all.map(({ keys, shared }) => {
+    const figures = measureKeys(keys, shared, rounds)
     console.log(
-      `limits, ${keys} live ${keys === 1 ? 'key' : 'keys'}: a take ${shown(figures.takeNs)} ns, a denied one ${shown(figures.deniedNs)} ns, a line out of as much memory ${shown(figures.lineNs)} ns, ${figures.bytesPerKey.toFixed(1)} octets a key, ${figures.overflowed} takes from an overflow bucket`,
+      `limits, ${keys} live ${keys === 1 ? 'key' : 'keys'}, ${shared ? 'with locks' : 'one thread alone'}: a take ${shown(figures.takeNs)} ns, a denied one ${shown(figures.deniedNs)} ns, a line out of as much memory ${shown(figures.lineNs)} ns, ${figures.bytesPerKey.toFixed(1)} octets a key, ${figures.overflowed} takes from an overflow bucket`,
     )
     return figures
   })
 }
 
-function measureKeys(keys: number, rounds: number): LimitFigures {
+function measureKeys(keys: number, shared: boolean, rounds: number): LimitFigures {
   const startMs = Date.now()
-  const denying = createMemoryCounters()
+  const fresh = () => attachCounters(allocateCounters({ workers: 1, alone: !shared }), 0)
+  const denying = fresh()
   for (let i = 0; i < keys; i++) void denying.take(drawsOf(spent, i), startMs)
   // By now the heap has grown for the texts of the keys.
   const before = process.memoryUsage.rss()
-  const counters = createMemoryCounters()
+  const counters = fresh()
   for (let i = 0; i < keys; i++) void counters.take(drawsOf(day, i), startMs)
   const bytes = process.memoryUsage.rss() - before
   const { overflowed } = counters
@@ -71,6 +76,7 @@ function measureKeys(keys: number, rounds: number): LimitFigures {
   }
   return {
     keys,
+    shared,
     takeNs: spreadOf(takeNs),
     deniedNs: spreadOf(deniedNs),
     lineNs: spreadOf(lineNs),
@@ -123,12 +129,7 @@ function watchTurns(): () => number {
 }
 
 /** Nanoseconds for one take, of keys in no order; the texts are made shortly before, as for a request. */
-function timed(
-  counters: ReturnType<typeof createMemoryCounters>,
-  limit: LimitPlan,
-  keys: number,
-  nowMs: number,
-): number {
+function timed(counters: MemoryCounters, limit: LimitPlan, keys: number, nowMs: number): number {
   let ms = 0
   for (let from = 0; from < takes; from += batch) {
     const some = Array.from({ length: batch }, (_, i) => drawsOf(limit, nth(from + i) % keys))

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { threadId } from 'node:worker_threads'
 import { allocateTable, type TableMemory } from './bucket-table.ts'
 import { noteWords, unlockAfterDeath } from './line-locks.ts'
 
 /** What the token buckets of all threads are made of; structured clone passes it on. */
 export interface CountersMemory {
   readonly table: TableMemory
+  /** The thread that has it to itself, which locks nothing; null where threads share it. */
+  readonly onlyThread: number | null
   /** Of the keyed hash: eight octets, shared; what was saved is restored before the first take. */
   readonly secret: Uint8Array
   /** The epoch, the count of overflows, by how much the clock was set back, and the notes of the threads about what they lock. */
@@ -16,6 +19,8 @@ export interface CountersOptions {
   readonly keys?: number
   /** Threads that attach; they are numbered from 0. */
   readonly workers?: number
+  /** Whether all that attach do so in this thread. */
+  readonly alone?: boolean
 }
 
 const overflowedWord = 2
@@ -24,11 +29,16 @@ const setBackByte = 16
 const firstNote = 16
 
 /** Called once, on the main thread. */
-export function allocateCounters({ keys = 1_000_000, workers = 64 }: CountersOptions = {}): CountersMemory {
+export function allocateCounters({
+  keys = 1_000_000,
+  workers = 64,
+  alone = false,
+}: CountersOptions = {}): CountersMemory {
   const secret = new Uint8Array(new SharedArrayBuffer(8))
   secret.set(randomBytes(8))
   return {
     table: allocateTable(keys),
+    onlyThread: alone ? threadId : null,
     secret,
     desk: new SharedArrayBuffer((firstNote + workers * noteWords) * 4),
   }

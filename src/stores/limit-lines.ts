@@ -1,5 +1,5 @@
 import type { BucketTable } from './bucket-table.ts'
-import { type LineLocks, wordsPerLine } from './line-locks.ts'
+import { type Locks, wordsPerLine } from './line-locks.ts'
 
 /** In the line of a limit: the instant of its overflow bucket, the digest of its name, and until when it holds somebody back. */
 const nameWord = 10
@@ -12,9 +12,9 @@ const maxHeldUntil = 2 ** 31 - 1
 export class LimitLines {
   readonly #table: BucketTable
   readonly #words: Int32Array
-  readonly #locks: LineLocks
+  readonly #locks: Locks
 
-  constructor(table: BucketTable, words: Int32Array, locks: LineLocks) {
+  constructor(table: BucketTable, words: Int32Array, locks: Locks) {
     this.#table = table
     this.#words = words
     this.#locks = locks

@@ -8,6 +8,22 @@ const lockWord = wordsPerLine - 1
 /** Words in which a thread notes the lines it is about to lock: how many, and which. */
 export const noteWords = 1024
 
+/** Locks of lines. */
+export interface Locks {
+  /**
+   * Adds a line to those that `lock` locks next. What is added while some are locked comes after all of these.
+   * @throws RangeError beyond what can be noted
+   */
+  want(line: number): void
+  /** Locks what is wanted and not locked yet. */
+  lock(): void
+  /** Unlocks all. */
+  unlock(): void
+}
+
+/** Where one thread has the memory to itself nobody can come in between. */
+export const noLocks: Locks = { want() {}, lock() {}, unlock() {} }
+
 /** Set in a lock's word while somebody may sleep on it. */
 const contended = 1 << 30
 const spins = 100
@@ -23,7 +39,7 @@ const sleepMs = 10
  * INVARIANT: lines are locked in ascending order, so nobody waits in a circle.
  * @see Drepper, Futexes Are Tricky, section 5: a mutex that enters the kernel only when somebody waits
  */
-export class LineLocks {
+export class LineLocks implements Locks {
   readonly #words: Int32Array
   readonly #note: Int32Array
   readonly #owner: number
@@ -42,10 +58,6 @@ export class LineLocks {
     note[0] = 0
   }
 
-  /**
-   * Adds a line to those that `lock` locks next. What is added while some are locked comes after all of these.
-   * @throws RangeError beyond what can be noted
-   */
   want(line: number): void {
     const note = this.#note
     const count = note[0] as number
@@ -58,7 +70,6 @@ export class LineLocks {
     note[0] = count + 1
   }
 
-  /** Locks what is wanted and not locked yet. */
   lock(): void {
     const note = this.#note
     const words = this.#words
@@ -69,7 +80,6 @@ export class LineLocks {
     }
   }
 
-  /** Unlocks all. */
   unlock(): void {
     const note = this.#note
     const words = this.#words

@@ -44,27 +44,34 @@ const visible = ({ remaining, resetMs, retryMs }: Omit<BucketState, 'backOffMs'>
   retryMs: Math.round(retryMs * 1000),
 })
 
-test('takes are those of the pure draw, whatever comes in whatever order', () => {
-  const asked = fc.record({
-    waitMs: fc.integer({ min: 0, max: 700 }),
-    keys: fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 })),
-    cost: fc.integer({ min: 0, max: 3 }),
+for (const alone of [true, false])
+  test(`takes are those of the pure draw, whatever comes in whatever order (${alone ? 'alone' : 'with locks'})`, () => {
+    const asked = fc.record({
+      waitMs: fc.integer({ min: 0, max: 700 }),
+      keys: fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 })),
+      cost: fc.integer({ min: 0, max: 3 }),
+    })
+    fc.assert(
+      fc.property(fc.array(asked, { maxLength: 150 }), (requests) => {
+        const counters = attachCounters(allocateCounters({ keys: 1000, workers: 1, alone }), 0)
+        const oracle = naive()
+        let nowMs = startMs
+        for (const { waitMs, keys, cost } of requests) {
+          nowMs += waitMs
+          const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
+          const taken = counters.take(draws, nowMs)
+          assert.ok(!(taken instanceof Promise))
+          const { allowed, states } = taken
+          assert.deepEqual({ allowed, states: states.map(visible) }, oracle.take(draws, nowMs))
+        }
+      }),
+      { numRuns: 50 },
+    )
   })
-  fc.assert(
-    fc.property(fc.array(asked, { maxLength: 150 }), (requests) => {
-      const [counters, oracle] = [createMemoryCounters(1000), naive()]
-      let nowMs = startMs
-      for (const { waitMs, keys, cost } of requests) {
-        nowMs += waitMs
-        const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
-        const taken = counters.take(draws, nowMs)
-        assert.ok(!(taken instanceof Promise))
-        const { allowed, states } = taken
-        assert.deepEqual({ allowed, states: states.map(visible) }, oracle.take(draws, nowMs))
-      }
-    }),
-    { numRuns: 50 },
-  )
+
+test('counters of one thread alone are refused to any other', () => {
+  const memory = allocateCounters({ keys: 10, alone: true })
+  assert.throws(() => attachCounters({ ...memory, onlyThread: 9999 }, 0), /another thread alone/)
 })
 
 const one = (key: string, limit = slow): readonly Draw[] => [{ limit, key, cost: 1 }]

@@ -1,3 +1,4 @@
+import { threadId } from 'node:worker_threads'
 import { holdBack } from '../engine/limit/back-off.ts'
 import { type Drawn, draw, heldBackUntilMs, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
@@ -6,7 +7,7 @@ import { BucketTable, indexOf, type Region, slotsPerLine } from './bucket-table.
 import { allocateCounters, attachDesk, type CountersMemory } from './counters-memory.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LimitLines } from './limit-lines.ts'
-import { LineLocks, type LockAtomics } from './line-locks.ts'
+import { LineLocks, type LockAtomics, noLocks } from './line-locks.ts'
 import { WarningTable } from './warning-table.ts'
 
 export interface MemoryCounters extends Counters {
@@ -47,7 +48,7 @@ const longSeconds = 86_400
 
 /** Counters of one thread alone. @param keys live buckets at a time, beyond which it becomes likely that some share */
 export function createMemoryCounters(keys?: number): MemoryCounters {
-  return attachCounters(allocateCounters({ workers: 1, ...(keys !== undefined && { keys }) }), 0)
+  return attachCounters(allocateCounters({ workers: 1, alone: true, ...(keys !== undefined && { keys }) }), 0)
 }
 
 /**
@@ -57,6 +58,7 @@ export function createMemoryCounters(keys?: number): MemoryCounters {
  * one bucket a limit instead of pushing anyone out.
  *
  * @param worker number of this thread, of no other that lives
+ * @throws Error where another thread has the memory to itself
  */
 export function attachCounters(
   memory: CountersMemory,
@@ -68,7 +70,10 @@ export function attachCounters(
   const warnings = new WarningTable(memory.table.warnings)
   const desk = attachDesk(memory)
   const setBack = desk.setBackMs
-  const locks = new LineLocks(words, desk.noteOf(worker), worker, atomics)
+  const { onlyThread } = memory
+  if (onlyThread !== null && onlyThread !== threadId)
+    throw new Error('these counters are those of another thread alone')
+  const locks = onlyThread === null ? new LineLocks(words, desk.noteOf(worker), worker, atomics) : noLocks
   const limitLines = new LimitLines(table, words, locks)
   let hash: KeyedHash | null = null
   const limits = new Map<string, Known>()

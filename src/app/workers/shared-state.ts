@@ -77,7 +77,7 @@ export function allocateSharedState(workers: number): SharedState {
   return {
     workers,
     // The control plane looks at the buckets as well, under the number after those of the workers.
-    buckets: allocateCounters({ workers: workers + 1 }),
+    buckets: allocateCounters({ workers: workers + 1, alone: workers === 1 }),
     replays: allocateReplays({ workers }),
     lastExports: allocateLastExports(),
     connections: allocateHolds(connectionSlots, workers),
