@@ -6,6 +6,9 @@ const unitMs: { readonly [unit: string]: number } = {
   d: 86_400_000,
 }
 
+/** Longest delay of a timer of Node.js, which takes a longer one for 1 ms. */
+export const maxTimerMs = 2 ** 31 - 1
+
 /** Reads `500ms`, `5s`, `10min`, `1h`, `1d`. Milliseconds; null when it is none of these. */
 export function parseDuration(text: string): number | null {
   const match = /^(\d{1,9})(ms|s|min|h|d)$/.exec(text)

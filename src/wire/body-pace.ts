@@ -1,12 +1,11 @@
+import { maxTimerMs } from '../base/duration.ts'
+
 /** How slowly a body may come. */
 export interface BodyPace {
   /** Beside the time it takes at the rate. */
   readonly graceMs: number
   readonly bytesPerSecond: number
 }
-
-/** Node.js takes a longer timer for one of 1 ms. */
-const maxTimerMs = 2 ** 31 - 1
 
 /**
  * Watches that a body keeps its pace (attack E3, slow bodies): it must have come after the grace and the time that its

@@ -1,8 +1,9 @@
-import { parseDuration } from '../../base/duration.ts'
+import { maxTimerMs, parseDuration } from '../../base/duration.ts'
 import type { Section } from '../section.ts'
 
-/** A timer of Node.js that is asked for more than 2^31 - 1 ms, which is 24 days and some hours, fires at once. */
-const maxDelayMs = 24 * 86_400_000
+const dayMs = 86_400_000
+/** 24 whole days. */
+const maxDelayMs = Math.floor(maxTimerMs / dayMs) * dayMs
 
 /** Reads how long something is waited for. Never zero, which to some timers means no end. */
 export function readTimeout(section: Section | undefined, key: string): number | undefined {
