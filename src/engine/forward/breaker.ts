@@ -17,7 +17,7 @@ export type Breaker =
   | { readonly kind: 'open'; readonly untilMs: number }
   | { readonly kind: 'halfOpen'; readonly probing: number; readonly untilMs: number }
 
-/** As what a request is sent: as any other, or as a probe of the half-open time that ends then. */
+/** How a request is sent: as usual, or as a probe, of the half-open time that ends at this instant. */
 export type Pass = 'call' | { readonly probeUntilMs: number }
 
 export type Entry =
