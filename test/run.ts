@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type Suite, suites } from './suites.ts'
 
 // Runs every suite whose needs are met, or those named as arguments. Installs nothing.
-// Under CI=true a suite that cannot run is a failure.
+// Under CI=true a suite that cannot run is a failure, and so is a test that leaves itself out.
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const named = process.argv.slice(2)
@@ -50,6 +50,9 @@ async function runSuite({ name, files, command, env }: Suite): Promise<number | 
     // What a failed test left open must not keep the run from ending.
     '--test-force-exit',
     '--test-reporter=dot',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=./test/harness/left-out.ts',
+    '--test-reporter-destination=stdout',
     ...(files ?? []),
   ]
   const path = [`${project}node_modules/.bin`, process.env.PATH, '/usr/sbin'].join(delimiter)
