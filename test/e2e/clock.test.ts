@@ -54,3 +54,33 @@ for (const workers of [1, 2])
     running.child.kill('SIGTERM')
     assert.equal(await running.ended, 0)
   })
+
+/** Set back by five hours as soon as the first thread is started: it compiles, before quotas are restored. */
+const setBackWhileItStarts = `const { now } = Date
+let backMs = 0
+Date.now = () => now() - backMs
+process.once('worker', () => { backMs = 5 * 3_600_000 })
+`
+
+test('a clock that is set back while the gateway starts gives no token of a day back', async () => {
+  const clock = join(gate.folder, 'starting.mjs')
+  writeFileSync(clock, setBackWhileItStarts)
+  const limits = '[{ name: daily, by: address, rate: 24/day }]'
+  gate.configure(configurationFor({ limits, more: 'stateDir: ./starting' }, gate.upstream, gate.issuer))
+  const start = async (env: NodeJS.ProcessEnv = {}) => {
+    const running = startRun(gate.configurationFile, { env }, ['--workers', '1'])
+    const origin = String((await running.logged('ready')).http)
+    return { running, status: async () => (await fetch(`${origin}/public`)).status }
+  }
+  const first = await start()
+  for (let nth = 1; nth <= 24; nth++) assert.equal(await first.status(), 200)
+  first.running.child.kill('SIGTERM')
+  assert.equal(await first.running.ended, 0)
+  const second = await start({ NODE_OPTIONS: `--import ${clock}` })
+  assert.equal(await second.status(), 429)
+  // Longer than it takes until the clock is looked at.
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  assert.equal(await second.status(), 429)
+  second.running.child.kill('SIGTERM')
+  assert.equal(await second.running.ended, 0)
+})
