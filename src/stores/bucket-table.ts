@@ -70,6 +70,17 @@ export class BucketTable {
   }
 
   /**
+   * Finds the slot of a key for a take. A full bucket is not free for this instant: no other draw of the same take, whose key
+   * may be new to the line, must get its slot.
+   * @returns -1 where it does not stand
+   */
+  take(line: number, tag: number, nowMs: number): number {
+    const slot = this.find(line, tag)
+    if (slot >= 0 && this.fullAtMs(slot) < nowMs) this.fill(slot, nowMs)
+    return slot
+  }
+
+  /**
    * Gives a key that stands in neither of its lines a slot.
    * @param tag not 0
    * @param nowMs above 0 unless the clock stepped back
@@ -81,7 +92,7 @@ export class BucketTable {
     for (let nth = 0; nth < slotsPerLine; nth++) {
       if (!this.#isFree(line, nth, nowMs)) continue
       const slot = line * doublesPerLine + nth
-      // Full, and for this instant not free: another draw of the same take must not get the slot as well.
+      // Full, and likewise not free for this instant.
       this.fill(slot, nowMs)
       this.#words[line * wordsPerLine + firstTag + nth] = tag
       return slot

@@ -5,7 +5,7 @@ import { draw, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { allocateCounters } from './counters-memory.ts'
-import { attachCounters, createMemoryCounters } from './memory-counters.ts'
+import { attachCounters, createMemoryCounters, type MemoryCounters } from './memory-counters.ts'
 
 const plan = (name: string, rate: number, burst: number): LimitPlan => ({
   name,
@@ -44,6 +44,25 @@ const visible = ({ remaining, resetMs, retryMs }: Omit<BucketState, 'backOffMs'>
   retryMs: Math.round(retryMs * 1000),
 })
 
+interface Asked {
+  readonly waitMs: number
+  readonly keys: readonly [slow: number, quick: number]
+  readonly cost: number
+}
+
+function holdToOracle(counters: MemoryCounters, requests: readonly Asked[]): void {
+  const oracle = naive()
+  let nowMs = startMs
+  for (const { waitMs, keys, cost } of requests) {
+    nowMs += waitMs
+    const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
+    const taken = counters.take(draws, nowMs)
+    assert.ok(!(taken instanceof Promise))
+    const { allowed, states } = taken
+    assert.deepEqual({ allowed, states: states.map(visible) }, oracle.take(draws, nowMs))
+  }
+}
+
 for (const alone of [true, false])
   test(`takes are those of the pure draw, whatever comes in whatever order (${alone ? 'alone' : 'with locks'})`, () => {
     const asked = fc.record({
@@ -53,21 +72,25 @@ for (const alone of [true, false])
     })
     fc.assert(
       fc.property(fc.array(asked, { maxLength: 150 }), (requests) => {
-        const counters = attachCounters(allocateCounters({ keys: 1000, workers: 1, alone }), 0)
-        const oracle = naive()
-        let nowMs = startMs
-        for (const { waitMs, keys, cost } of requests) {
-          nowMs += waitMs
-          const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
-          const taken = counters.take(draws, nowMs)
-          assert.ok(!(taken instanceof Promise))
-          const { allowed, states } = taken
-          assert.deepEqual({ allowed, states: states.map(visible) }, oracle.take(draws, nowMs))
-        }
+        holdToOracle(attachCounters(allocateCounters({ keys: 1000, workers: 1, alone }), 0), requests)
       }),
       { numRuns: 50 },
     )
   })
+
+test('buckets that stand in one line are never given to another draw of the same take', () => {
+  const asked = fc.record({
+    waitMs: fc.integer({ min: 0, max: 3000 }),
+    keys: fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 })),
+    cost: fc.constant(1),
+  })
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 50 }), (requests) => {
+      // Two lines of five slots.
+      holdToOracle(createMemoryCounters(1), requests)
+    }),
+  )
+})
 
 test('counters of one thread alone are refused to any other', () => {
   const memory = allocateCounters({ keys: 10, alone: true })

@@ -169,13 +169,13 @@ export function attachCounters(
   /** @returns false when it is not where it seemed to be, so that both lines must be locked */
   function find(place: Place, nowMs: number): boolean {
     const { one, other, tag } = place
-    place.slot = table.find(one, tag)
+    place.slot = table.take(one, tag, nowMs)
     if (place.slot >= 0) return true
     if (!place.both) {
       place.both = true
       return false
     }
-    place.slot = table.find(other, tag)
+    place.slot = table.take(other, tag, nowMs)
     if (place.slot >= 0) return true
     place.slot = table.claim(one, other, tag, nowMs)
     if (place.slot >= 0) warnings.forget(indexOf(place.slot))
