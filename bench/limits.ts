@@ -36,6 +36,7 @@ const day: LimitPlan = {
   burst: 1_000_000_000,
   ipv6PrefixBits: 64,
 }
+const namespace = 'subject https://login.example.com'
 const spent: LimitPlan = { ...day, name: 'spent', rate: 1, burst: 1 }
 
 /** Takes of the counters alone, with one live key and with a million, for one thread alone and with locks. */
@@ -161,7 +162,7 @@ function walkOver(lines: number): () => number {
 }
 
 function drawsOf(limit: LimitPlan, user: number): readonly Draw[] {
-  return [{ limit, key: `subject https://login.example.com user-${user}`, cost: 1 }]
+  return [{ limit, key: { namespace, name: `user-${user}` }, cost: 1 }]
 }
 
 function nth(index: number): number {

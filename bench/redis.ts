@@ -111,7 +111,7 @@ async function timed(
       const draws = plans.map(
         (limit): Draw => ({
           limit,
-          key: `subject https://login.example.com user-${user}`,
+          key: { namespace: 'subject https://login.example.com', name: `user-${user}` },
           cost: 1,
         }),
       )

@@ -40,7 +40,8 @@ export function keepQuotas(
   /** Who saved last, as far as is known: an earlier process, or this one. */
   let expected = loaded.owner
   let contended = false
-  let unsaved = false
+  /** How often buckets had been drawn from when they were saved last. */
+  let saved = 0
   let failing = false
   let stopped = false
   let saving = Promise.resolve()
@@ -74,14 +75,18 @@ export function keepQuotas(
 
   async function save(): Promise<void> {
     await lookForOthers()
-    if (desk.takeLongDrawn()) unsaved = true
-    if (!unsaved) return
+    // Before the look at the buckets: what is drawn meanwhile is saved the next time.
+    const drawn = desk.longDrawn
+    if (drawn === saved) return
     lookAtClock()
     const parts = await snapshotQuotas(memory, owner, Date.now())
     const problem = parts && (await saveQuotas(file, parts))
-    unsaved = problem !== null
-    if (!unsaved) expected = owner.toString('hex')
-    if (unsaved !== failing) tell(unsaved ? 'quotas_unsaved' : 'quotas_saved', { detail: problem ?? file })
-    failing = unsaved
+    const fails = problem !== null
+    if (!fails) {
+      expected = owner.toString('hex')
+      saved = drawn
+    }
+    if (fails !== failing) tell(fails ? 'quotas_unsaved' : 'quotas_saved', { detail: problem ?? file })
+    failing = fails
   }
 }

@@ -198,10 +198,18 @@ export interface Counters {
   mayDeny?(limit: LimitPlan, nowMs: number): boolean
 }
 
+/** Whom a limit or a cap counts. In two parts, so that what very many callers have in common is not looked at for each. */
+export interface BucketKey {
+  /** What the name is one of, e.g. `subject https://login.example.com`: one text for all of them, never of a client. */
+  readonly namespace: string
+  /** Untrusted text, unique per caller within the namespace. */
+  readonly name: string
+}
+
 export interface Draw {
   readonly limit: LimitPlan
-  /** Whose bucket, e.g. an address prefix or issuer + subject. Untrusted text, unique per caller. */
-  readonly key: string
+  /** Whose bucket. */
+  readonly key: BucketKey
   /** Tokens; 0 asks whether one is there, and takes none. */
   readonly cost: number
 }
@@ -240,8 +248,8 @@ export interface Places {
 
 export interface Placing {
   readonly cap: CapPlan
-  /** Whose places. Untrusted text, unique per caller. */
-  readonly key: string
+  /** Whose places. */
+  readonly key: BucketKey
 }
 
 export interface Placed {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { threadId } from 'node:worker_threads'
 import { allocateTable, type TableMemory } from './bucket-table.ts'
-import { noteWords, unlockAfterDeath } from './line-locks.ts'
+import { noteWords, unlockAfterDeath, wordsPerLine } from './line-locks.ts'
 
 /** What the token buckets of all threads are made of; structured clone passes it on. */
 export interface CountersMemory {
@@ -10,7 +10,7 @@ export interface CountersMemory {
   readonly onlyThread: number | null
   /** Of the keyed hash: eight octets, shared; what was saved is restored before the first take. */
   readonly secret: Uint8Array
-  /** The epoch, the count of overflows, by how much the clock was set back, and the notes of the threads about what they lock. */
+  /** The epoch, the count of overflows, by how much the clock was set back; of each thread how often it drew, and what it locks. */
   readonly desk: SharedArrayBuffer
 }
 
@@ -24,9 +24,10 @@ export interface CountersOptions {
 }
 
 const overflowedWord = 2
-const longDrawnWord = 3
 const setBackByte = 16
-const firstNote = 16
+/** What all threads share comes first; then each has a line of its own and its notes. */
+const firstOwn = 16
+const ownWords = wordsPerLine + noteWords
 
 /** Called once, on the main thread. */
 export function allocateCounters({
@@ -40,7 +41,7 @@ export function allocateCounters({
     table: allocateTable(keys),
     onlyThread: alone ? threadId : null,
     secret,
-    desk: new SharedArrayBuffer((firstNote + workers * noteWords) * 4),
+    desk: new SharedArrayBuffer((firstOwn + workers * ownWords) * 4),
   }
 }
 
@@ -74,13 +75,15 @@ export function attachDesk({ desk }: CountersMemory) {
     startFrom(epochMs: number): void {
       Atomics.store(epoch, 0, BigInt(epochMs))
     },
-    /** Notes that a bucket of a long limit is other than it was; after its line is unlocked. */
-    noteLongDrawn(): void {
-      if (Atomics.load(words, longDrawnWord) === 0) Atomics.store(words, longDrawnWord, 1)
+    /** One number, of a thread: it counts its takes from buckets of long limits, each once their lines are unlocked. */
+    longDrawnOf(worker: number): Int32Array {
+      return words.subarray(ownOf(worker), ownOf(worker) + 1)
     },
-    /** Whether one was drawn from since this was asked last. */
-    takeLongDrawn(): boolean {
-      return Atomics.exchange(words, longDrawnWord, 0) !== 0
+    /** Takes of all threads from buckets of long limits; where it is what it was, so are they. */
+    get longDrawn(): number {
+      let count = 0
+      for (let own = firstOwn; own < words.length; own += ownWords) count += Atomics.load(words, own) >>> 0
+      return count
     },
     get overflowed(): number {
       return Atomics.load(words, overflowedWord) >>> 0
@@ -89,7 +92,11 @@ export function attachDesk({ desk }: CountersMemory) {
       Atomics.add(words, overflowedWord, 1)
     },
     noteOf(worker: number): Int32Array {
-      return words.subarray(firstNote + worker * noteWords, firstNote + (worker + 1) * noteWords)
+      return words.subarray(ownOf(worker) + wordsPerLine, ownOf(worker + 1))
     },
   }
+}
+
+function ownOf(worker: number): number {
+  return firstOwn + worker * ownWords
 }

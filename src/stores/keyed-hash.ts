@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
-const encoder = new TextEncoder()
-/** The text that is being digested; it grows with the longest one. */
-let octets = Buffer.alloc(4096)
-let words = new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
-
 /**
  * HalfSipHash-1-3 with 64 bits: nobody without the secret can craft keys that meet in one place of a table. Not a MAC: as few
- * rounds as Linux takes for keys of hash tables, enough while no digest is ever seen outside. Over the octets of an ASCII
- * text; any other is hashed in UTF-16, apart from all those.
+ * rounds as Linux takes for keys of hash tables, enough while no digest is ever seen outside. Over the octets of a text in
+ * ISO 8859-1; any other is hashed in UTF-16, apart from all those.
  * @see Aumasson and Bernstein, SipHash: a fast short-input PRF
  * @see Linux, Documentation/security/siphash.rst: hsiphash
  */
@@ -36,22 +31,26 @@ export class KeyedHash {
 
   /** Leaves the digest in `low` and `high`, so that nothing is allocated for it. */
   digest(text: string): void {
-    const { length } = text
-    if (2 * length + 4 > octets.length) grow(2 * length + 4)
-    // One call for the whole text: to read its characters one by one takes longer than to hash them.
-    const { read, written } = encoder.encodeInto(text, octets)
-    if (written === length && read === length) return this.#absorb(length, 0)
-    this.#absorb(octets.write(text, 'utf16le'), 8)
+    if (!this.#absorb(text, 0)) this.#absorb(Buffer.from(text, 'utf16le').toString('latin1'), 8)
   }
 
-  #absorb(length: number, apart: number): void {
-    const whole = length >> 2
+  /** @returns false, and no digest, where a character is wider than an octet */
+  #absorb(text: string, apart: number): boolean {
+    const { length } = text
+    const whole = length & ~3
     let v0 = this.#k0
     let v1 = this.#k1 ^ 0xee
     let v2 = this.#k0 ^ 0x6c796765 ^ apart
     let v3 = this.#k1 ^ 0x74656462
-    for (let at = 0; at < whole; at++) {
-      const word = words[at] as number
+    let all = 0
+    // Read one by one: to have them written somewhere first takes longer for a text as short as most names.
+    for (let at = 0; at < whole; at += 4) {
+      const a = text.charCodeAt(at)
+      const b = text.charCodeAt(at + 1)
+      const c = text.charCodeAt(at + 2)
+      const d = text.charCodeAt(at + 3)
+      all |= a | b | c | d
+      const word = a | (b << 8) | (c << 16) | (d << 24)
       v3 ^= word
       v0 = (v0 + v1) | 0
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
@@ -65,8 +64,13 @@ export class KeyedHash {
       v2 = (v2 << 16) | (v2 >>> 16)
       v0 ^= word
     }
-    const rest = (words[whole] as number) & ((1 << (8 * (length & 3))) - 1)
-    const last = (length << 24) | rest
+    let last = length << 24
+    for (let at = whole; at < length; at++) {
+      const a = text.charCodeAt(at)
+      all |= a
+      last |= a << (8 * (at & 3))
+    }
+    if (all > 0xff) return false
     v3 ^= last
     for (let round = 0; round < 7; round++) {
       if (round === 1) {
@@ -88,10 +92,6 @@ export class KeyedHash {
       v2 = (v2 << 16) | (v2 >>> 16)
     }
     this.high = v1 ^ v3
+    return true
   }
-}
-
-function grow(length: number): void {
-  octets = Buffer.alloc(2 ** Math.ceil(Math.log2(length)))
-  words = new Int32Array(octets.buffer, octets.byteOffset, octets.length / 4)
 }

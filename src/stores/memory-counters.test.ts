@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { keyNamed } from '../../test/harness/key-named.ts'
 import { draw, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
@@ -25,7 +26,7 @@ function naive() {
   return {
     take(draws: readonly Draw[], atMs: number) {
       const nowMs = atMs - startMs + 1
-      const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key}`
+      const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key.name}`
       const drawn = draws.map((one) => draw(buckets.get(nameOf(one)), one.limit, one.cost, nowMs))
       const allowed = drawn.every((one) => one.allowed)
       const states = drawn.map((one, index) => {
@@ -55,7 +56,7 @@ function holdToOracle(counters: MemoryCounters, requests: readonly Asked[]): voi
   let nowMs = startMs
   for (const { waitMs, keys, cost } of requests) {
     nowMs += waitMs
-    const draws = [slow, quick].map((limit, index) => ({ limit, key: `k${keys[index]}`, cost }))
+    const draws = [slow, quick].map((limit, index) => ({ limit, key: keyNamed(`k${keys[index]}`), cost }))
     const taken = counters.take(draws, nowMs)
     assert.ok(!(taken instanceof Promise))
     const { allowed, states } = taken
@@ -97,7 +98,28 @@ test('counters of one thread alone are refused to any other', () => {
   assert.throws(() => attachCounters({ ...memory, onlyThread: 9999 }, 0), /another thread alone/)
 })
 
-const one = (key: string, limit = slow): readonly Draw[] => [{ limit, key, cost: 1 }]
+test('a name is another caller in each namespace, under each limit, however many of them come', () => {
+  const counters = createMemoryCounters(100_000)
+  const of = (namespace: string, limit: LimitPlan): Draw => ({
+    limit,
+    key: { namespace, name: 'k' },
+    cost: 1,
+  })
+  const spaces = Array.from({ length: 3000 }, (_, nth) => `subject https://issuer-${nth}.example.com`)
+  const limits = [slow, { ...slow, name: 'another' }]
+  for (const allowed of [true, true, false])
+    for (const space of spaces)
+      for (const limit of limits) assert.equal(takeNow(counters, [of(space, limit)]).allowed, allowed)
+  assert.equal(
+    takeNow(
+      counters,
+      limits.map((limit) => of('client', limit)),
+    ).allowed,
+    true,
+  )
+})
+
+const one = (key: string, limit = slow): readonly Draw[] => [{ limit, key: keyNamed(key), cost: 1 }]
 
 test('a table full of callers that are held back forgets none of them; newcomers share one bucket a limit', () => {
   const counters = createMemoryCounters(64)
@@ -171,7 +193,7 @@ test('what a limit owes from before it was narrowed holds back, and is known onc
     { ...plan('rare', 1, 1_000_000_000), windowSeconds: 2_592_000 },
     { ...plan('rare', 1, 1), windowSeconds: 2_592_000 },
   ]
-  takeNow(here, [{ limit: vast, key: 'k', cost: 1_000_000_000 }])
+  takeNow(here, [{ limit: vast, key: keyNamed('k'), cost: 1_000_000_000 }])
   takeNow(here, one('k', rare))
   assert.equal(there.mayDeny?.(rare, startMs + 2_147_483_646_000), true, 'for as long as can be noted')
 })

@@ -20,16 +20,25 @@ export interface MemoryCounters extends Counters {
 
 /** A limit as this thread knows it. */
 interface Known {
-  /** With a secret of its own: the name of the limit is not hashed for each take. */
+  /** With a secret of its own. */
   readonly hash: KeyedHash
   readonly line: number
+  /** Of the names in each namespace, again with secrets of their own: what they have in common is not hashed for each take. */
+  readonly namespaces: Map<string, KeyedHash>
 }
 
 /** Where one draw of a take stands. Kept and written anew by each take: a take is the hot path. */
 interface Place {
-  known: Known
+  limit: LimitPlan | null
+  /** The line of the limit. */
+  limitLine: number
+  namespace: string
+  hash: KeyedHash | null
+  region: Region
+  digest: number
   tag: number
   one: number
+  /** Written once it is needed. */
   other: number
   /** Whether both lines were locked. */
   both: boolean
@@ -45,6 +54,8 @@ interface Place {
 }
 
 const longSeconds = 86_400
+/** More namespaces of one limit than issuers are trusted. */
+const maxNamespaces = 1024
 
 /** Counters of one thread alone. @param keys live buckets at a time, beyond which it becomes likely that some share */
 export function createMemoryCounters(keys?: number): MemoryCounters {
@@ -70,6 +81,7 @@ export function attachCounters(
   const warnings = new WarningTable(memory.table.warnings)
   const desk = attachDesk(memory)
   const setBack = desk.setBackMs
+  const longDrawn = desk.longDrawnOf(worker)
   const { onlyThread } = memory
   if (onlyThread !== null && onlyThread !== threadId)
     throw new Error('these counters are those of another thread alone')
@@ -90,7 +102,7 @@ export function attachCounters(
         return settle(draws, nowMs)
       } finally {
         locks.unlock()
-        if (long) desk.noteLongDrawn()
+        if (long) longDrawn[0] = ((longDrawn[0] as number) + 1) | 0
       }
     },
     mayDeny(limit, atMs) {
@@ -122,22 +134,26 @@ export function attachCounters(
     let long = false
     for (let nth = 0; nth < draws.length; nth++) {
       const { limit, key } = draws[nth] as Draw
-      const known = knownOf(limit)
-      const region: Region = limit.windowSeconds < longSeconds ? 0 : 1
-      if (region === 1) long = true
-      known.hash.digest(key)
-      const { low, high } = known.hash
-      const place = placeAt(nth, known)
-      place.tag = high || 1
-      place.one = table.lineOf(region, low)
-      // Another line for each of the keys that share the first.
-      place.other = table.lineOf(region, Math.imul(low, 0x9e3779b1))
+      const place = placeAt(nth, limit, key.namespace)
+      if (place.region === 1) long = true
+      const hash = place.hash as KeyedHash
+      hash.digest(key.name)
+      place.digest = hash.low
+      place.tag = hash.high || 1
+      place.one = table.lineOf(place.region, hash.low)
       // A processor that waits for one line goes on to fetch the others: those of other draws, and what a denial reads.
-      if (limitLines.seemsToHoldBack(known.line, nowMs))
+      if (limitLines.seemsToHoldBack(place.limitLine, nowMs))
         place.fetched = warnings.fetch(place.one * slotsPerLine, slotsPerLine)
-      place.both = !table.holds(place.one, place.tag)
+      place.both = false
+      if (!table.holds(place.one, place.tag)) needBoth(place)
     }
     return long
+  }
+
+  function needBoth(place: Place): void {
+    place.both = true
+    // Another line for each of the keys that share the first.
+    place.other = table.lineOf(place.region, Math.imul(place.digest, 0x9e3779b1))
   }
 
   /** Locks the lines of all draws, and finds or gives each its slot. */
@@ -158,8 +174,8 @@ export function attachCounters(
     for (let nth = 0; nth < count; nth++) {
       const place = places[nth] as Place
       if (place.slot >= 0) continue
-      place.slot = place.known.line * 8
-      locks.want(place.known.line)
+      place.slot = place.limitLine * 8
+      locks.want(place.limitLine)
       desk.countOverflow()
       crowded = true
     }
@@ -168,16 +184,16 @@ export function attachCounters(
 
   /** @returns false when it is not where it seemed to be, so that both lines must be locked */
   function find(place: Place, nowMs: number): boolean {
-    const { one, other, tag } = place
+    const { one, tag } = place
     place.slot = table.take(one, tag, nowMs)
     if (place.slot >= 0) return true
     if (!place.both) {
-      place.both = true
+      needBoth(place)
       return false
     }
-    place.slot = table.take(other, tag, nowMs)
+    place.slot = table.take(place.other, tag, nowMs)
     if (place.slot >= 0) return true
-    place.slot = table.claim(one, other, tag, nowMs)
+    place.slot = table.claim(one, place.other, tag, nowMs)
     if (place.slot >= 0) warnings.forget(indexOf(place.slot))
     return true
   }
@@ -232,8 +248,8 @@ export function attachCounters(
     return stateOf(place, held.toldAtMs + held.waitMs - nowMs)
   }
 
-  function noteHeldBack({ known, fullAtMs, remaining }: Place, limit: LimitPlan): void {
-    if (remaining === 0) limitLines.noteHeldBack(known.line, heldBackUntilMs(fullAtMs, limit))
+  function noteHeldBack({ limitLine, fullAtMs, remaining }: Place, limit: LimitPlan): void {
+    if (remaining === 0) limitLines.noteHeldBack(limitLine, heldBackUntilMs(fullAtMs, limit))
   }
 
   function knownOf({ name }: LimitPlan): Known {
@@ -241,25 +257,48 @@ export function attachCounters(
     if (found) return found
     hash ??= new KeyedHash(memory.secret)
     hash.digest(name)
-    const known = { hash: hash.derived(), line: limitLines.lineOf(hash.low, hash.high) }
+    const known = {
+      hash: hash.derived(),
+      line: limitLines.lineOf(hash.low, hash.high),
+      namespaces: new Map<string, KeyedHash>(),
+    }
     limits.set(name, known)
     return known
   }
 
-  function placeAt(nth: number, known: Known): Place {
-    const place = places[nth]
-    if (!place) {
-      const fresh = { ...nowhere, known }
-      places.push(fresh)
-      return fresh
-    }
-    place.known = known
+  function hashOf({ hash, namespaces }: Known, namespace: string): KeyedHash {
+    const found = namespaces.get(namespace)
+    if (found) return found
+    hash.digest(namespace)
+    const made = hash.derived()
+    if (namespaces.size >= maxNamespaces) namespaces.clear()
+    namespaces.set(namespace, made)
+    return made
+  }
+
+  /** The limits of an operation come in the same order each time: mostly the place is for the same as before. */
+  function placeAt(nth: number, limit: LimitPlan, namespace: string): Place {
+    const place = places[nth] ?? { ...nowhere }
+    if (place.limit === limit && place.namespace === namespace) return place
+    const known = knownOf(limit)
+    place.limit = limit
+    place.limitLine = known.line
+    place.namespace = namespace
+    place.hash = hashOf(known, namespace)
+    place.region = limit.windowSeconds < longSeconds ? 0 : 1
+    places[nth] = place
     return place
   }
 }
 
 /** Fractions where numbers are: V8 keeps such members as doubles in place, and allocates nothing when they change. */
-const nowhere = {
+const nowhere: Place = {
+  limit: null,
+  limitLine: 0,
+  namespace: '',
+  hash: null,
+  region: 0,
+  digest: 0,
   tag: 0,
   one: 0,
   other: 0,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { keyNamed } from '../../test/harness/key-named.ts'
 import type { Places, Placing } from '../engine/ports.ts'
 import { allocatePlaces, attachPlaces, countPlaces, releasePlacesAfterDeath } from './memory-places.ts'
 
@@ -10,7 +11,10 @@ const cap = (name: string, concurrent: number) => ({
   concurrent,
   ipv6PrefixBits: 64,
 })
-const of = (name: string, concurrent: number, key = 'k'): Placing => ({ cap: cap(name, concurrent), key })
+const of = (name: string, concurrent: number, key = 'k'): Placing => ({
+  cap: cap(name, concurrent),
+  key: keyNamed(key),
+})
 const atMs = 1_800_000_000_000
 
 test('places are taken under all caps or none, and what is left is told', () => {
@@ -87,9 +91,9 @@ test('over any interleaving of takes, ends and deaths a cap is never exceeded, n
         if (each.act === 'take') {
           const placings = each.caps.map((nth) => ({
             cap: caps[nth] as (typeof caps)[number],
-            key: each.key,
+            key: keyNamed(each.key),
           }))
-          const names = placings.map((placing) => `${placing.cap.name} ${placing.key}`)
+          const names = placings.map((placing) => `${placing.cap.name} ${each.key}`)
           const fits = placings.every((placing, nth) => count(names[nth] as string) < placing.cap.concurrent)
           const placed = places.take(placings, atMs)
           assert.equal(placed.allowed, fits)

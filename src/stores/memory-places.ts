@@ -1,4 +1,5 @@
 import { holdBack } from '../engine/limit/back-off.ts'
+import { spellKey } from '../engine/limit/spell-key.ts'
 import type { PlaceState, Places, Placing } from '../engine/ports.ts'
 import {
   type Ask,
@@ -74,5 +75,5 @@ function askOf(placing: Placing): Ask {
 
 /** With the length of the cap's name before it no caller's key pretends to be one of another cap. */
 function keyOf({ cap, key }: Placing): string {
-  return `${cap.name.length}:${cap.name} ${key}`
+  return `${cap.name.length}:${cap.name} ${spellKey(key)}`
 }

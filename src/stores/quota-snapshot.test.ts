@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { keyNamed } from '../../test/harness/key-named.ts'
 import type { Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { allocateCounters } from './counters-memory.ts'
@@ -24,7 +25,7 @@ const monthly = plan('monthly', 9, 30)
 const startMs = 1_800_000_000_000
 const options = { keys: 100, workers: 1 }
 const drawsOf = (key: number, cost = 1): readonly Draw[] =>
-  [daily, monthly].map((limit) => ({ limit, key: `k${key}`, cost }))
+  [daily, monthly].map((limit) => ({ limit, key: keyNamed(`k${key}`), cost }))
 const takeAt = (counters: MemoryCounters, draws: readonly Draw[], atMs: number) =>
   counters.take(draws, atMs) as Taken
 
@@ -68,14 +69,14 @@ test('restored counters answer every take as those that were saved', async () =>
 })
 
 const passing = (counters: MemoryCounters, limit: LimitPlan, atMs: number) =>
-  Array.from({ length: 20 }, () => takeAt(counters, [{ limit, key: 'k', cost: 1 }], atMs)).filter(
+  Array.from({ length: 20 }, () => takeAt(counters, [{ limit, key: keyNamed('k'), cost: 1 }], atMs)).filter(
     ({ allowed }) => allowed,
   ).length
 
 async function spentThenRestored(atMs: number, limit: LimitPlan = daily): Promise<number> {
   const [before, after] = [allocateCounters(options), allocateCounters(options)]
   const counters = attachCounters(before, 0)
-  for (let nth = 0; nth < 3; nth++) takeAt(counters, [{ limit: daily, key: 'k', cost: 1 }], startMs)
+  for (let nth = 0; nth < 3; nth++) takeAt(counters, [{ limit: daily, key: keyNamed('k'), cost: 1 }], startMs)
   assert.equal(restoreQuotas(after, await saved(before, startMs), atMs), null)
   return passing(attachCounters(after, 0), limit, atMs)
 }
@@ -101,7 +102,7 @@ test('a limit whose numbers changed keeps what its buckets owe in time; one of a
 test('limits shorter than a day are not saved', async () => {
   const memory = allocateCounters(options)
   const short = { ...plan('short', 2, 1), windowSeconds: 3600 }
-  takeAt(attachCounters(memory, 0), [{ limit: short, key: 'k', cost: 1 }], startMs)
+  takeAt(attachCounters(memory, 0), [{ limit: short, key: keyNamed('k'), cost: 1 }], startMs)
   const after = allocateCounters(options)
   assert.equal(restoreQuotas(after, await saved(memory, startMs), startMs), null)
   assert.equal(passing(attachCounters(after, 0), short, startMs), 2)

@@ -10,7 +10,7 @@ const slotsPerLine = 5
 const doublesPerLine = wordsPerLine / 2
 const digestBytes = 32
 /** `PCQ` and the version of the format; reads as another number where octets are ordered otherwise. */
-const format = 0x02514350
+const format = 0x03514350
 /** So many lines are looked at in one turn of the event loop, and so many are hashed and written at a time. */
 const linesPerTurn = 4096
 const ownerBytes = 16

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import { peek } from '../engine/limit/draw.ts'
+import { spellKey } from '../engine/limit/spell-key.ts'
+import type { BucketKey } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { type RedisConnection, RedisScript } from './redis-script.ts'
 import { giveBackScript, takeScript } from './redis-scripts.ts'
@@ -44,8 +46,8 @@ const maxTakesAtOnce = 64
  * What stands in the store instead of a subject or an address: 128 bits of SHA-256. Whoever reads the store and guesses a
  * subject can confirm the guess; gateways share no secret that could prevent it.
  */
-export function bucketName(limit: LimitPlan, key: string): string {
-  return `portcullis:limit:${hash('sha256', `${limit.name} ${key}`, 'base64url').slice(0, 22)}`
+export function bucketName(limit: LimitPlan, key: BucketKey): string {
+  return `portcullis:limit:${hash('sha256', `${limit.name} ${spellKey(key)}`, 'base64url').slice(0, 22)}`
 }
 
 export interface BucketOptions {

@@ -246,7 +246,7 @@ export function createStoreCounters({
     const most = leaseSize(limit) - lease.tokens
     const nowMs = Date.now()
     const claim: Claim = {
-      draw: { limit, key: '', cost: 1 },
+      draw: { limit, key: { namespace: '', name: '' }, cost: 1 },
       lease,
       leased: 0,
       missing: 0,

@@ -1,5 +1,6 @@
 import { type HeldBack, holdBack } from '../engine/limit/back-off.ts'
 import { draw, peek } from '../engine/limit/draw.ts'
+import { spellKey } from '../engine/limit/spell-key.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { bucketName, type StoreBucket, tokenMs } from './redis-buckets.ts'
@@ -148,7 +149,7 @@ export class TokenLeases {
   }
 
   #leaseOf(asked: Draw, nowMs: number): Lease {
-    const key = `${asked.limit.name} ${asked.key}`
+    const key = `${asked.limit.name} ${spellKey(asked.key)}`
     const known = this.#leases.get(key)
     if (known && known.limit === asked.limit && nowMs >= known.atMs && nowMs < known.untilMs) return known
     if (known) this.#end(key, known)

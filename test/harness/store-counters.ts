@@ -10,6 +10,7 @@ import {
   type StoreFigures,
   WorkerFigures,
 } from '../../src/stores/store-figures.ts'
+import { keyNamed } from './key-named.ts'
 
 /** One gateway with one worker, as far as limits are concerned. */
 export interface CountingGateway {
@@ -50,9 +51,9 @@ export async function startCounting(settings: RedisSettings, unready?: 'unready'
     get figures() {
       return readStoreFigures(memory)
     },
-    take: async (limits, key = 'subject https://login.example.com alice', cost = 1) =>
+    take: async (limits, name = 'alice', cost = 1) =>
       counters.take(
-        limits.map((limit) => ({ limit, key, cost })),
+        limits.map((limit) => ({ limit, key: keyNamed(name), cost })),
         Date.now(),
       ),
   }

@@ -8,6 +8,7 @@ import { connectOne } from '../../src/stores/redis.ts'
 import { bucketName, RedisBuckets, type StoreDraw } from '../../src/stores/redis-buckets.ts'
 import { takeScript } from '../../src/stores/redis-scripts.ts'
 import { StoreCircuit } from '../../src/stores/store-circuit.ts'
+import { keyNamed } from '../harness/key-named.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 
 // The script decides as `draw` and `holdBack` do, number for number. Its clock, here alone, is a key of the server.
@@ -105,7 +106,7 @@ type Asked = typeof request extends fc.Arbitrary<infer T> ? T : never
 function drawsOf({ limits, keys, cost, lease }: Asked): readonly StoreDraw[] {
   return limits.map((index) => {
     const limit = plans[index] as LimitPlan
-    return { limit, name: bucketName(limit, `k${keys[index]}`), cost, most: cost + lease }
+    return { limit, name: bucketName(limit, keyNamed(`k${keys[index]}`)), cost, most: cost + lease }
   })
 }
 
@@ -207,7 +208,7 @@ test('a clock that is set back counts as no time passed: no token is made, and n
   const limit = plan('back', 1, 1, 1)
   const at = async (second: number) => {
     await redis.mset('clock:s', `${1_790_000_000 + second}`, 'clock:us', '0')
-    const answer = await buckets.take([{ limit, name: bucketName(limit, 'k'), cost: 1, most: 1 }])
+    const answer = await buckets.take([{ limit, name: bucketName(limit, keyNamed('k')), cost: 1, most: 1 }])
     assert.ok(answer.kind === 'taken')
     return [answer.allowed, answer.buckets[0]?.backOffMs]
   }
@@ -223,7 +224,7 @@ test('the clock is that of the server: no instant is sent, and a bucket leaves w
   assert.ok(takeScript().includes(`redis.call('TIME')`))
   const buckets = new RedisBuckets({ redis, circuit: idle, deadlineMs: 5000, partOf: () => 0 })
   const limit = plan('brief', 10, 1, 5)
-  const name = bucketName(limit, 'subject https://login.example.com alice')
+  const name = bucketName(limit, keyNamed('alice'))
   const take = () => buckets.take([{ limit, name, cost: 2, most: 2 }])
   await take()
   const leftMs = await redis.pttl(name)
@@ -240,7 +241,7 @@ test('tokens that come back fill a bucket up to its brim', async () => {
   const up = { up: true, answered() {}, failed() {} } as unknown as StoreCircuit
   const buckets = new RedisBuckets({ redis, circuit: up, deadlineMs: 5000, partOf: () => 0 })
   const limit = plan('day', 10, 86_400, 10)
-  const name = bucketName(limit, 'k')
+  const name = bucketName(limit, keyNamed('k'))
   const left = async (cost: number) => {
     const answer = await buckets.take([{ limit, name, cost, most: cost }])
     assert.ok(answer.kind === 'taken')

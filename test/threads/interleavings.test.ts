@@ -5,6 +5,7 @@ import type { Draw, Taken } from '../../src/engine/ports.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
 import { allocateCounters, type CountersMemory, releaseAfterDeath } from '../../src/stores/counters-memory.ts'
 import { attachCounters } from '../../src/stores/memory-counters.ts'
+import { keyNamed } from '../harness/key-named.ts'
 import { Lockstep, nowMs, walk } from './lockstep.ts'
 
 const plan = (name: string, burst: number, windowSeconds = 60): LimitPlan => ({
@@ -16,7 +17,7 @@ const plan = (name: string, burst: number, windowSeconds = 60): LimitPlan => ({
   ipv6PrefixBits: 64,
 })
 const [one, two] = [plan('one', 1), plan('two', 2)]
-const of = (limit: LimitPlan, key: string): Draw => ({ limit, key, cost: 1 })
+const of = (limit: LimitPlan, key: string): Draw => ({ limit, key: keyNamed(key), cost: 1 })
 type Script = readonly (readonly Draw[])[]
 
 /** All outcomes that some order of whole takes has: which were allowed, and what is left of each bucket. */
@@ -48,7 +49,7 @@ function outcomes(scripts: readonly Script[]): ReadonlySet<string> {
   return found
 }
 
-const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key}`
+const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key.name}`
 const drawsOf = (scripts: readonly Script[]) => [
   ...new Map(scripts.flat(2).map((asked) => [nameOf(asked), asked])).values(),
 ]

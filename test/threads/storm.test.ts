@@ -5,6 +5,7 @@ import type { Draw, Taken } from '../../src/engine/ports.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
 import { allocateCounters, type CountersMemory, releaseAfterDeath } from '../../src/stores/counters-memory.ts'
 import { attachCounters } from '../../src/stores/memory-counters.ts'
+import { keyNamed } from '../harness/key-named.ts'
 import type { Storm } from './storm-worker.ts'
 
 const atMs = 1_800_000_000_000
@@ -18,7 +19,7 @@ const plan = (name: string, burst: number): LimitPlan => ({
   ipv6PrefixBits: 64,
 })
 const [wide, narrow] = [plan('wide', 30_000), plan('narrow', 9000)]
-const of = (limit: LimitPlan, key: string): Draw => ({ limit, key, cost: 1 })
+const of = (limit: LimitPlan, key: string): Draw => ({ limit, key: keyNamed(key), cost: 1 })
 
 function start(memory: CountersMemory, worker: number, draws: Storm['draws'], times: number) {
   const workerData: Storm = { memory, worker, draws, times, atMs }

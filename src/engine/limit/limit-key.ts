@@ -3,7 +3,9 @@ import { unreachable } from '../../base/unreachable.ts'
 import { type Expression, linkExpression } from '../../expression/compile-expression.ts'
 import { limitScope } from '../../expression/scopes.ts'
 import type { CapPlan, LimitKey, LimitPlan, LimitProperty } from '../../program/program.ts'
+import type { BucketKey } from '../ports.ts'
 import { anonymous, keyMembers, type Principal } from '../principal.ts'
+import { spellKey } from './spell-key.ts'
 
 /** Who may be counted: the client's address and, once known, its identity and operation. */
 export interface Countable {
@@ -16,13 +18,13 @@ export interface Countable {
 export interface Linked<Plan> {
   readonly plan: Plan
   /** @param fellBack told what an expression that could not be evaluated met; never a value of the client */
-  readonly keyFor: (who: Countable, fellBack: (detail: string) => void) => string
+  readonly keyFor: (who: Countable, fellBack: (detail: string) => void) => BucketKey
 }
 
 export type LinkedLimit = Linked<LimitPlan>
 export type LinkedCap = Linked<CapPlan>
 
-type KeyReader = (who: Countable, fellBack: (detail: string) => void) => string | null
+type KeyReader = (who: Countable, fellBack: (detail: string) => void) => BucketKey | null
 
 /** Of the limits named by index: those with a rate, and those with a cap. */
 export function pickLimits(
@@ -38,7 +40,7 @@ const isRate = (limit: Linked<LimitPlan | CapPlan>): limit is LinkedLimit => !is
 
 /**
  * INVARIANT: a caller without what a limit counts by is counted by its address, never let through uncounted and never
- * thrown together with all others who lack it (attack F4). Kinds cannot collide: each has its prefix.
+ * thrown together with all others who lack it (attack F4). Kinds cannot collide: each has its namespace.
  */
 export function linkLimit<Plan extends LimitPlan | CapPlan>(plan: Plan): Linked<Plan> {
   const readers = plan.by.map((key) => linkKey(plan, key))
@@ -48,12 +50,11 @@ export function linkLimit<Plan extends LimitPlan | CapPlan>(plan: Plan): Linked<
     return { plan, keyFor: (who, fellBack) => only(who, fellBack) ?? addressOf(who) }
   return {
     plan,
-    keyFor: (who, fellBack) =>
-      readers
-        .map((read) => read(who, fellBack) ?? addressOf(who))
-        // With its length before it no part can pretend to be two.
-        .map((part) => `${part.length}:${part}`)
-        .join(' '),
+    keyFor: (who, fellBack) => {
+      const parts = readers.map((read) => spellKey(read(who, fellBack) ?? addressOf(who)))
+      // With its length before it no part can pretend to be two.
+      return { namespace: 'all', name: parts.map((part) => `${part.length}:${part}`).join(' ') }
+    },
   }
 }
 
@@ -71,30 +72,51 @@ function linkKey(plan: LimitPlan | CapPlan, key: LimitKey): KeyReader {
 function propertyReader(property: LimitProperty): KeyReader {
   switch (property) {
     case 'address':
-      return noKey
-    case 'subject':
-      return ({ principal }) =>
-        principal?.subject != null ? `subject ${principal.issuer} ${principal.subject}` : clientKey(principal)
+      return () => null
+    case 'subject': {
+      const [subjectsOf, clientKey] = [namespaces('subject'), clientReader()]
+      return (who, fellBack) => {
+        const { subject = null, issuer = null } = who.principal ?? anonymous
+        return subject === null ? clientKey(who, fellBack) : { namespace: subjectsOf(issuer), name: subject }
+      }
+    }
     case 'client':
-      return ({ principal }) => clientKey(principal)
+      return clientReader()
     case 'key':
-      return ({ principal }) => (principal?.key ? `key ${principal.key.id}` : null)
+      return ({ principal }) => (principal?.key ? { namespace: 'key', name: principal.key.id } : null)
     case 'operation':
-      return ({ operationId }) => (operationId === null ? null : `operation ${operationId}`)
+      return ({ operationId }) =>
+        operationId === null ? null : { namespace: 'operation', name: operationId }
     default:
       return unreachable(property)
   }
 }
 
-const noKey = () => null
+function clientReader(): KeyReader {
+  const clientsOf = namespaces('client')
+  return ({ principal }) =>
+    principal?.client != null ? { namespace: clientsOf(principal.issuer), name: principal.client } : null
+}
 
-function clientKey(principal: Principal | null): string | null {
-  return principal?.client != null ? `client ${principal.issuer} ${principal.client}` : null
+/** More issuers than a gateway trusts. */
+const maxIssuers = 1024
+
+/** The namespace of each issuer, made once: a text that is always the same one is compared at once. */
+function namespaces(kind: string): (issuer: string | null) => string {
+  const made = new Map<string | null, string>()
+  return (issuer) => {
+    const found = made.get(issuer)
+    if (found !== undefined) return found
+    const namespace = `${kind} ${issuer}`
+    if (made.size >= maxIssuers) made.clear()
+    made.set(issuer, namespace)
+    return namespace
+  }
 }
 
 /** An IPv6 client owns at least a /64, so that is what is counted (attack F1). */
-function addressKey(address: IpAddress, ipv6PrefixBits: number): string {
-  return `address ${networkOf(address, address.family === 4 ? 32 : ipv6PrefixBits)}`
+function addressKey(address: IpAddress, ipv6PrefixBits: number): BucketKey {
+  return { namespace: 'address', name: networkOf(address, address.family === 4 ? 32 : ipv6PrefixBits) }
 }
 
 const maxKeyLength = 1024
@@ -103,7 +125,7 @@ const maxKeyLength = 1024
 function evaluate(
   expression: Expression,
   principal: Principal,
-): { readonly kind: 'key'; readonly key: string } | { readonly kind: 'none'; readonly detail: string } {
+): { readonly kind: 'key'; readonly key: BucketKey } | { readonly kind: 'none'; readonly detail: string } {
   const { claims, client, subject, issuer, key } = principal
   const result = expression.evaluate({ token: claims, key: keyMembers(key), client, subject, issuer })
   if (!result.ok) return { kind: 'none', detail: result.error }
@@ -113,11 +135,11 @@ function evaluate(
       if (value === '') return { kind: 'none', detail: 'yields an empty text' }
       if (value.length > maxKeyLength)
         return { kind: 'none', detail: `yields more than ${maxKeyLength} characters` }
-      return { kind: 'key', key: `text ${value}` }
+      return { kind: 'key', key: { namespace: 'text', name: value } }
     case 'bigint':
     case 'number':
     case 'boolean':
-      return { kind: 'key', key: `value ${value}` }
+      return { kind: 'key', key: { namespace: 'value', name: `${value}` } }
     default:
       return { kind: 'none', detail: 'yields neither a text nor a number nor a boolean' }
   }

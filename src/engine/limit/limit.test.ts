@@ -6,6 +6,7 @@ import type { LimitKey, LimitPlan, LimitProperty } from '../../program/program.t
 import { anonymous, type Principal } from '../principal.ts'
 import { drawsFor, judgeTaken } from './limit.ts'
 import { linkLimit } from './limit-key.ts'
+import { spellKey } from './spell-key.ts'
 
 const limit = (...by: readonly LimitKey[]): LimitPlan => ({
   name: `per-${by.map((key) => Object.values(key)).join('-')}`,
@@ -32,7 +33,7 @@ function keys(address: string, principal: Principal | null, operationId: string 
   const told: string[] = []
   const who = { address: parsed, principal, operationId }
   const draws = drawsFor(limits.map(linkLimit), who, 1, (detail) => told.push(detail))
-  return [...draws.map(({ key }) => key), ...told]
+  return [...draws.map(({ key: { namespace, name } }) => `${namespace} ${name}`), ...told]
 }
 
 const keysBy = (principal: Principal | null, ...by: readonly LimitKey[]) =>
@@ -88,13 +89,20 @@ test('F4: an expression that cannot be evaluated falls back to the address, and 
 
 test('what is counted by together names one bucket, each missing part replaced by the address (F4)', () => {
   const both = [property('client'), property('operation')]
-  const parts = (...texts: readonly string[]) => texts.map((text) => `${text.length}:${text}`).join(' ')
-  assert.deepEqual(keysBy(known, ...both), [parts(`client ${issuer} c`, 'operation op')])
-  assert.deepEqual(keysBy(null, ...both), [parts('address 192.0.2.1/32', 'operation op')])
+  const parts = (...texts: readonly string[]) =>
+    `all ${texts.map((text) => `${text.length}:${text}`).join(' ')}`
+  assert.deepEqual(keysBy(known, ...both), [parts(`29:client ${issuer} c`, '9:operation op')])
+  assert.deepEqual(keysBy(null, ...both), [parts('7:address 192.0.2.1/32', '9:operation op')])
   const pair = [property('subject'), { expression: 'token.tenant' }]
   const one = { ...known, subject: 'a', claims: { tenant: 'b text c' } }
   const other = { ...known, subject: 'a text b', claims: { tenant: 'c' } }
   assert.notDeepEqual(keysBy(one, ...pair), keysBy(other, ...pair), 'no part can pretend to be two')
+})
+
+test('no issuer can pretend to go on as a subject, in one text too', () => {
+  const spelt = (namespace: string, name: string) => spellKey({ namespace, name })
+  assert.notEqual(spelt('subject CN=A', 'B c'), spelt('subject CN=A B', 'c'))
+  assert.notEqual(spelt('a', '3:a b'), spelt('a 3:a', 'b'))
 })
 
 test('a denial names the spent limits to the operator and the wait to the client (RFC 6585 4)', () => {

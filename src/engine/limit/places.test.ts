@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { keyNamed } from '../../../test/harness/key-named.ts'
 import { parseIp } from '../../base/ip.ts'
 import type { CapPlan } from '../../program/program.ts'
 import { openJournal } from '../outcome.ts'
@@ -39,7 +40,7 @@ function recording(): Places & { readonly left: string[]; readonly asked: Placin
 }
 
 test('a denial names the full caps to the operator and to the client, with the longest wait (RFC 6585 4)', () => {
-  const placings = ['a', 'b', 'c'].map((name) => ({ cap: cap(name), key: 'k' }))
+  const placings = ['a', 'b', 'c'].map((name) => ({ cap: cap(name), key: keyNamed('k') }))
   const denied = judgePlaced(
     placings,
     {
@@ -61,14 +62,14 @@ test('a denial names the full caps to the operator and to the client, with the l
 
 test('a key that cannot be counted is turned away, and no cap is blamed for it (RFC 9110 15.6.4)', () => {
   const states = [{ remaining: 2, retryMs: 0, backOffMs: 0 }]
-  const denied = judgePlaced([{ cap: cap('a'), key: 'k' }], { allowed: false, states }, requestId)
+  const denied = judgePlaced([{ cap: cap('a'), key: keyNamed('k') }], { allowed: false, states }, requestId)
   assert.ok(!denied.allow && denied.reason === 'overloaded')
 })
 
 test('F4: who lacks what a cap counts by is counted by its address', () => {
   const places = recording()
   takePlaces([linkLimit(cap('a'))], places, openOne(), address, 0)
-  assert.equal(places.asked[0]?.key, 'address 192.0.2.1/32')
+  assert.deepEqual(places.asked[0]?.key, { namespace: 'address', name: '192.0.2.1/32' })
 })
 
 test('places are given back once, however often and in whatever order the ends come', () => {
