@@ -62,7 +62,7 @@ function measureKeys(keys: number, shared: boolean, rounds: number): LimitFigure
   const counters = fresh()
   for (let i = 0; i < keys; i++) void counters.take(drawsOf(day, i), startMs)
   const bytes = process.memoryUsage.rss() - before
-  const { overflowed } = counters
+  const overflowed = counters.countOverflowed()
   const takeNs: number[] = []
   const deniedNs: number[] = []
   const lineNs: number[] = []

@@ -46,9 +46,10 @@ export class LimitLines {
   /** Notes until when a bucket holds somebody back; before the bucket itself is unlocked. */
   noteHeldBack(line: number, untilMs: number): void {
     const at = line * wordsPerLine + heldUntilWord
-    const until = Math.min(Math.ceil(untilMs / 1000), maxHeldUntil)
     // It only grows, so what an older look shows is enough to leave it as it is.
     let seen = this.#words[at] as number
+    if (untilMs <= seen * 1000) return
+    const until = Math.min(Math.ceil(untilMs / 1000), maxHeldUntil)
     while (seen < until) {
       const found = Atomics.compareExchange(this.#words, at, seen, until)
       if (found === seen) return

@@ -126,9 +126,9 @@ test('a table full of callers that are held back forgets none of them; newcomers
   const spend = (key: string) => [1, 2, 3].map(() => takeNow(counters, one(key)).allowed)
   let placed = 0
   for (let i = 0; i < 1000; i++) {
-    const before = counters.overflowed
+    const before = counters.countOverflowed()
     const got = spend(`k${i}`)
-    if (counters.overflowed > before) continue
+    if (counters.countOverflowed() > before) continue
     placed++
     assert.deepEqual(got, [true, true, false])
   }
@@ -142,15 +142,15 @@ test('a table full of callers that are held back forgets none of them; newcomers
   )
   const laterMs = startMs + 2001
   assert.equal(counters.take(one('newcomer'), laterMs) instanceof Promise, false)
-  const before = counters.overflowed
+  const before = counters.countOverflowed()
   for (let i = 0; i < 60; i++) assert.equal(takeNow(counters, one(`n${i}`), laterMs).allowed, true)
-  assert.equal(counters.overflowed, before, 'buckets that are full again made room')
+  assert.equal(counters.countOverflowed(), before, 'buckets that are full again made room')
 })
 
 test('at its bound nobody has to share', () => {
   const counters = createMemoryCounters(10_000)
   for (let i = 0; i < 10_000; i++) takeNow(counters, one(`k${i}`))
-  assert.equal(counters.overflowed, 0)
+  assert.equal(counters.countOverflowed(), 0)
   assert.equal(counters.countLive(startMs), 10_000)
 })
 

@@ -2,7 +2,7 @@ import type { HeldBack } from '../engine/limit/back-off.ts'
 
 /** Above the 27 bits of a time: whether it counts steps of 32 ms instead of milliseconds, and four bits of strikes. */
 const timeBits = 27
-const coarseBit = 2 ** timeBits
+const maxTime = 2 ** timeBits - 1
 const coarseMs = 32
 const aheadMs = 60_000
 
@@ -26,23 +26,23 @@ export class WarningTable {
   read(index: number, nowMs: number): HeldBack | null {
     const word = this.#words[2 * index + 1] as number
     if (word === 0) return null
-    const time = word % coarseBit
-    const waitMs = Math.floor(word / coarseBit) % 2 === 1 ? time * coarseMs : time
+    const time = word & maxTime
+    const waitMs = ((word >>> timeBits) & 1) === 1 ? time * coarseMs : time
     const now = Math.floor(nowMs)
     // Another thread may have told it a moment later than this one's request came.
     const agoMs = ((now - (this.#words[2 * index] as number) + aheadMs) >>> 0) - aheadMs
     return {
       toldAtMs: now - agoMs,
       waitMs,
-      strikes: Math.floor(word / (2 * coarseBit)),
+      strikes: word >>> (timeBits + 1),
     }
   }
 
   write(index: number, { toldAtMs, waitMs, strikes }: HeldBack): void {
-    const coarse = waitMs >= coarseBit
-    const time = Math.min(coarseBit - 1, Math.floor(coarse ? waitMs / coarseMs : waitMs))
+    const coarse = waitMs > maxTime
+    const time = Math.min(maxTime, Math.floor(coarse ? waitMs / coarseMs : waitMs))
     this.#words[2 * index] = Math.floor(toldAtMs) >>> 0
-    this.#words[2 * index + 1] = (strikes * 2 + (coarse ? 1 : 0)) * coarseBit + time
+    this.#words[2 * index + 1] = (strikes << (timeBits + 1)) | ((coarse ? 1 : 0) << timeBits) | time
   }
 
   /** Only what is set is written: untouched memory stays unreal. */

@@ -137,7 +137,11 @@ export interface Figures {
 
 export function openFigures(shared: SharedState, own: Gauges): Figures {
   const buckets = attachCounters(shared.buckets, shared.workers)
-  const gauges = { ...own, buckets: () => buckets, places: () => countPlaces(shared.places) }
+  const gauges = {
+    ...own,
+    buckets: () => ({ size: buckets.countLive(Date.now()), overflowed: buckets.countOverflowed() }),
+    places: () => countPlaces(shared.places),
+  }
   return {
     samples: () => allFigures(shared.metrics, gauges),
     expose: (accept) => exposeMetrics(shared.metrics, gauges, accept),

@@ -26,28 +26,31 @@ export function draw(fullAtMs: number | undefined, limit: LimitPlan, cost: numbe
   const capacityMs = tokenMs * limit.burst
   const start = fullAtMs === undefined || fullAtMs < nowMs ? nowMs : fullAtMs
   const overMs = start + tokenMs * Math.max(1, cost) - nowMs - capacityMs
-  const allowed = overMs <= toleranceMs(tokenMs, capacityMs)
+  const slackMs = toleranceMs(tokenMs, capacityMs)
+  const allowed = overMs <= slackMs
   const next = allowed ? start + tokenMs * cost : start
-  return drawn(allowed, next, next - nowMs, allowed ? 0 : overMs, tokenMs, capacityMs)
+  const left = remaining(next - nowMs, tokenMs, capacityMs, slackMs)
+  return drawn(allowed, next, left, next - nowMs, allowed ? 0 : overMs)
 }
 
 /** What is left of a bucket when nothing is taken. */
 export function peek(fullAtMs: number | undefined, limit: LimitPlan, nowMs: number): Drawn {
   const tokenMs = (limit.windowSeconds * 1000) / limit.rate
   const resetMs = fullAtMs === undefined || fullAtMs < nowMs ? 0 : fullAtMs - nowMs
-  return drawn(true, nowMs + resetMs, resetMs, 0, tokenMs, tokenMs * limit.burst)
+  const capacityMs = tokenMs * limit.burst
+  const left = remaining(resetMs, tokenMs, capacityMs, toleranceMs(tokenMs, capacityMs))
+  return drawn(true, nowMs + resetMs, left, resetMs, 0)
 }
 
 /** One literal for all: of several in which a member is now 0 and now a fraction, V8 makes each the slow way (90 ns). */
 function drawn(
   allowed: boolean,
   fullAtMs: number,
+  remaining: number,
   resetMs: number,
   retryMs: number,
-  tokenMs: number,
-  capacityMs: number,
 ): Drawn {
-  return { allowed, fullAtMs, remaining: remaining(resetMs, tokenMs, capacityMs), resetMs, retryMs }
+  return { allowed, fullAtMs, remaining, resetMs, retryMs }
 }
 
 /** Until when a bucket has no whole token; a time in the past when it has. */
@@ -55,8 +58,8 @@ export function heldBackUntilMs(fullAtMs: number, { windowSeconds, rate, burst }
   return fullAtMs - ((windowSeconds * 1000) / rate) * (burst - 1)
 }
 
-function remaining(resetMs: number, tokenMs: number, capacityMs: number): number {
-  return Math.max(0, Math.floor((capacityMs - resetMs + toleranceMs(tokenMs, capacityMs)) / tokenMs))
+function remaining(resetMs: number, tokenMs: number, capacityMs: number, slackMs: number): number {
+  return Math.max(0, Math.floor((capacityMs - resetMs + slackMs) / tokenMs))
 }
 
 /**
