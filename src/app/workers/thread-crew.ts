@@ -1,6 +1,7 @@
 import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
+import { endSilent } from './end-silent.ts'
 import { releaseAfterDeath } from './shared-state.ts'
 import { startThread, type Thread, type ThreadControl } from './thread.ts'
 
@@ -71,11 +72,13 @@ async function openThreadCrew(
   }
 
   function watch(post: Post): void {
+    const wasSilent = endSilent(post.thread)
     void post.thread.ended.then((cause) => {
       post.inForce = null
       releaseAfterDeath(control.shared, post.worker)
       if (stopping) return
-      control.tell('worker_died', { worker: post.worker, detail: cause })
+      const detail = wasSilent() ? 'it did not answer for half a minute, and was ended' : cause
+      control.tell('worker_died', { worker: post.worker, detail })
       control.changed()
       const steady = Date.now() - post.startedMs > steadyAfterMs
       post.pauseMs = steady ? firstPauseMs : Math.min(post.pauseMs * 2, maxPauseMs)

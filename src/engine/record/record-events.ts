@@ -35,7 +35,10 @@ export const events = {
     meaning: 'A peer that is no trusted proxy sent forwarding fields; said once.',
   },
   connections_missed: { severity: 'error', meaning: 'Connections could not be taken.' },
-  worker_died: { severity: 'error', meaning: 'A worker thread ended by itself.' },
+  worker_died: {
+    severity: 'error',
+    meaning: 'A worker thread ended by itself, or was ended because it did not answer.',
+  },
   worker_replaced: { severity: 'info', meaning: 'Another has its place.' },
   worker_failed: { severity: 'error', meaning: 'Another could not be started.' },
   store_lost: {
