@@ -47,7 +47,11 @@ export function allocateCounters({
 
 /** Frees what a thread had locked when it died. Called once it is gone, before another gets its number. */
 export function releaseAfterDeath(memory: CountersMemory, worker: number): void {
-  unlockAfterDeath(new Int32Array(memory.table.buckets), attachDesk(memory).noteOf(worker), worker)
+  const desk = attachDesk(memory)
+  const note = desk.noteOf(worker)
+  // It may have drawn from a bucket, and not have come to count that.
+  if (note[0] !== 0) Atomics.add(desk.longDrawnOf(worker), 0, 1)
+  unlockAfterDeath(new Int32Array(memory.table.buckets), note, worker)
 }
 
 export function attachDesk({ desk }: CountersMemory) {
@@ -75,7 +79,7 @@ export function attachDesk({ desk }: CountersMemory) {
     startFrom(epochMs: number): void {
       Atomics.store(epoch, 0, BigInt(epochMs))
     },
-    /** One number, of a thread: it counts its takes from buckets of long limits, each once their lines are unlocked. */
+    /** One number, of a thread: it counts its takes from buckets of long limits, each before their lines are unlocked. */
     longDrawnOf(worker: number): Int32Array {
       return words.subarray(ownOf(worker), ownOf(worker) + 1)
     },

@@ -100,8 +100,9 @@ export function attachCounters(
         lockAll(draws.length, nowMs)
         return settle(draws, nowMs)
       } finally {
-        locks.unlock()
+        // Before it is unlocked: whose take was cut short still has its lines noted, see `releaseAfterDeath`.
         if (long) longDrawn[0] = ((longDrawn[0] as number) + 1) | 0
+        locks.unlock()
       }
     },
     mayDeny(limit, atMs) {

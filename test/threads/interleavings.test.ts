@@ -3,7 +3,12 @@ import { test } from 'node:test'
 import { draw } from '../../src/engine/limit/draw.ts'
 import type { Draw, Taken } from '../../src/engine/ports.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
-import { allocateCounters, type CountersMemory, releaseAfterDeath } from '../../src/stores/counters-memory.ts'
+import {
+  allocateCounters,
+  attachDesk,
+  type CountersMemory,
+  releaseAfterDeath,
+} from '../../src/stores/counters-memory.ts'
 import { attachCounters } from '../../src/stores/memory-counters.ts'
 import { keyNamed } from '../harness/key-named.ts'
 import { Lockstep, nowMs, walk } from './lockstep.ts'
@@ -117,4 +122,26 @@ test('a thread that dies at any step of a take leaves the others to go on, and n
     )
     await lockstep.stop()
   }
+})
+
+test('what a thread has drawn that dies at any step of a take is known as not saved yet', async () => {
+  const daily = plan('daily', 2, 86_400)
+  const seen = new Set<number | undefined>()
+  for (let steps = 0; steps < 5; steps++) {
+    const memory = allocateCounters({ keys: 1000, workers: 2 })
+    const lockstep = new Lockstep(memory, [[[of(daily, 'a')]]])
+    await lockstep.start()
+    lockstep.begin()
+    const before = attachDesk(memory).longDrawn
+    for (let step = 0; step < steps && lockstep.able().includes(0); step++) lockstep.step(0)
+    await lockstep.kill(0)
+    releaseAfterDeath(memory, 0)
+    const { longDrawn } = attachDesk(memory)
+    const after = attachCounters(memory, 1).take([{ ...of(daily, 'a'), cost: 0 }], nowMs) as Taken
+    const left = after.states[0]?.remaining
+    assert.ok(left === 2 || longDrawn !== before, `after ${steps} steps`)
+    seen.add(left)
+    await lockstep.stop()
+  }
+  assert.deepEqual(seen, new Set([2, 1]))
 })
