@@ -40,8 +40,10 @@ export function keepQuotas(
   /** Who saved last, as far as is known: an earlier process, or this one. */
   let expected = loaded.owner
   let contended = false
-  /** How often buckets had been drawn from when they were saved last. */
+  /** How often buckets had been drawn from, as far as all of that is in the file. */
   let saved = 0
+  /** The same when they were saved last. */
+  let counted = 0
   let failing = false
   let stopped = false
   let saving = Promise.resolve()
@@ -84,7 +86,9 @@ export function keepQuotas(
     const fails = problem !== null
     if (!fails) {
       expected = owner.toString('hex')
-      saved = drawn
+      // Of other threads a take may be counted a moment before it is seen: what they drew last is saved once more.
+      saved = memory.onlyThread === null ? counted : drawn
+      counted = drawn
     }
     if (fails !== failing) tell(fails ? 'quotas_unsaved' : 'quotas_saved', { detail: problem ?? file })
     failing = fails
