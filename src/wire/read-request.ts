@@ -177,6 +177,9 @@ export class MessageBody implements BodySource {
         done(error)
       },
     })
+    // ATTACK: E2, E3. Whoever forwards it listens once it has a connection for it; a body that breaks off before, or after it
+    // was let go of, would end the process. Its error stays with it, and is read there.
+    stream.on('error', () => {})
     function onData(chunk: Buffer): void {
       size += chunk.length
       watch.received(chunk.length)

@@ -10,6 +10,7 @@ import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
 import { project, startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { metric } from '../harness/metric.ts'
+import { sendRaw } from '../harness/raw-client.ts'
 import { until } from '../harness/until.ts'
 
 const breakerOf = (gate: TestGate) => metric(gate, 'portcullis_upstream_breaker{upstream="default"}')
@@ -191,6 +192,29 @@ test('who waits too long for an upstream is turned away and not sent later', () 
       assert.equal(gate.upstream.heads, 1)
     },
   ))
+
+test('E2, E3 a streamed body that breaks off while it waits for its upstream ends its request and nothing else', () =>
+  withGate({ workers, upstream: 'connections: 1' }, async (gate) => {
+    const token = await gate.issuer.token({ scope: 'things:write' })
+    const { answer } = gate.upstream
+    const pending = () => metric(gate, 'portcullis_upstream_requests{upstream="default",state="pending"}')
+    const head = `PUT /files/a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n`
+    let finish = () => {}
+    gate.upstream.answer = (response, request) => {
+      finish = () => answer(response, request)
+    }
+    const first = ask(gate, '/public')
+    await until(() => gate.upstream.heads === 1, 'the first is under way')
+    const broken = sendRaw(gate.gateway.addresses.http ?? '', `${head}zz\r\n`)
+    await until(async () => (await pending()) === 1, 'the body waits')
+    await sleep(100)
+    finish()
+    assert.equal((await first).status, 200)
+    gate.upstream.answer = answer
+    assert.equal((await broken).status, 400)
+    assert.equal(gate.upstream.heads, 1)
+    assert.equal((await ask(gate, '/public')).status, 200)
+  }))
 
 test('under more requests than a thread can serve critical ones pass, low ones are turned away, and health answers', async () => {
   const origin = await startGate({ document: ranked })
