@@ -51,6 +51,8 @@ interface Latest {
   /** The latest exchange, while it lasts. */
   exchange: Exchange | null
   requests: number
+  /** What came behind the latest request cannot be read: nothing that follows is a request. */
+  over: boolean
 }
 
 interface Generation {
@@ -105,7 +107,7 @@ export class DataPlane {
     return new Set(Array.from(this.#exchanges, ({ socket }) => endOf(socket)))
   }
 
-  /** From now on every answer is the last on its connection. */
+  /** From now on the answer to the latest request of a connection is the last there. */
   close(): void {
     this.#closing = true
   }
@@ -123,14 +125,15 @@ export class DataPlane {
     this.#load.arrived()
     const latest = this.#latestOf(socket)
     // RFC 9112 9.6: what follows the last request of a connection is not processed.
-    if (++latest.requests > this.#bounds.requestsPerConnection) return
+    if (latest.over || ++latest.requests > this.#bounds.requestsPerConnection) return
     const isLast = latest.requests === this.#bounds.requestsPerConnection
     const { request, body } = readRequest(message, response, { expectsContinue, pace: this.#pace })
     const journal = openJournal(request)
     this.#parts.followTrace?.(journal, request.peer)
     const style = {
       encrypted: request.peer.encrypted,
-      closing: () => isLast || this.#closing,
+      // In a stop too, an answer that others wait behind lets them out.
+      closing: () => isLast || (this.#closing && latest.exchange === exchange),
       answerTimeoutMs: this.#bounds.answerTimeoutMs,
       onDefect: this.#parts.onDefect,
     }
@@ -164,7 +167,8 @@ export class DataPlane {
 
   /** The HTTP library could not read what came. */
   refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const exchange = this.#latest.get(socket)?.exchange ?? null
+    const latest = this.#latest.get(socket)
+    const exchange = latest?.exchange ?? null
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
     if (exchange && !exchange.received) return exchange.breakOff(late ? 'timeout' : 'aborted')
     const unserved = whyUnserved(error, socket as Socket)
@@ -172,14 +176,16 @@ export class DataPlane {
     const denial = unserved === null ? denialForClientError(error) : null
     if (!denial) return void socket.destroy()
     // An earlier request of this connection is still being answered: its answer is not written into.
+    // ATTACK: E3, nobody looks again at what has been late once; it ends with that answer.
     exchange?.breakOff('aborted')
+    if (latest) latest.over = true
     this.#parts.record(refuse(exchange ? null : socket, peerOf(socket as Socket), '_OTHER', denial))
   }
 
   #latestOf(socket: Duplex): Latest {
     const known = this.#latest.get(socket)
     if (known) return known
-    const latest = { exchange: null, requests: 0 }
+    const latest = { exchange: null, requests: 0, over: false }
     this.#latest.set(socket, latest)
     return latest
   }

@@ -16,7 +16,7 @@ import { drainOnce, fateOfBody } from './unread-body.ts'
 import type { Upstreams } from './upstreams.ts'
 
 export interface ExchangeStyle extends AnswerStyle {
-  /** The gateway is stopping: every answer is the last on its connection. */
+  /** Whether the answer is the last on its connection. */
   readonly closing: () => boolean
   readonly answerTimeoutMs: number
   /** A bug was met where nobody above could learn of it. */
@@ -191,6 +191,8 @@ export class Exchange implements Receiver, Member {
   #onClose(): void {
     this.#closed = true
     if (!this.#response.writableFinished) this.#cancel?.()
+    // The head may have gone out before it was known that nothing follows.
+    if (this.#isLast()) this.#message.socket.destroySoon()
     if (this.#settled) this.#record()
   }
 

@@ -71,6 +71,26 @@ test('E3 slowloris: heads that never end are 408 in time, and honest clients see
     assert.equal(await metric(gate, `portcullis_decisions_total${label}`), 200)
   }))
 
+test('E3 slowloris behind an answer that has begun: the connection ends with that answer', () =>
+  withGate({ more: 'bounds: { headTimeout: 400ms }' }, async (gate) => {
+    let finish = () => {}
+    gate.upstream.answer = (response) => {
+      response.write('{')
+      finish = () => response.end('}')
+    }
+    const get = 'GET /public HTTP/1.1\r\nHost: a\r\n'
+    const slow = drip(openSocket(gate.gateway.addresses.http ?? ''), `${get}\r\n${get}`, 'X', 20)
+    await gate.logged(({ reason }) => reason === 'request_timeout')
+    // What comes too late is no request either.
+    slow.socket.write(': x\r\n\r\n')
+    await sleep(100)
+    finish()
+    const said = await slow.said
+    assert.equal(said.split('HTTP/1.1 ').length, 2)
+    assert.match(said, /\}\r\n0\r\n\r\n$/)
+    assert.equal(gate.upstream.heads, 1)
+  }))
+
 test('E3 connections on which nothing comes are closed without a word, and counted', () =>
   withGate({ more: 'bounds: { headTimeout: 500ms, handshakeTimeout: 400ms }' }, async (gate) => {
     const { http = '', https = '' } = gate.gateway.addresses as { http?: string; https?: string }

@@ -12,6 +12,7 @@ import { run, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
 import { startIssuer } from '../harness/issuer.ts'
 import { openSocket } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 import { startUpstream } from '../harness/upstream.ts'
 
 async function withGate(run: (gate: TestGate) => Promise<void>, options = {}): Promise<void> {
@@ -178,6 +179,50 @@ test('a graceful stop: unready first, what is in flight is finished, then no con
   assert.match(body, /done/)
   assert.equal(fields.get('connection'), 'close')
   await stopped
+  await gate.stop()
+})
+
+test('a stop waits for answers, and not for a connection on which one had begun before', async () => {
+  const gate = await startGate()
+  let streamed: ServerResponse | null = null
+  gate.upstream.answer = (response) => {
+    streamed = response
+    response.write('{')
+  }
+  const client = openSocket(gate.gateway.addresses.http ?? '')
+  let text = ''
+  client.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  client.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n')
+  await until(() => text.includes('{'), 'it has begun')
+  const startedMs = Date.now()
+  const stopped = gate.gateway.stop()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  ;(streamed as ServerResponse | null)?.end('}')
+  await stopped
+  assert.ok(Date.now() - startedMs < 5000)
+  assert.match(text, /\}\r\n0\r\n\r\n$/)
+  await gate.stop()
+})
+
+test('requests that wait behind others on their connection are answered in a stop too', async () => {
+  const gate = await startGate()
+  const held: ServerResponse[] = []
+  gate.upstream.answer = (response) => void held.push(response)
+  const client = openSocket(gate.gateway.addresses.http ?? '')
+  let text = ''
+  client.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1')
+  })
+  client.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3))
+  await until(() => held.length === 3, 'all are under way')
+  const stopped = gate.gateway.stop()
+  for (const response of held) response.end('{}')
+  await stopped
+  await until(() => client.destroyed, 'it is closed')
+  const connection = [...text.matchAll(/\r\nConnection: ([\w-]+)/g)].map(([, option]) => option)
+  assert.deepEqual(connection, ['keep-alive', 'keep-alive', 'close'])
   await gate.stop()
 })
 
