@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 import { codeOfError } from '../base/code-of-error.ts'
 import { type Denial, deny } from '../engine/decision.ts'
 import type { CallResult } from '../engine/forward/breaker.ts'
@@ -59,6 +59,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   #cancelled = false
   #settled = false
   #mayRetry: boolean
+  #answerTimer: NodeJS.Timeout | undefined
 
   constructor(forwarding: Forwarding, pool: Dispatcher, body: MessageBody, receiver: Receiver) {
     this.#forwarding = forwarding
@@ -109,10 +110,15 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#cancelled) controller.abort(cancelled)
+    else if (this.#forwarding.body.kind !== 'stream') this.#awaitAnswer(controller)
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHead): void {
-    if (status < 200) return
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: UpstreamHead): void {
+    if (status < 200) {
+      if (this.#body.complete) this.#awaitAnswer(controller)
+      return
+    }
+    clearTimeout(this.#answerTimer)
     this.#answered = true
     this.#settle('answered')
     this.#receiver.head(status, headers)
@@ -130,8 +136,10 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   }
 
   onResponseError(_: unknown, error: Error): void {
+    clearTimeout(this.#answerTimer)
     if (!this.#cancelled && this.#mayRetry && !this.#answered && isStaleConnection(error)) {
       this.#mayRetry = false
+      this.#answerTimer = undefined
       this.#begin()
       return
     }
@@ -139,6 +147,15 @@ class Passage implements Dispatcher.DispatchHandler, Call {
     this.#settle(this.#cancelled ? 'abandoned' : resultOf(denial))
     this.#turn?.done()
     if (!this.#cancelled) this.#receiver.fail(denial)
+  }
+
+  /** The timeouts of undici come up to a second late, and with each hint (1xx) it begins to wait anew. */
+  #awaitAnswer(controller: Dispatcher.DispatchController): void {
+    const end = () => {
+      if (!this.#answered) controller.abort(new errors.HeadersTimeoutError())
+    }
+    // An answer that lies there when the thread was late itself is read before.
+    this.#answerTimer ??= setTimeout(() => setImmediate(end), this.#forwarding.timeoutMs)
   }
 
   /** Once: what comes after the head of the answer says nothing about whether the upstream answers. */

@@ -42,6 +42,15 @@ const faults: readonly (readonly [
   reason: Reason,
 ])[] = [
   ['never answers', () => {}, 504, 'upstream_timeout'],
+  [
+    'sends hints (1xx) and no answer',
+    (socket) => {
+      const hints = setInterval(() => socket.write('HTTP/1.1 102 Processing\r\n\r\n'), 50)
+      socket.once('close', () => clearInterval(hints))
+    },
+    504,
+    'upstream_timeout',
+  ],
   ['closes without a word', (socket) => socket.destroy(), 502, 'upstream_unreachable'],
   ['answers garbage', (socket) => socket.end('hello\r\n\r\n'), 502, 'response_invalid'],
   [
@@ -165,6 +174,14 @@ test('a client that goes away takes its upstream request with it', async () => {
   for (let waited = 0; !closed && waited < 300; waited += 10)
     await new Promise((resolve) => setTimeout(resolve, 10))
   assert.ok(closed, 'before the timeout of 400 ms')
+})
+
+test('an answer is waited for as long as is written, and not for a second', async () => {
+  misbehave = () => {}
+  const startedMs = performance.now()
+  await assertDenied(gate, await ask(gate, '/things', { token }), 504, 'upstream_timeout')
+  const tookMs = performance.now() - startedMs
+  assert.ok(tookMs > 399 && tookMs < 900, `${tookMs.toFixed(0)} ms of 400`)
 })
 
 test('hints before the answer (1xx) are passed over', async () => {
