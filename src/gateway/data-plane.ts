@@ -7,7 +7,7 @@ import { placeOfError } from '../base/place-of-error.ts'
 import { Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { overloaded } from '../engine/admit/shed.ts'
-import { deny } from '../engine/decision.ts'
+import { type Denial, deny } from '../engine/decision.ts'
 import { endPlaces } from '../engine/limit/places.ts'
 import type { LinkedProgram } from '../engine/link.ts'
 import { type Journal, openJournal } from '../engine/outcome.ts'
@@ -20,6 +20,7 @@ import { peerOf, readRequest } from '../wire/read-request.ts'
 import { type ConnectionCounts, countConnections, endOf } from './connections.ts'
 import { CountingDoor, whyUnserved } from './door.ts'
 import { Exchange } from './exchange.ts'
+import { expectTaking } from './expect-taking.ts'
 import { LoopLoad } from './loop-load.ts'
 import { denialForClientError, refuse } from './refusal.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -167,19 +168,25 @@ export class DataPlane {
 
   /** The HTTP library could not read what came. */
   refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const latest = this.#latest.get(socket)
-    const exchange = latest?.exchange ?? null
+    const exchange = this.#latest.get(socket)?.exchange ?? null
     const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
     if (exchange && !exchange.received) return exchange.breakOff(late ? 'timeout' : 'aborted')
     const unserved = whyUnserved(error, socket as Socket)
     if (unserved !== null) this.door.unserved(unserved)
     const denial = unserved === null ? denialForClientError(error) : null
     if (!denial) return void socket.destroy()
-    // An earlier request of this connection is still being answered: its answer is not written into.
+    this.#refuse(socket as Socket, socket, '_OTHER', denial)
+  }
+
+  /** Answers, unless an earlier request of this connection is still being answered: its answer is not written into. */
+  #refuse(socket: Socket, stream: Duplex, method: string, denial: Denial): void {
+    const latest = this.#latest.get(socket)
+    const exchange = latest?.exchange ?? null
     // ATTACK: E3, nobody looks again at what has been late once; it ends with that answer.
     exchange?.breakOff('aborted')
     if (latest) latest.over = true
-    this.#parts.record(refuse(exchange ? null : socket, peerOf(socket as Socket), '_OTHER', denial))
+    this.#parts.record(refuse(exchange ? null : stream, peerOf(socket), method, denial))
+    if (socket.writableLength > 0) expectTaking(socket, this.#bounds.answerTimeoutMs)
   }
 
   #latestOf(socket: Duplex): Latest {
@@ -199,9 +206,11 @@ export class DataPlane {
   }
 
   /** CONNECT is for proxies (RFC 9110 9.3.6). */
-  refuseConnect(message: IncomingMessage, socket: Duplex): void {
-    const denial = deny('parse', 'malformed_request', 'CONNECT is not served')
-    this.#parts.record(refuse(socket, peerOf(message.socket), 'CONNECT', denial))
+  refuseConnect(message: IncomingMessage, stream: Duplex): void {
+    const { socket } = message
+    // ATTACK: E3, the HTTP library has let go of the socket: nobody else hears of a reset, which would end the process.
+    for (const one of new Set([socket, stream])) one.on('error', () => one.destroy())
+    this.#refuse(socket, stream, 'CONNECT', deny('parse', 'malformed_request', 'CONNECT is not served'))
   }
 }
 

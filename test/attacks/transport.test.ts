@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
-import { startGate, type TestGate } from '../harness/gate.ts'
+import { startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
 
 let gate: TestGate
@@ -139,6 +140,25 @@ test('garbage behind a sound request does not change its answer, and is on recor
       event === 'denied' && reason === 'malformed_request' && status === null,
   )
 })
+
+test('CONNECT behind a sound request does not change its answer', async () => {
+  const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+  const reply = await sendRaw(http, `${get}CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n`)
+  assert.equal(reply.status, 200, reply.text)
+  assert.ok(reply.closed)
+  assert.equal(reply.text.split('HTTP/1.1 ').length, 2)
+})
+
+test('E3 CONNECT and then a reset ends its connection and nothing else', () =>
+  withGate({}, async (own) => {
+    const port = Number(new URL(own.gateway.addresses.http ?? '').port)
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n')
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.resetAndDestroy()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal((await ask(own, '/public')).status, 200)
+  }))
 
 test('E3 a head over its limits is 431 or 414, with a problem document', async () => {
   const many = Array.from({ length: 200 }, (_, i) => `X-H${i}: v`)
