@@ -64,7 +64,7 @@ export interface AdminListen {
 
 /** What one worker takes from clients at once, and how long it waits for them (attack E3). */
 export interface Bounds {
-  /** Open at once. */
+  /** Open at once, with all workers together. */
   readonly connections: number
   /** Of them, from one socket peer that is no trusted proxy. */
   readonly connectionsPerAddress: number
