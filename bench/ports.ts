@@ -26,6 +26,7 @@ export function portsOf(
     keys: ledger,
     revocations: ledger,
     passwords: createPasswords({ secrets: {} }),
+    clock: { nowMs: () => Date.now() },
     load: { lateness: () => ({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }) },
     counters: createMemoryCounters(),
     places: attachPlaces(allocatePlaces(1000, 1), 0),

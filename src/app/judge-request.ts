@@ -140,6 +140,7 @@ const ports: Ports = {
   keys: { find: never, used: never },
   passwords: { verify: never },
   revocations: { stateOf: never },
+  clock: { nowMs: never },
   load: { lateness: () => ({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }) },
   counters: { take: never },
   places: { take: never, leave: never },

@@ -136,9 +136,11 @@ export async function pipeline(
   if (!stillHeard.allow) return turnedAway(stillHeard)
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
+  // What came later may have drawn meanwhile: in the past there would be fewer tokens than there are, or more.
+  const drawsAtMs = judged instanceof Promise ? ports.clock.nowMs() : nowMs
   if (!authenticated.allow && wasGuessed(authenticated)) {
     // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it.
-    const charged = takeAll(failures, 1, ports, journal, client.address, nowMs)
+    const charged = takeAll(failures, 1, ports, journal, client.address, drawsAtMs)
     if (charged instanceof Promise) await charged
   }
   if (!authenticated.allow)
@@ -150,9 +152,9 @@ export async function pipeline(
 
   // limit: per caller and operation, all limits or none; places before tokens, for they can be given back
   journal.stageClock?.enter('limit')
-  const placed = takePlaces(operation.caps, ports.places, journal, client.address, nowMs)
+  const placed = takePlaces(operation.caps, ports.places, journal, client.address, drawsAtMs)
   if (!placed.allow) return turnedAway(placed)
-  const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, nowMs)
+  const quota = takeAll(operation.limits, plan.cost, ports, journal, client.address, drawsAtMs)
   const withinQuota = quota instanceof Promise ? await quota : quota
   if (!withinQuota.allow) return turnedAway(withinQuota)
 

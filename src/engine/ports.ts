@@ -20,6 +20,7 @@ export interface Ports {
   readonly keys: ApiKeys
   readonly passwords: Passwords
   readonly revocations: Revocations
+  readonly clock: Clock
   readonly load: Load
   readonly counters: Counters
   readonly places: Places
@@ -164,6 +165,12 @@ export type PasswordState = 'right' | 'wrong' | 'busy'
 export interface Revocations {
   /** `unknown`: what is at hand is too old to be believed. */
   stateOf(issuer: string, claims: JsonObject, nowMs: number): 'good' | 'revoked' | 'unknown'
+}
+
+/** The time after something was waited for; until then the time at which a request was received is its own. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  nowMs(): number
 }
 
 /** How far behind its work the thread is that asks. It is at hand, so it answers at once. */

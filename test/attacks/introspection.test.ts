@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
 import { audience } from '../harness/issuer.ts'
 import type { RawReply } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 
 // An issuer that can be made to answer anything when it is asked about a token (RFC 7662).
 
@@ -13,6 +15,8 @@ let server: Server
 let origin: string
 let gate: TestGate
 let answer: { status: number; body: unknown; headers?: Record<string, string> }
+/** Held back until then. */
+let held: Promise<void> | null = null
 let asked = 0
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
@@ -35,23 +39,12 @@ before(async () => {
     }
     asked++
     const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
-    response.writeHead(answer.status, answer.headers).end(text)
+    const { status, headers } = answer
+    void Promise.resolve(held).then(() => response.writeHead(status, headers).end(text))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const contract = new URL('../fixtures/things.yaml', import.meta.url).pathname
-  gate = await startGate({
-    yaml: (upstream) => `
-contract: ${JSON.stringify(contract)}
-listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "${upstream.url}" } }
-identity:
-  bearerAuth:
-    { type: introspection, issuer: "${origin}", audience: "${audience}", clientId: gate, clientSecret: s3cret, clockSkew: 0s, cacheFor: 300s }
-limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
-failedAuthentications: { rate: 1000000/s }
-`,
-  })
+  gate = await start('{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }')
 })
 after(async () => {
   await gate.stop()
@@ -61,6 +54,21 @@ after(async () => {
 beforeEach(() => {
   answer = { status: 200, body: active() }
 })
+
+const contract = new URL('../fixtures/things.yaml', import.meta.url).pathname
+const start = (limit: string) =>
+  startGate({
+    yaml: (upstream) => `
+contract: ${JSON.stringify(contract)}
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true } }
+upstreams: { default: { url: "${upstream.url}" } }
+identity:
+  bearerAuth:
+    { type: introspection, issuer: "${origin}", audience: "${audience}", clientId: gate, clientSecret: s3cret, clockSkew: 0s, cacheFor: 300s }
+limits: [${limit}]
+failedAuthentications: { rate: 1000000/s }
+`,
+  })
 
 let tokens = 0
 const token = () => `opaque-${tokens++}`
@@ -173,4 +181,28 @@ test('G1 neither the token nor the secret of the client stands in the log', () =
   const lines = JSON.stringify(gate.log)
   for (const secret of ['opaque-', 's3cret', Buffer.from('gate:s3cret').toString('base64')])
     assert.ok(!lines.includes(secret))
+})
+
+test('F2 a caller whom the issuer was slow to vouch for finds the tokens that are there when it is known, not when it came', async () => {
+  const limited = await start('{ name: s, by: subject, rate: 1/s, burst: 1 }')
+  const { promise, resolve: letGo } = Promise.withResolvers<void>()
+  const before = asked
+  held = promise
+  try {
+    const slow = ask(limited, '/things', { token: token() })
+    await until(() => asked > before, 'the question')
+    held = null
+    await sleep(500)
+    assert.equal((await ask(limited, '/things', { token: token() })).status, 200)
+    await sleep(1100)
+    letGo()
+    assert.equal((await slow).status, 200, 'the bucket was full again')
+    const next = await ask(limited, '/things', { token: token() })
+    assert.equal(next.status, 429, 'and is empty now')
+    assert.equal(next.fields.get('retry-after'), '1')
+  } finally {
+    letGo()
+    held = null
+    await limited.stop()
+  }
 })

@@ -169,6 +169,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
         keys,
         revocations: keys,
         passwords,
+        clock: { nowMs: () => Date.now() },
         counters: counting.counters,
         places: control.places,
         sessions,

@@ -71,6 +71,7 @@ const ports: Ports = {
   proofs: { read: () => 'none', tokenHash: () => '', isCurrentNonce: () => false, nonce: () => '' },
   replays: { use: () => 'full' },
   certificates: { read: () => null, readForwarded: () => null, revocation: () => 'unknown' },
+  clock: { nowMs: () => nowMs },
   load: { lateness: () => ({ waitedMs: 0, standing: false, limitMs: 5, serveMs: 5, fullness: 0 }) },
   keys: { find: () => ({ kind: 'fault', detail: 'none' }), used() {} },
   passwords: { verify: () => 'busy' },
