@@ -10,17 +10,18 @@ import type {
   SharingPlan,
   SourcePosition,
 } from '../program/program.ts'
+import type { StateSettings } from '../program/settings.ts'
 import { describeScheme } from './describe-scheme.ts'
 import { shownPath } from './terminal.ts'
 
 /** The effective policy of one operation, in words; each line says where it was decided. */
-export function explainOperation(operation: OperationPlan, program: Program): string {
+export function explainOperation(operation: OperationPlan, program: Program, state: StateSettings): string {
   const rows: (readonly [label: string, lines: readonly string[]])[] = [
     ['declared', [place(operation.source)]],
     ['who', whoLines(operation.security, program)],
     ['rules', operation.rules.map(({ expression, source }) => `${expression}  (${place(source)})`)],
     ['addresses', addressLines(operation, program)],
-    ['limits', limitLines(operation, program)],
+    ['limits', limitLines(operation, program, state)],
     ['priority', operation.priority === 'normal' ? [] : [operation.priority]],
     ['parameters', [...operation.parameters.map(describeParameter), ...unknownLines(operation)]],
     ['body', bodyLines(operation)],
@@ -68,13 +69,13 @@ function addressLines(operation: OperationPlan, program: Program): readonly stri
   ])
 }
 
-function limitLines(operation: OperationPlan, program: Program): readonly string[] {
+function limitLines(operation: OperationPlan, program: Program, state: StateSettings): readonly string[] {
   const describe = (index: number, when: string) => {
     const limit = program.limits[index] as LimitPlan | CapPlan
     if ('concurrent' in limit)
       return `${limit.name}: ${limit.concurrent} in flight at once in each gateway, by ${keysText(limit)}, ${when}`
     const { name, rate, windowSeconds, burst, sharing } = limit
-    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${keysText(limit)}, ${when}${sharingText(sharing)}`
+    return `${name}: ${rate} in ${windowSeconds} s, ${burst} at once, by ${keysText(limit)}, ${when}${sharingText(sharing, state)}`
   }
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
@@ -93,8 +94,8 @@ function failures({ rate, windowSeconds, burst }: LimitPlan): string {
 }
 
 /** Nothing where each gateway counts for itself. */
-function sharingText(sharing: SharingPlan | undefined): string {
-  if (!sharing) return ''
+function sharingText(sharing: SharingPlan | undefined, { kind }: StateSettings): string {
+  if (!sharing || kind === 'memory') return ''
   const how = sharing.mode === 'exact' ? 'exactly' : `by leases of ${sharing.lease}`
   return `, shared ${how}; without the store: ${sharing.onStoreFault}`
 }

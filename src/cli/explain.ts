@@ -28,8 +28,8 @@ export const explain: Command = {
     if (asked.length !== 1)
       throw new UsageError('explain takes an operation, --request FILE or --id REQUEST_ID')
     if (id !== undefined) return explainDeniedRequest(call, id)
-    const { program, diagnostics } = compile(configurationOf(call), process.env)
-    if (!program) {
+    const { program, settings, diagnostics } = compile(configurationOf(call), process.env)
+    if (!program || !settings) {
       tellAll(diagnostics)
       tell(`portcullis: ${tally(diagnostics)}`)
       return 1
@@ -43,7 +43,11 @@ export const explain: Command = {
       tell(`portcullis: no operation is called ${name}; ${hint}`)
       return 1
     }
-    print(call.flag('json') ? jsonText(found.operation, 2) : explainOperation(found.operation, program))
+    print(
+      call.flag('json')
+        ? jsonText(found.operation, 2)
+        : explainOperation(found.operation, program, settings.state),
+    )
     return 0
   },
 }

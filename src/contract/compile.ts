@@ -10,7 +10,6 @@ import type { Configuration } from './configuration/configuration.ts'
 import { isAddressOnly } from './configuration/limits.ts'
 import { isLoopback } from './configuration/listen.ts'
 import { readConfiguration } from './configuration/read-configuration.ts'
-import { sharedBy } from './configuration/sharing.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { Documents } from './documents.ts'
 import { LimitTable } from './limit-table.ts'
@@ -82,7 +81,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     operations,
     definitions,
     schemes: Object.fromEntries([...context.schemes].map(([name, { plan }]) => [name, plan])),
-    limits: limits.limits.map((limit) => ('rate' in limit ? sharedBy(settings.state, limit) : limit)),
+    limits: limits.limits,
     resources: gatherResources(configuration.contracts, compiled, operations, context.schemes),
     upstreams: Object.fromEntries(
       Object.entries(configuration.upstreams).map(([name, { timeoutMs: _, ...plan }]) => [name, plan]),
@@ -95,7 +94,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
       publicUrl: configuration.publicUrl,
       origin,
       limits: atTheDoor,
-      failedAuthentications: sharedBy(settings.state, configuration.failedAuthentications),
+      failedAuthentications: configuration.failedAuthentications,
     },
   }
   return {

@@ -147,7 +147,7 @@ export interface LimitPlan {
   readonly burst: number
   /** Leading bits of an IPv6 address that are one client. */
   readonly ipv6PrefixBits: number
-  /** How gateways count it together; absent where each counts for itself. */
+  /** How gateways that share a state count it together; absent where each counts for itself all the same. */
   readonly sharing?: SharingPlan
 }
 

@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import { holdBack } from '../engine/limit/back-off.ts'
-import { type Drawn, draw, heldBackUntilMs, peek } from '../engine/limit/draw.ts'
+import { type Drawn, draw, heldBackUntilMs, isLong, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { BucketTable, indexOf, type Region, slotsPerLine } from './bucket-table.ts'
@@ -52,7 +52,6 @@ interface Place {
   retryMs: number
 }
 
-const longSeconds = 86_400
 /** More namespaces of one limit than issuers are trusted. */
 const maxNamespaces = 1024
 
@@ -277,7 +276,7 @@ export function attachCounters(
     place.limitLine = known.line
     place.namespace = namespace
     place.hash = hashOf(known, namespace)
-    place.region = limit.windowSeconds < longSeconds ? 0 : 1
+    place.region = isLong(limit) ? 1 : 0
     places[nth] = place
     return place
   }

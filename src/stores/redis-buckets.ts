@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { codeOfError, OwnError } from '../base/code-of-error.ts'
-import { peek } from '../engine/limit/draw.ts'
+import { isLong, peek } from '../engine/limit/draw.ts'
 import { spellKey } from '../engine/limit/spell-key.ts'
 import type { BucketKey } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
@@ -44,10 +44,13 @@ const maxTakesAtOnce = 64
 
 /**
  * What stands in the store instead of a subject or an address: 128 bits of SHA-256. Whoever reads the store and guesses a
- * subject can confirm the guess; gateways share no secret that could prevent it.
+ * subject can confirm the guess; gateways share no secret that could prevent it. With its length before it no name of a limit
+ * pretends to go on in a key.
  */
 export function bucketName(limit: LimitPlan, key: BucketKey): string {
-  return `portcullis:limit:${hash('sha256', `${limit.name} ${spellKey(key)}`, 'base64url').slice(0, 22)}`
+  const { name } = limit
+  const text = `${name.length}:${name} ${isLong(limit) ? 'long' : 'short'} ${spellKey(key)}`
+  return `portcullis:limit:${hash('sha256', text, 'base64url').slice(0, 22)}`
 }
 
 export interface BucketOptions {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { explainOperation } from '../../src/cli/explain-operation.ts'
 import { compile } from '../../src/contract/compile.ts'
 import type { CapPlan, LimitPlan } from '../../src/program/program.ts'
 import { things } from '../harness/gate.ts'
@@ -151,7 +152,7 @@ test('a cap is read in place of a rate, keeps nothing of buckets, and is not sai
   )
 })
 
-test('limits are exact, at the door local, unless they say otherwise; without a store none is shared', () => {
+test('limits are exact, at the door local, unless they say otherwise; without a store explain says none is shared', () => {
   const limits = `limits:
   - { name: user, by: subject, rate: 300/min, burst: 60 }
   - { name: lent, by: client, rate: 300/min, burst: 60, mode: leased }
@@ -166,9 +167,17 @@ failedAuthentications: { mode: exact }`
   assert.equal(of('door'), undefined)
   assert.deepEqual(of('shared-door'), { mode: 'exact', lease: 0, onStoreFault: 'deny' })
   assert.equal(program.admission.failedAuthentications.sharing?.mode, 'exact')
-  const alone = read(limits).program
-  assert.ok(alone?.limits.every((limit) => sharingOf(limit) === undefined))
-  assert.equal(alone?.admission.failedAuthentications.sharing, undefined)
+  const explained = (more: string) => {
+    const { program, settings } = read(more)
+    const [operation] = program?.operations ?? []
+    assert.ok(operation && program && settings)
+    return explainOperation(operation, program, settings.state)
+  }
+  assert.match(
+    explained(`state: "\${REDIS_URL}"\n${limits}`),
+    /user: .*, shared exactly; without the store: local/,
+  )
+  assert.doesNotMatch(explained(limits), /, shared (?:exactly|by)/)
   const defaults = read('state: "${REDIS_URL}"').program
   assert.deepEqual(
     defaults?.limits.map((limit) => [limit.name, sharingOf(limit)?.mode]),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
@@ -35,8 +36,8 @@ after(async () => {
   await redis.stop()
 })
 
-const start = (more = `state: { redis: "${redis.url}", deadline: 500ms }`, unready = false) =>
-  startGate({ issuer, limits, more, unready })
+const shared = () => `state: { redis: "${redis.url}", deadline: 500ms }`
+const start = (more = shared(), unready = false) => startGate({ issuer, limits, more, unready })
 
 const isUp = (gate: TestGate, up: number) => async () =>
   (await metric(gate, 'portcullis_limit_store_up')) === up
@@ -96,6 +97,37 @@ test('F5 without the server: shares, 503 where a limit says so, one line each wa
   assert.equal((await ask(one, '/things', { token: hard })).status, 200)
   for (const event of ['store_lost', 'store_back'])
     assert.equal(one.log.filter((entry) => entry.event === event).length, 1, event)
+})
+
+test('a limit whose rate changes between a time below a day and one of a day or more starts full, in the store too', async () => {
+  const gate = await startGate({ limits, more: shared() })
+  const token = await gate.issuer.token({ sub: 'changing' })
+  const passed = async () => {
+    const replies = await Promise.all(Array.from({ length: 41 }, () => ask(gate, '/things', { token })))
+    return replies.filter(({ status }) => status === 200).length
+  }
+  assert.equal(await passed(), 40)
+  gate.configure(readFileSync(gate.configurationFile, 'utf8').replace('40/day', '40/h'))
+  assert.ok(await gate.gateway.reload())
+  assert.equal(await passed(), 40)
+  await gate.stop()
+})
+
+test('limits are shared until the restart with which another state applies', async () => {
+  const own = await startIssuer()
+  const [stays, gate] = [
+    await startGate({ issuer: own, limits, more: shared() }),
+    await startGate({ issuer: own, limits, more: shared() }),
+  ]
+  const token = await own.token({ sub: 'restarting' })
+  gate.configure(readFileSync(gate.configurationFile, 'utf8').replace(/^state:.*$/m, ''))
+  assert.ok(await gate.gateway.reload())
+  const replies = await Promise.all(
+    Array.from({ length: 60 }, (_, turn) => ask(turn % 2 === 0 ? stays : gate, '/things', { token })),
+  )
+  assert.equal(replies.filter(({ status }) => status === 200).length, 40)
+  await gate.stop()
+  await stays.stop()
 })
 
 test('F2 gates before a cluster start, and share its buckets', async () => {

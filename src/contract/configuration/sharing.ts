@@ -1,5 +1,4 @@
-import type { LimitPlan, SharingPlan } from '../../program/program.ts'
-import type { StateSettings } from '../../program/settings.ts'
+import type { SharingPlan } from '../../program/program.ts'
 import type { Section } from '../section.ts'
 
 const modes = ['exact', 'leased', 'local'] as const
@@ -43,11 +42,4 @@ export function readSharing(
 /** A tenth of the bucket. */
 function defaultLease(burst: number): number {
   return Math.max(1, Math.min(maxDefaultLease, Math.floor(burst / 10)))
-}
-
-/** Without a store each gateway counts for itself, whatever limits say. */
-export function sharedBy(state: StateSettings, limit: LimitPlan): LimitPlan {
-  if (state.kind !== 'memory') return limit
-  const { sharing: _, ...alone } = limit
-  return alone
 }

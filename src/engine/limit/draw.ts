@@ -1,5 +1,12 @@
 import type { LimitPlan } from '../../program/program.ts'
 
+const longSeconds = 86_400
+
+/** Whether a limit is over a day or longer. Its buckets outlast a restart, and stand apart from short ones of its name. */
+export function isLong({ windowSeconds }: LimitPlan): boolean {
+  return windowSeconds >= longSeconds
+}
+
 /** One draw from a bucket, kept as the instant at which the bucket will be full again (GCRA). */
 export interface Drawn {
   readonly allowed: boolean
