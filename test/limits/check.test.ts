@@ -152,6 +152,18 @@ test('a cap is read in place of a rate, keeps nothing of buckets, and is not sai
   )
 })
 
+test('every variable of a limit is an expression by itself where it yields a text; other bare words are no expression', () => {
+  const by = (text: string) => read(`limits: [{ name: a, by: ${text}, rate: 1/s }]`)
+  const { program, said } = by('[token.tenant, issuer]')
+  assert.deepEqual(
+    program?.limits.map((limit) => limit.by),
+    [[{ expression: 'token.tenant' }, { expression: 'issuer' }]],
+    said,
+  )
+  assert.match(by('token').said, /by: yields map/)
+  assert.match(by('tenant').said, /by must be of subject/)
+})
+
 test('limits are exact, at the door local, unless they say otherwise; without a store explain says none is shared', () => {
   const limits = `limits:
   - { name: user, by: subject, rate: 300/min, burst: 60 }

@@ -132,8 +132,8 @@ function readKeys(section: Section): readonly LimitKey[] | undefined {
 function readKey(section: Section, text: string): LimitKey | undefined {
   const property = properties.find((one) => one === text)
   if (property) return { property }
-  // One bare word is a property misspelt: the variables that are one word are properties too.
-  if (/^[A-Za-z]+$/.test(text)) {
+  // One bare word that is no variable is a property misspelt.
+  if (/^[A-Za-z]+$/.test(text) && !Object.hasOwn(limitScope, text)) {
     const meant = nearest(text, properties)
     return section.problem(
       'by',
