@@ -52,6 +52,7 @@ test('nobody is told to come back before its tokens are there, and a month of wa
 test('only a back-off is spread, by up to a half; an exact time stays exact, rounded up to whole seconds', () => {
   assert.equal(retryAfterSeconds(1, 1, 0.9), 1)
   assert.equal(retryAfterSeconds(1200, 1200, 0.9), 2)
+  assert.equal(retryAfterSeconds(17_279_999.3, 17_279_999.300000012, 0.9), 17_280)
   assert.equal(retryAfterSeconds(5000, 10_000, 0), 10)
   assert.equal(retryAfterSeconds(5000, 10_000, 0.5), 13)
 })

@@ -11,6 +11,8 @@ export interface HeldBack {
 /** Requests that were on their way when the first was told are not held against it. */
 const graceMs = 1000
 const maxStrikes = 10
+/** What is told anew within the grace is the same instant, but for what sums of fractions cost. */
+const roundingMs = 1
 const maxBackOffMs = 3_600_000
 
 /**
@@ -40,6 +42,6 @@ export function holdBack(before: HeldBack | null, retryMs: number, nowMs: number
  * @param spread from 0 up to 1, another for each request
  */
 export function retryAfterSeconds(retryMs: number, backOffMs: number, spread: number): number {
-  const waitMs = backOffMs > retryMs ? backOffMs * (1 + spread / 2) : retryMs
+  const waitMs = backOffMs > retryMs + roundingMs ? backOffMs * (1 + spread / 2) : retryMs
   return Math.max(1, Math.ceil(waitMs / 1000))
 }
