@@ -80,6 +80,12 @@ function takeCertificates(socket: TLSSocket): ShownCertificates | null {
   return { chain, distrust: socket.authorized ? null : String(socket.authorizationError) }
 }
 
+/**
+ * ATTACK: a client goes away in the tick in which its body is given up. Node looks whether anybody listens to an error one tick
+ * before it emits it, and one to which nobody listens any more ends the process.
+ */
+function ignore(): void {}
+
 /** The body of one message: read whole, or streamed, at most once. */
 export class MessageBody implements BodySource {
   readonly #message: IncomingMessage
@@ -145,6 +151,7 @@ export class MessageBody implements BodySource {
       function finish(read: BodyRead): void {
         watch.rest()
         message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+        message.on('error', ignore)
         if (read.kind !== 'bytes') message.pause()
         resolve(read)
       }
@@ -173,6 +180,7 @@ export class MessageBody implements BodySource {
       destroy(error, done) {
         watch.rest()
         message.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+        message.on('error', ignore)
         message.pause()
         done(error)
       },
