@@ -187,7 +187,7 @@ export class MessageBody implements BodySource {
     })
     // ATTACK: E2, E3. Whoever forwards it listens once it has a connection for it; a body that breaks off before, or after it
     // was let go of, would end the process. Its error stays with it, and is read there.
-    stream.on('error', () => {})
+    stream.on('error', ignore)
     function onData(chunk: Buffer): void {
       size += chunk.length
       watch.received(chunk.length)
