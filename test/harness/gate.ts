@@ -111,9 +111,15 @@ identity:
   bearerAuth: { type: jwt, issuer: "${issuer.issuer}", audience: "${audience}", algorithms: [ES256], ${options.identity ?? ''} }
 limits: ${options.limits ?? wide}
 ${options.more?.includes('failedAuthentications') ? '' : 'failedAuthentications: { rate: 1000000/s }'}
-${options.more?.includes('bounds:') ? '' : patient}
-${options.more ?? ''}
+${patiently(options.more ?? '')}
 `
+}
+
+function patiently(more: string): string {
+  if (more.includes('queueDelay')) return more
+  return more.includes('bounds: {')
+    ? more.replace('bounds: {', 'bounds: { queueDelay: 10s,')
+    : `${patient}\n${more}`
 }
 
 async function firstOf(log: readonly LogLine[], fits: (line: LogLine) => boolean): Promise<LogLine> {
