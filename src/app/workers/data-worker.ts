@@ -149,13 +149,14 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 
   async function enforce({ program, settings }: Policy): Promise<InForce & Verifiers> {
     const certificates = await authoritiesOf(settings)
-    const ledger = await ledgers.acquire(settings)
-    const keys = ledger.view
     const passwords = createPasswords(settings)
     const linked = link(program)
     const upstreams = createUpstreams(program, settings, ({ event, ...fields }) =>
       control.tell(event, fields),
     )
+    // After what may fail and holds nothing: a ledger that nobody gives back is read, and waited for, for ever.
+    const ledger = await ledgers.acquire(settings)
+    const keys = ledger.view
     const tokens = createAccessTokens(program, settings, control.keySets, control.changed, fingerprint)
     const sessions = createSessions(program, settings, control.keySets, sessionStore, control.changed)
     return {

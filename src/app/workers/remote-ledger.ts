@@ -22,10 +22,13 @@ export type LedgerCalls = {
 export function offerLedgers(open: OpenLedger): { readonly calls: LedgerCalls; readonly end: () => void } {
   const held = new Map<number, ReadLedger>()
   let lastId = 0
+  let ended = false
   const calls: LedgerCalls = {
     async 'ledger.open'(settings) {
       const ledger = await open(settings)
-      held.set(++lastId, ledger)
+      // It died meanwhile: nobody else would ever close what was opened for it.
+      if (ended) await ledger.close()
+      else held.set(++lastId, ledger)
       return lastId
     },
     'ledger.changesSince': (id, revision) => of(id).changesSince(revision),
@@ -36,7 +39,13 @@ export function offerLedgers(open: OpenLedger): { readonly calls: LedgerCalls; r
       await ledger.close()
     },
   }
-  return { calls, end: () => void Promise.allSettled([...held.values()].map((ledger) => ledger.close())) }
+  return {
+    calls,
+    end() {
+      ended = true
+      void Promise.allSettled([...held.values()].map((ledger) => ledger.close()))
+    },
+  }
 
   function of(id: number): ReadLedger {
     const ledger = held.get(id)
@@ -71,7 +80,11 @@ export function shareLedgers(open: OpenLedger): OpenLedger {
     const shared = all.get(name) ?? { ledger: open({ ledger, stateDir }), reads: new Map(), holders: 0 }
     all.set(name, shared)
     shared.holders++
-    const opened = await shared.ledger
+    const opened = await shared.ledger.catch((error: unknown) => {
+      // What failed once, for want of a driver, is tried anew by the next who asks.
+      if (all.get(name) === shared) all.delete(name)
+      throw error
+    })
     return {
       noteUses: (uses) => opened.noteUses(uses),
       changesSince(revision) {
