@@ -93,6 +93,7 @@ async function connected(
       local,
       gateway: 'bench',
       figures: new WorkerFigures(memory, 0),
+      knownGateways: 0,
       onEvent: () => {},
       onReady: () => void made.then(resolve),
     })

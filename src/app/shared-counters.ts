@@ -44,6 +44,7 @@ export async function attachSharedCounters(
       local,
       gateway,
       figures: new WorkerFigures(figures, worker),
+      knownGateways: readStoreFigures(figures).gateways,
       ...events,
     })
   } catch (error) {

@@ -28,6 +28,8 @@ export interface ConnectOptions {
   /** Id of this process among the gateways, the same for all of its workers. */
   readonly gateway: string
   readonly figures: WorkerFigures
+  /** As this process last knew: whoever takes the place of a worker while the store is gone goes on with it. 0 at its start. */
+  readonly knownGateways: number
   readonly onEvent: (event: StoreEvent) => void
   readonly onReady: () => void
 }
@@ -45,6 +47,7 @@ export async function connectCounters(options: ConnectOptions): Promise<Connecte
       figures.set('gateways', alive)
       return alive
     },
+    knownGateways: options.knownGateways,
     deadlineMs: settings.deadlineMs,
     onEvent(event) {
       note()
@@ -77,7 +80,7 @@ export async function connectCounters(options: ConnectOptions): Promise<Connecte
 
   function note(): void {
     figures.set('up', Number(circuit.up))
-    figures.set('gateways', circuit.gateways)
+    if (circuit.everUp) figures.set('gateways', circuit.gateways)
   }
 }
 

@@ -11,6 +11,7 @@ async function opened(context: TestContext, onBeat: (beat: number) => Promise<vo
       await onBeat(++beats)
       return 1
     },
+    knownGateways: 0,
     deadlineMs: 50,
     onEvent: (event) => events.push(event),
     onReady,

@@ -7,6 +7,8 @@ export type StoreEvent =
 export interface CircuitOptions {
   /** Gives a sign of life; answers how many gateways give one. Rejects when the store does not answer. */
   readonly probe: () => Promise<number>
+  /** How many there were as this process last knew; 0 where the store never answered it. */
+  readonly knownGateways: number
   readonly deadlineMs: number
   readonly onEvent: (event: StoreEvent) => void
   /** The store answers, for the first time or again. */
@@ -27,27 +29,29 @@ const pauseDeadlines = 10
 export class StoreCircuit {
   readonly #options: CircuitOptions
   #up = false
-  #gateways = 1
+  #gateways: number
   #failures = 0
   #probes = 0
   /** A first connection stood since the store answered last. */
   #stood = false
   #lostAtMs: number | null = null
   #closedAtMs = Number.NEGATIVE_INFINITY
-  #everUp = false
+  #everUp: boolean
   #probing = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: CircuitOptions) {
     this.#options = options
+    this.#gateways = Math.max(1, options.knownGateways)
+    this.#everUp = options.knownGateways > 0
   }
 
   get up(): boolean {
     return this.#up
   }
 
-  /** The store answered at least once. */
+  /** The store answered this process at least once. */
   get everUp(): boolean {
     return this.#everUp
   }

@@ -36,6 +36,7 @@ export async function startCounting(settings: RedisSettings, unready?: 'unready'
       local,
       gateway: `gateway-${++gateways}`,
       figures: new WorkerFigures(memory, 0),
+      knownGateways: 0,
       onEvent: (event) => events.push(event),
       onReady: resolve,
     }).then((made) => {

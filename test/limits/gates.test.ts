@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import { parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { freePort } from '../harness/free-port.ts'
@@ -145,6 +146,32 @@ test('F2 gates before a cluster start, and share its buckets', async () => {
   assert.equal(replies.filter(({ status }) => status === 200).length, 40)
   assert.equal(replies.filter(({ status }) => status === 429).length, 60)
   for (const each of [left, right, ...nodes]) await each.stop()
+})
+
+test('F5 a worker that takes the place of another while the server is gone counts by the shares known before, and is not waited for', async () => {
+  const threads: Worker[] = []
+  const note = (thread: Worker) => void threads.push(thread)
+  process.on('worker', note)
+  const [server, own] = [await startRedis(), await startIssuer()]
+  const more = `state: { redis: "${server.url}", deadline: 500ms }`
+  const alone = '[{ name: s, by: subject, rate: 40/day }]'
+  const gate = await startGate({ issuer: own, limits: alone, more, workers: 2 })
+  const other = await startGate({ issuer: own, limits: alone, more })
+  const gateways = () => metric(gate, 'portcullis_limit_store_gateways')
+  await until(async () => (await gateways()) === 2, 'the other is known')
+  await server.kill()
+  await until(isUp(gate, 0), 'lost')
+  const serving = threads.filter(({ threadId, threadName }) => threadId > 0 && threadName?.startsWith('data'))
+  for (const thread of serving) await thread.terminate()
+  const replaced = () => gate.log.filter(({ event }) => event === 'worker_replaced').length
+  await until(() => replaced() === 2, 'both are replaced')
+  process.off('worker', note)
+  assert.equal((await fetch(`${gate.gateway.addresses.admin}/readyz`)).status, 200, 'it was ready')
+  assert.equal(await gateways(), 2)
+  const token = await own.token({ sub: 'replaced' })
+  const replies = await Promise.all(Array.from({ length: 60 }, () => ask(gate, '/things', { token })))
+  assert.equal(replies.filter(({ status }) => status === 200).length, 20, 'the share of one of two gateways')
+  for (const each of [gate, other, server]) await each.stop()
 })
 
 test('a gate that finds no server at its start is unready, and comes up by itself', async () => {

@@ -33,6 +33,7 @@ const clock = `redis.call('MGET', 'clock:s', 'clock:us')`
 const lasting = takeScript(clock).replace(`, 'PX', math.ceil(bucket.owed)`, '')
 const idle = new StoreCircuit({
   probe: async () => 1,
+  knownGateways: 0,
   deadlineMs: 5000,
   onEvent: () => {},
   onReady: () => {},
