@@ -121,6 +121,25 @@ test('a thread that is opened while a reload is put in force follows once', asyn
   await crew.stop(0)
 })
 
+test('a thread that dies in the very tick in which it has opened serves nothing, and refuses no reload', async () => {
+  const { crew, first, second, third, told, replacing } = await world()
+  second.die('of a defect')
+  const replacement = await third()
+  // Its answer and its end arrive together, as those of a thread that runs out of memory as soon as it serves.
+  replacing.open()
+  await null
+  await null
+  replacement.die('out of memory')
+  await sleep(10)
+  assert.deepEqual(told, ['worker_died', 'worker_died', 'worker_failed'])
+  await (await crew.prepare(policy('new'))).commit()
+  assert.deepEqual(first.acts, ['open old', 'prepare new', 'commit new'])
+  first.die('of a defect')
+  await sleep(10)
+  assert.deepEqual((await crew.status()).unready, ['no worker is running'])
+  await crew.stop(0)
+})
+
 test('a reload waits for a thread that still follows the one before', async () => {
   const { crew, first, second, third, replacing } = await world()
   second.die('of a defect')

@@ -54,6 +54,7 @@ async function openThreadCrew(
 ): Promise<Crew> {
   let policy = first
   let stopping = false
+  const gone = new WeakSet<Thread>()
   /** Until nobody changes what is in force: a thread holds one policy that is prepared, so one at a time. Never rejects. */
   let settled: Promise<unknown> = Promise.resolve()
   const posts = threads.map((thread, worker): Post => {
@@ -66,14 +67,23 @@ async function openThreadCrew(
 
   async function open(post: Post): Promise<Addresses> {
     const wanted = policy
-    const opened = await Promise.race([post.thread.open(wanted), failed(post.thread)])
-    post.inForce = wanted
+    const { thread } = post
+    const opened = await Promise.race([thread.open(wanted), failed(thread)])
+    noteInForce(post, thread, wanted)
     return opened
   }
 
+  /** @throws OwnError when it has ended: its last answer and its end may arrive together, and are heard in either order */
+  function noteInForce(post: Post, thread: Thread, inForce: Policy): void {
+    if (gone.has(thread)) throw new OwnError(`worker ${post.worker} has ended`)
+    post.inForce = inForce
+  }
+
   function watch(post: Post): void {
-    const wasSilent = endSilent(post.thread)
-    void post.thread.ended.then((cause) => {
+    const { thread } = post
+    const wasSilent = endSilent(thread)
+    void thread.ended.then((cause) => {
+      gone.add(thread)
       post.inForce = null
       releaseAfterDeath(control.shared, post.worker)
       if (stopping) return
@@ -107,9 +117,10 @@ async function openThreadCrew(
     const followed = settled.then(async () => {
       while (post.inForce !== null && post.inForce !== policy) {
         const wanted = policy
-        await post.thread.prepare(wanted)
-        await post.thread.commit()
-        post.inForce = wanted
+        const { thread } = post
+        await thread.prepare(wanted)
+        await thread.commit()
+        noteInForce(post, thread, wanted)
       }
     })
     settled = followed.catch(() => {})
@@ -163,7 +174,7 @@ async function openThreadCrew(
         await Promise.allSettled(
           ready.map(async ({ post, thread }) => {
             await thread.commit()
-            if (post.thread === thread) post.inForce = next
+            if (post.thread === thread) noteInForce(post, thread, next)
           }),
         )
         letGo()
