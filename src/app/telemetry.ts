@@ -44,7 +44,7 @@ export async function openTraces(
 export async function openMetricsExport(
   telemetry: TelemetrySettings | null,
   facts: ResourceFacts,
-  figures: () => readonly Sample[],
+  figures: () => Promise<readonly Sample[]>,
   tell: Tell,
 ): Promise<MetricsExport | null> {
   if (!telemetry) return null

@@ -121,7 +121,7 @@ test('a name is another caller in each namespace, under each limit, however many
 
 const one = (key: string, limit = slow): readonly Draw[] => [{ limit, key: keyNamed(key), cost: 1 }]
 
-test('a table full of callers that are held back forgets none of them; newcomers share one bucket a limit', () => {
+test('a table full of callers that are held back forgets none of them; newcomers share one bucket a limit', async () => {
   const counters = createMemoryCounters(64)
   const spend = (key: string) => [1, 2, 3].map(() => takeNow(counters, one(key)).allowed)
   let placed = 0
@@ -133,7 +133,7 @@ test('a table full of callers that are held back forgets none of them; newcomers
     assert.deepEqual(got, [true, true, false])
   }
   assert.ok(placed >= 100, `${placed} of 128 places are used`)
-  assert.equal(counters.countLive(startMs), placed)
+  assert.equal(await counters.countLive(startMs), placed)
   for (let i = 0; i < 1000; i++) assert.equal(takeNow(counters, one(`k${i}`)).allowed, false, `k${i}`)
   assert.equal(
     takeNow(counters, one('newcomer', quick)).allowed,
@@ -147,11 +147,11 @@ test('a table full of callers that are held back forgets none of them; newcomers
   assert.equal(counters.countOverflowed(), before, 'buckets that are full again made room')
 })
 
-test('at its bound nobody has to share', () => {
+test('at its bound nobody has to share', async () => {
   const counters = createMemoryCounters(10_000)
   for (let i = 0; i < 10_000; i++) takeNow(counters, one(`k${i}`))
   assert.equal(counters.countOverflowed(), 0)
-  assert.equal(counters.countLive(startMs), 10_000)
+  assert.equal(await counters.countLive(startMs), 10_000)
 })
 
 test('who keeps coming too early is told to stay away longer, and alone', () => {

@@ -14,7 +14,7 @@ export interface MemoryCounters extends Counters {
   /** Takes of all threads that had to share an overflow bucket, because there was no room beside callers being held back. */
   countOverflowed(): number
   /** Buckets that are not full at a time. Looks at all of them. */
-  countLive(atMs: number): number
+  countLive(atMs: number): Promise<number>
 }
 
 /** A limit as this thread knows it. */

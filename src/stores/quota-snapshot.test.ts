@@ -126,7 +126,7 @@ test('a file with any octet changed, any end cut off, of another size or version
     /another size/,
   )
   assert.deepEqual([...fresh.secret], secret)
-  assert.equal(attachCounters(fresh, 0).countLive(startMs), 0)
+  assert.equal(await attachCounters(fresh, 0).countLive(startMs), 0)
 })
 
 test('a bad file is kept aside; a folder in its place, and what cannot be written, is told', async () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { limitLines } from './bucket-table.ts'
 import { attachDesk, type CountersMemory } from './counters-memory.ts'
 import { wordsPerLine } from './line-locks.ts'
@@ -77,10 +78,6 @@ export function ownerIn(octets: Uint8Array): string | null {
   const read = Buffer.from(octets.buffer, octets.byteOffset, headBytes)
   if (read.readInt32LE(4 * head.format) !== format) return null
   return read.toString('hex', 4 * head.owner, 4 * head.owner + ownerBytes)
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**

@@ -130,20 +130,19 @@ export type Gauges = Omit<AllGauges, 'buckets' | 'places'>
 
 /** Tells the figures of all workers and of the process. */
 export interface Figures {
-  readonly samples: () => readonly Sample[]
+  readonly samples: () => Promise<readonly Sample[]>
   /** @param accept the scraper's `Accept` */
-  readonly expose: (accept: string) => Exposition
+  readonly expose: (accept: string) => Promise<Exposition>
 }
 
 export function openFigures(shared: SharedState, own: Gauges): Figures {
   const buckets = attachCounters(shared.buckets, shared.workers)
-  const gauges = {
-    ...own,
-    buckets: () => ({ size: buckets.countLive(Date.now()), overflowed: buckets.countOverflowed() }),
-    places: () => countPlaces(shared.places),
+  const gauges = async (): Promise<AllGauges> => {
+    const live = { size: await buckets.countLive(Date.now()), overflowed: buckets.countOverflowed() }
+    return { ...own, buckets: () => live, places: () => countPlaces(shared.places) }
   }
   return {
-    samples: () => allFigures(shared.metrics, gauges),
-    expose: (accept) => exposeMetrics(shared.metrics, gauges, accept),
+    samples: async () => allFigures(shared.metrics, await gauges()),
+    expose: async (accept) => exposeMetrics(shared.metrics, await gauges(), accept),
   }
 }

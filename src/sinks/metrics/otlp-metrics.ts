@@ -14,7 +14,7 @@ export function exportMetrics(
   target: OtlpTarget,
   intervalMs: number,
   facts: ResourceFacts,
-  figures: () => readonly Sample[],
+  figures: () => Promise<readonly Sample[]>,
   tell: Tell,
 ): MetricsExport {
   const outages = announceOutages('metrics', tell)
@@ -36,7 +36,7 @@ export function exportMetrics(
   }
 
   async function exportOnce(withinMs?: number): Promise<void> {
-    const body = metricsText(figures(), facts, startedMs, Date.now())
+    const body = metricsText(await figures(), facts, startedMs, Date.now())
     const sent = await send(target, 'metrics', body, withinMs)
     if (sent.kind !== 'taken' || sent.rejected > 0) outages.failed(sent.detail)
     else outages.succeeded()
