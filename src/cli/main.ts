@@ -30,6 +30,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit()
   throw error
 })
+// The reader of the log is often that of stderr too, and a gate whose log nobody reads goes on.
+process.stderr.on('error', () => {})
 
 main(process.argv.slice(2)).then(
   (code) => {

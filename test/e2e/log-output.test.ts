@@ -4,6 +4,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../harness/command.ts'
 import { project, startGate, type TestGate } from '../harness/gate.ts'
 import { until } from '../harness/until.ts'
@@ -121,6 +122,18 @@ test('the gate goes on when the reader of its log is gone, and says so on stderr
     piped.child.kill('SIGTERM')
     assert.equal(await piped.ended, 0)
   }))
+
+for (const workers of [1, 2])
+  test(`the gate goes on when nobody reads its stderr either: ${workers} workers`, () =>
+    withPiped(workers, async (piped) => {
+      piped.child.stderr?.destroy()
+      piped.reader.destroy()
+      await send(`${piped.http}/public`, 100, 200)
+      await sleep(100)
+      await send(`${piped.http}/public`, 100, 200)
+      piped.child.kill('SIGTERM')
+      assert.equal(await piped.ended, 0)
+    }))
 
 test('a stop does not wait for long for a reader that does not read', () =>
   withPiped(1, async (piped) => {
