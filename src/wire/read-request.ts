@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '../base/message.ts'
 import type { Denial } from '../engine/decision.ts'
 import type { BodyInspector } from '../engine/permit.ts'
@@ -70,11 +70,12 @@ function shownCertificates(socket: TLSSocket): ShownCertificates | null {
 
 function takeCertificates(socket: TLSSocket): ShownCertificates | null {
   const chain: Uint8Array[] = []
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate?.(true)
-  while (next?.raw && chain.length < maxChain) {
+  // ATTACK: `getPeerCertificate` reads each certificate whole, whoever signed it, and ends the process over a curve that NIST has no
+  // name for (Node.js 26.10). Here none is read but by the engine.
+  let next = socket.getPeerX509Certificate?.()
+  while (next && chain.length < maxChain) {
     chain.push(next.raw)
-    // The last one is its own issuer.
-    next = next.issuerCertificate === next ? undefined : next.issuerCertificate
+    next = next.issuerCertificate
   }
   if (chain.length === 0) return null
   return { chain, distrust: socket.authorized ? null : String(socket.authorizationError) }

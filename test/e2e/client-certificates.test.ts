@@ -259,3 +259,48 @@ test('an authority that cannot be used keeps the running one in force', async ()
   writeFileSync(crl, list)
   assert.ok(await gate.gateway.reload())
 })
+
+for (const [what, curves] of [
+  ['a certificate', ['brainpoolP256r1']],
+  ['the authority of a certificate', ['P-256', 'brainpoolP384r1']],
+] as const)
+  test(`${what} on a curve without a name of NIST's is refused as any other, and ends nothing (Node.js 26.10)`, async () => {
+    const make = async (name: string, curve: string, ...more: readonly string[]) => {
+      const files = { cert: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) }
+      const { code, stderr } = await run('openssl', [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          `ec_paramgen_curve:${curve}`,
+          '-nodes',
+          '-days',
+          '5',
+        ],
+        ...['-keyout', files.key, '-out', files.cert, '-subj', `/CN=${name}`, ...more],
+      ])
+      assert.equal(code, 0, stderr)
+      return files
+    }
+    const [curve, above] = curves
+    const authority = above && (await make('odd-authority', above))
+    const issued = authority ? ['-CA', authority.cert, '-CAkey', authority.key] : []
+    const leaf = await make(`odd-${curve}`, curve, ...issued)
+    const cert = [leaf, ...(authority ? [authority] : [])]
+      .map((one) => readFileSync(one.cert, 'utf8'))
+      .join('')
+    const statusOf = (path: string) =>
+      new Promise((resolve, reject) => {
+        const sent = request(`${gate.gateway.addresses.https}${path}`, {
+          agent: new Agent({ cert, key: readFileSync(leaf.key), ca: readFileSync(gate.certificateFile) }),
+          servername: 'localhost',
+          localAddress: '127.0.0.2',
+        })
+        sent.on('error', reject).on('response', (response) => resolve(response.resume().statusCode))
+        sent.end()
+      })
+    assert.equal(await statusOf('/open'), 200)
+    assert.equal(await statusOf('/partner'), 401)
+  })
