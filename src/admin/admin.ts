@@ -7,8 +7,8 @@ export interface AdminView {
   readonly unready: () => Promise<readonly string[]>
   /** Prometheus text format 0.0.4, or OpenMetrics where `Accept` names it. */
   readonly metrics: (accept: string) => Promise<{ readonly type: string; readonly body: string }>
-  /** Why a request was denied; null when nothing is known of it. */
-  readonly denial: (requestId: string) => Promise<object | null>
+  /** Why a request was denied; null when nothing is known of it, `busy` when too many ask. */
+  readonly denial: (requestId: string) => Promise<object | null | 'busy'>
 }
 
 interface Answer {
@@ -50,6 +50,7 @@ async function answer(request: IncomingMessage, view: AdminView, token: string |
 
 async function denial(view: AdminView, requestId: string): Promise<Answer> {
   const found = await view.denial(requestId)
+  if (found === 'busy') return text(503, 'too many ask at this time\n')
   if (found === null) return text(404, 'no denial of this request is known\n')
   return { status: 200, type: 'application/json', body: `${JSON.stringify(found)}\n` }
 }

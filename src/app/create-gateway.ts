@@ -187,7 +187,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event(event, fields)
   }
 
-  function denial(requestId: string): Promise<object | null> {
+  function denial(requestId: string): Promise<object | null | 'busy'> {
     const { stateDir, trail: kept } = settings
     return explainDenialAside({ stateDir, trail: kept, requestId, operations })
   }

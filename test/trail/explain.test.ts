@@ -71,6 +71,14 @@ test('the admin listener says the same as JSON', async () => {
   assert.equal((await fetch(`${admin}/denials/none`)).status, 404)
 })
 
+test('so many ask the admin listener at once: a few are looked for at a time, others wait, and the rest is 503', async () => {
+  const asked = Array.from({ length: 100 }, () => fetch(`${gate.gateway.addresses.admin}/denials/none`))
+  const statuses = (await Promise.all(asked)).map(({ status }) => status)
+  assert.deepEqual([...new Set(statuses)].sort(), [404, 503])
+  assert.ok(statuses.filter((status) => status === 404).length >= 66)
+  assert.equal((await fetch(`${gate.gateway.addresses.admin}/denials/none`)).status, 404)
+})
+
 test('a denial that is not among the last ones any more is found on the trail', async () => {
   const token = await gate.issuer.token({ sub: 'mallory' })
   const id = await deniedId('/people/1', { method: 'DELETE', token })

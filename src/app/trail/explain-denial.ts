@@ -54,12 +54,37 @@ function placeOf(locator: FaultLocator, { source, method, mediaTypes }: Place, f
   return places.find(({ line, column }) => line !== source.line || column !== source.column) ?? source
 }
 
-/** The same in a thread of its own: files are read and the contract is parsed, which would hold up who serves. */
-export function explainDenialAside(question: DenialQuestion): Promise<DenialExplanation | null> {
+/** Each takes tens of megabytes for as long as it runs. */
+const maxThreads = 2
+const maxWaiting = 64
+const waiting: (() => void)[] = []
+let running = 0
+
+/**
+ * The same in a thread of its own: files are read and the contract is parsed, which would hold up who serves. A few at a time,
+ * others wait; `busy` for who would wait too long.
+ */
+export async function explainDenialAside(
+  question: DenialQuestion,
+): Promise<DenialExplanation | null | 'busy'> {
+  if (running < maxThreads) running++
+  else if (waiting.length < maxWaiting) await new Promise<void>((resume) => waiting.push(resume))
+  else return 'busy'
+  try {
+    return await explainInThread(question)
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else running--
+  }
+}
+
+function explainInThread(question: DenialQuestion): Promise<DenialExplanation | null> {
   const script = import.meta.url.endsWith('.ts') ? './explain-thread.ts' : './explain-thread.js'
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(script, import.meta.url), { workerData: question })
     worker.once('message', resolve)
     worker.once('error', reject)
+    worker.once('exit', () => reject(new Error('the thread ended without a word')))
   })
 }
