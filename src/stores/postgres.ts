@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { OwnError } from '../base/code-of-error.ts'
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue, SqlWork } from './sql-ledger.ts'
 
@@ -23,8 +24,9 @@ export interface PostgresTables {
 
 /** A database in PostgreSQL whose tables are made by its first use. Needs the package `pg`. */
 export async function openPostgres(url: string, tables: PostgresTables): Promise<SqlDatabase> {
-  const { Pool } = await driver()
+  const { Pool, Client } = await driver()
   const pool = new Pool({
+    Client: carefulClient(Client),
     connectionString: url,
     max: 2,
     connectionTimeoutMillis: timeoutMs,
@@ -109,6 +111,39 @@ export async function openPostgres(url: string, tables: PostgresTables): Promise
 }
 
 type Run = (sql: string, values?: readonly SqlValue[]) => Promise<readonly SqlRow[]>
+
+/** What the driver reads a connection by; not among its types. */
+interface DriverConnection {
+  attachListeners(stream: Duplex): void
+}
+
+/**
+ * What the driver cannot read ends the connection. It throws while it reads, where nobody catches: at a server that asks for GSS,
+ * and at one that speaks another protocol, the process ended.
+ */
+function carefulClient(Client: typeof import('pg').Client): typeof import('pg').Client {
+  return class extends Client {
+    constructor(...args: ConstructorParameters<typeof Client>) {
+      super(...args)
+      const { connection } = this as unknown as { readonly connection: DriverConnection }
+      const attach = connection.attachListeners.bind(connection)
+      connection.attachListeners = (stream) => {
+        const before = new Set(stream.listeners('data'))
+        attach(stream)
+        for (const listener of stream.listeners('data') as ((chunk: Buffer) => void)[]) {
+          if (before.has(listener)) continue
+          stream.off('data', listener).on('data', (chunk: Buffer) => {
+            try {
+              listener(chunk)
+            } catch (error) {
+              stream.destroy(error as Error)
+            }
+          })
+        }
+      }
+    }
+  }
+}
 
 async function driver(): Promise<typeof import('pg')> {
   try {
