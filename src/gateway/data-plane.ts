@@ -52,8 +52,8 @@ interface Latest {
   /** The latest exchange, while it lasts. */
   exchange: Exchange | null
   requests: number
-  /** What came behind the latest request cannot be read: nothing that follows is a request. */
-  over: boolean
+  /** What comes after so many is no request: it could not be read, or the answer to the last of them closes (RFC 9112 9.6). */
+  last: number
 }
 
 interface Generation {
@@ -125,16 +125,18 @@ export class DataPlane {
     const { socket } = message
     this.#load.arrived()
     const latest = this.#latestOf(socket)
-    // RFC 9112 9.6: what follows the last request of a connection is not processed.
-    if (latest.over || ++latest.requests > this.#bounds.requestsPerConnection) return
-    const isLast = latest.requests === this.#bounds.requestsPerConnection
+    if (latest.requests >= latest.last) return
+    const nth = ++latest.requests
     const { request, body } = readRequest(message, response, { expectsContinue, pace: this.#pace })
     const journal = openJournal(request)
     this.#parts.followTrace?.(journal, request.peer)
     const style = {
       encrypted: request.peer.encrypted,
       // In a stop too, an answer that others wait behind lets them out.
-      closing: () => isLast || (this.#closing && latest.exchange === exchange),
+      closing: () => nth === latest.last || (this.#closing && nth === latest.requests),
+      onLast: () => {
+        latest.last = Math.min(nth, latest.last)
+      },
       answerTimeoutMs: this.#bounds.answerTimeoutMs,
       onDefect: this.#parts.onDefect,
     }
@@ -158,7 +160,9 @@ export class DataPlane {
     }
     pipeline(inForce.linked, generation.ports, request, journal)
       .then((outcome) => {
-        if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
+        // ATTACK: E1, E2, it was in hand already when what is before it turned out not to be trusted.
+        if (nth > latest.last) exchange.drop()
+        else if (outcome.kind === 'permit') exchange.pass(outcome.permit, inForce.upstreams)
         else if (outcome.kind !== 'denial') exchange.reply(outcome)
         else if (outcome.denial.reason !== 'overloaded') exchange.deny(outcome.denial)
         else this.#load.turnAway(() => exchange.deny(outcome.denial), breakDown)
@@ -180,11 +184,13 @@ export class DataPlane {
 
   /** Answers, unless an earlier request of this connection is still being answered: its answer is not written into. */
   #refuse(socket: Socket, stream: Duplex, method: string, denial: Denial): void {
-    const latest = this.#latest.get(socket)
-    const exchange = latest?.exchange ?? null
+    const latest = this.#latestOf(socket)
+    // Each packet of what cannot be read is told of anew; once is enough, and the answer is on its way.
+    if (latest.requests >= latest.last) return
+    const { exchange } = latest
     // ATTACK: E3, nobody looks again at what has been late once; it ends with that answer.
     exchange?.breakOff('aborted')
-    if (latest) latest.over = true
+    latest.last = latest.requests
     this.#parts.record(refuse(exchange ? null : stream, peerOf(socket), method, denial))
     if (socket.writableLength > 0) expectTaking(socket, this.#bounds.answerTimeoutMs)
   }
@@ -192,7 +198,7 @@ export class DataPlane {
   #latestOf(socket: Duplex): Latest {
     const known = this.#latest.get(socket)
     if (known) return known
-    const latest = { exchange: null, requests: 0, over: false }
+    const latest = { exchange: null, requests: 0, last: this.#bounds.requestsPerConnection }
     this.#latest.set(socket, latest)
     return latest
   }
@@ -208,8 +214,17 @@ export class DataPlane {
   /** CONNECT is for proxies (RFC 9110 9.3.6). */
   refuseConnect(message: IncomingMessage, stream: Duplex): void {
     const { socket } = message
-    // ATTACK: E3, the HTTP library has let go of the socket: nobody else hears of a reset, which would end the process.
+    // ATTACK: E3, the HTTP library has let go of the socket: nobody else hears of a reset, which would end the process, nor of
+    // room and the end, without which what is still being answered would wait for ever.
     for (const one of new Set([socket, stream])) one.on('error', () => one.destroy())
+    const answered = Array.from(this.#exchanges).filter((one) => one.socket === socket)
+    socket.on('drain', () => {
+      for (const one of answered) one.drained()
+    })
+    socket.on('close', () => {
+      for (const one of answered) one.disconnected()
+    })
+    socket.resume()
     this.#refuse(socket, stream, 'CONNECT', deny('parse', 'malformed_request', 'CONNECT is not served'))
   }
 }

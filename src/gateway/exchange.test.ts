@@ -20,7 +20,7 @@ const server = createServer((message, response) => {
   const { request, body } = readRequest(message, response, { expectsContinue: false, pace })
   const journal = openJournal(request)
   if (message.url !== '/') journal.crossOrigin = { origin: unwritable } as Journal['crossOrigin']
-  const style = { encrypted: false, closing: () => false, answerTimeoutMs: 1000, onDefect }
+  const style = { encrypted: false, closing: () => false, onLast() {}, answerTimeoutMs: 1000, onDefect }
   const exchange = new Exchange(message, response, body, journal, style, (end) => ends.push(end))
   if (message.url === '/failed') return exchange.fail(deny('forward', 'upstream_unreachable', ''))
   try {

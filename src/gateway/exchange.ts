@@ -18,6 +18,8 @@ import type { Upstreams } from './upstreams.ts'
 export interface ExchangeStyle extends AnswerStyle {
   /** Whether the answer is the last on its connection. */
   readonly closing: () => boolean
+  /** The answer says so. */
+  readonly onLast: () => void
   readonly answerTimeoutMs: number
   /** A bug was met where nobody above could learn of it. */
   readonly onDefect: (error: unknown, requestId: string) => void
@@ -91,6 +93,13 @@ export class Exchange implements Receiver, Member {
     this.fail(denial)
   }
 
+  /** It is not served: an earlier answer was the last of the connection. */
+  drop(): void {
+    this.#settle()
+    if (this.#closed) return this.#record()
+    this.#response.destroy()
+  }
+
   /** An answer the gateway itself owes. */
   reply({ status, headers, body }: Reply): void {
     this.#settle()
@@ -115,13 +124,23 @@ export class Exchange implements Receiver, Member {
     this.#body.breakOff(why)
   }
 
+  /** Its connection takes more; for where the HTTP library says so no more. */
+  drained(): void {
+    if (this.#response.socket !== null) this.#response.emit('drain')
+  }
+
+  /** Its connection is gone; likewise. */
+  disconnected(): void {
+    this.#response.destroy()
+  }
+
   head(status: number, headers: UpstreamHead): void {
     this.journal.stageClock?.enter('response')
     // RFC 9110 8.6: a 204 has no Content-Length, and some would wait for what it promises.
     const sent = status === 204 ? { ...headers, 'content-length': undefined } : headers
     const fields = responseFields(sent, this.journal, this.#style)
     // An upstream that answers before it has read everything leaves octets that nobody will read (attack E2).
-    if (this.#isLast() || !this.#body.complete) fields.push('Connection', 'close')
+    if (this.#isLast() || !this.#body.complete) this.#close(fields)
     this.#response.writeHead(status, fields)
     const length = sent['content-length']
     if (typeof length === 'string') this.#announcedBytes = Number(length)
@@ -164,7 +183,7 @@ export class Exchange implements Receiver, Member {
     this.#endedMs = performance.now()
     this.#responseBytes = Buffer.byteLength(body)
     const fate = fateOfBody(this.#message, this.#denial)
-    if (this.#isLast() || fate !== 'keep') fields.push('Connection', 'close')
+    if (this.#isLast() || fate !== 'keep') this.#close(fields)
     this.#response.writeHead(status, fields)
     if (fate !== 'drain') this.#response.end(body)
     else {
@@ -178,6 +197,11 @@ export class Exchange implements Receiver, Member {
   #expectTaking(): void {
     const { socket, writableLength } = this.#response
     if (socket && writableLength > 0) expectTaking(socket, this.#style.answerTimeoutMs)
+  }
+
+  #close(fields: string[]): void {
+    fields.push('Connection', 'close')
+    this.#style.onLast()
   }
 
   #isLast(): boolean {

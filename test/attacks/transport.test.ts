@@ -4,7 +4,9 @@ import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { startGate, type TestGate, withGate } from '../harness/gate.ts'
+import { metric } from '../harness/metric.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 
 let gate: TestGate
 let token: string
@@ -130,6 +132,39 @@ test('a small refused body is skipped by the same parser, and the connection goe
   assert.equal(gate.upstream.heads, before + 1)
 })
 
+test('E1, E2 what came in one packet behind a request that cannot be trusted is not forwarded', async () => {
+  const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+  for (const untrusted of [
+    'GET /public HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    'POST /things HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n',
+  ]) {
+    const [heads, lines] = [gate.upstream.heads, gate.log.length]
+    const reply = await sendRaw(http, untrusted + get)
+    await assertDenied(gate, reply, 400, 'malformed_request')
+    assert.equal(reply.text.split('HTTP/1.1 ').length, 2)
+    assert.equal(gate.upstream.heads, heads)
+    await until(() => gate.log.length === lines + 2, 'both are on record')
+    const statuses = gate.log.slice(lines).map((line) => line['http.response.status_code'])
+    assert.deepEqual(new Set(statuses), new Set([400, null]))
+  }
+})
+
+test('what comes behind a refusal that closes the connection is no request (RFC 9112 9.6)', async () => {
+  const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+  const lines = gate.log.length
+  const head = 'PUT /files/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n'
+  const socket = openSocket(http)
+  socket.write(head)
+  await new Promise((resolve) => socket.once('data', resolve))
+  socket.write(`0\r\n\r\n${get}`)
+  await new Promise((resolve) => socket.resume().once('close', resolve))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.deepEqual(
+    gate.log.slice(lines).map(({ reason }) => reason),
+    ['credential_missing'],
+  )
+})
+
 test('garbage behind a sound request does not change its answer, and is on record', async () => {
   const reply = await sendRaw(http, `GET /public HTTP/1.1\r\nHost: a\r\n\r\n\x00\x00garbage\r\n\r\n`)
   assert.equal(reply.status, 200, reply.text)
@@ -141,6 +176,25 @@ test('garbage behind a sound request does not change its answer, and is on recor
   )
 })
 
+test('garbage that goes on and on is on record once', () =>
+  withGate({}, async (own) => {
+    let finish = () => {}
+    own.upstream.answer = (response) => {
+      finish = () => response.end('{}')
+    }
+    const socket = openSocket(own.gateway.addresses.http ?? '')
+    socket.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n\x00garbage')
+    await own.logged(({ reason }) => reason === 'malformed_request')
+    for (let packet = 0; packet < 5; packet++) {
+      socket.write('garbage')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    finish()
+    await new Promise((resolve) => socket.resume().once('close', resolve))
+    await own.logged(({ event }) => event === 'request')
+    assert.equal(own.log.filter(({ reason }) => reason === 'malformed_request').length, 1)
+  }))
+
 test('CONNECT behind a sound request does not change its answer', async () => {
   const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
   const reply = await sendRaw(http, `${get}CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n`)
@@ -148,6 +202,32 @@ test('CONNECT behind a sound request does not change its answer', async () => {
   assert.ok(reply.closed)
   assert.equal(reply.text.split('HTTP/1.1 ').length, 2)
 })
+
+test('CONNECT behind a request does not hold up its answer, however large', () =>
+  withGate({}, async (own) => {
+    const octets = 4 * 1024 * 1024
+    own.upstream.answer = (response) => response.end('x'.repeat(octets))
+    const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+    const reply = await sendRaw(
+      own.gateway.addresses.http ?? '',
+      `${get}CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n`,
+    )
+    assert.equal(reply.body.length, octets)
+    assert.ok(reply.closed)
+  }))
+
+test('E3 CONNECT behind requests and then a reset leaves none of them under way', () =>
+  withGate({}, async (own) => {
+    own.upstream.answer = () => {}
+    const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+    const socket = openSocket(own.gateway.addresses.http ?? '')
+    socket.write(`${get}${get}CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n`)
+    await until(() => own.upstream.heads === 2, 'both are under way')
+    socket.resetAndDestroy()
+    const running = 'portcullis_upstream_requests{upstream="default",state="running"}'
+    await until(async () => (await metric(own, running)) === 0, 'both are over')
+    assert.equal(own.log.filter(({ event }) => event === 'request').length, 2)
+  }))
 
 test('E3 CONNECT and then a reset ends its connection and nothing else', () =>
   withGate({}, async (own) => {
