@@ -59,6 +59,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   #cancelled = false
   #settled = false
   #mayRetry: boolean
+  #late = false
   #answerTimer: NodeJS.Timeout | undefined
 
   constructor(forwarding: Forwarding, pool: Dispatcher, body: MessageBody, receiver: Receiver) {
@@ -96,7 +97,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
         method: method as Dispatcher.HttpMethod,
         headers: bodyHeaders(headers, body),
         body: this.#openBody(),
-        headersTimeout: timeoutMs,
+        headersTimeout: body.kind === 'stream' ? timeoutMs + tickMs : 0,
       },
       this,
     )
@@ -110,12 +111,13 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#cancelled) controller.abort(cancelled)
-    else if (this.#forwarding.body.kind !== 'stream') this.#awaitAnswer(controller)
+    else if (this.#late) controller.abort(new errors.HeadersTimeoutError())
+    else if (this.#forwarding.body.kind !== 'stream') this.#awaitAnswer()
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: UpstreamHead): void {
+  onResponseStart(_: unknown, status: number, headers: UpstreamHead): void {
     if (status < 200) {
-      if (this.#body.complete) this.#awaitAnswer(controller)
+      if (this.#body.complete) this.#awaitAnswer()
       return
     }
     clearTimeout(this.#answerTimer)
@@ -136,23 +138,26 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   }
 
   onResponseError(_: unknown, error: Error): void {
-    clearTimeout(this.#answerTimer)
     if (!this.#cancelled && this.#mayRetry && !this.#answered && isStaleConnection(error)) {
       this.#mayRetry = false
-      this.#answerTimer = undefined
       this.#begin()
       return
     }
+    clearTimeout(this.#answerTimer)
     const denial = denialFor(error)
     this.#settle(this.#cancelled ? 'abandoned' : resultOf(denial))
     this.#turn?.done()
     if (!this.#cancelled) this.#receiver.fail(denial)
   }
 
-  /** The timeouts of undici come up to a second late, and with each hint (1xx) it begins to wait anew. */
-  #awaitAnswer(controller: Dispatcher.DispatchController): void {
+  /**
+   * The timeouts of undici are up to half a second early or a second late, and with each hint (1xx) it begins to wait anew.
+   * Who is tried again has what is left.
+   */
+  #awaitAnswer(): void {
     const end = () => {
-      if (!this.#answered) controller.abort(new errors.HeadersTimeoutError())
+      this.#late = true
+      if (!this.#answered) this.#controller?.abort(new errors.HeadersTimeoutError())
     }
     // An answer that lies there when the thread was late itself is read before.
     this.#answerTimer ??= setTimeout(() => setImmediate(end), this.#forwarding.timeoutMs)
@@ -172,6 +177,8 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   }
 }
 
+/** Of the clock of undici's timeouts, which counts the tick that was under way as a whole one. */
+const tickMs = 499
 const cancelled = new Error('the client went away')
 
 function bodyHeaders(headers: readonly string[], body: Forwarding['body']): string[] {

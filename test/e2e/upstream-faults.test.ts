@@ -4,8 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { request } from 'undici'
 import type { Reason } from '../../src/engine/reasons.ts'
-import { ask, assertDenied } from '../harness/ask.ts'
-import { startGate, type TestGate } from '../harness/gate.ts'
+import { type Ask, ask, assertDenied } from '../harness/ask.ts'
+import { startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
 import type { TestUpstream } from '../harness/upstream.ts'
 
@@ -182,6 +182,36 @@ test('an answer is waited for as long as is written, and not for a second', asyn
   await assertDenied(gate, await ask(gate, '/things', { token }), 504, 'upstream_timeout')
   const tookMs = performance.now() - startedMs
   assert.ok(tookMs > 399 && tookMs < 900, `${tookMs.toFixed(0)} ms of 400`)
+})
+
+test('an answer is waited for as long as is written also where that is seconds, and never less behind a body that streams', () =>
+  withGate({ upstream: 'timeout: 1497ms' }, async (patient) => {
+    patient.upstream.answer = () => {}
+    const writer = await patient.issuer.token({ scope: 'things:write' })
+    const upload = { method: 'PUT', token: writer, contentType: 'application/octet-stream', body: 'abc' }
+    const took = async (lateMs: number, target: string, options: Ask) => {
+      await new Promise((resolve) => setTimeout(resolve, lateMs))
+      const startedMs = performance.now()
+      await assertDenied(patient, await ask(patient, target, options), 504, 'upstream_timeout')
+      return Math.ceil(performance.now() - startedMs)
+    }
+    const turns = Array.from({ length: 8 }, (_, turn) => turn * 60)
+    const [exact, streamed] = await Promise.all([
+      Promise.all(turns.map((lateMs) => took(lateMs, '/public', {}))),
+      Promise.all(turns.map((lateMs) => took(lateMs, '/files/a', upload))),
+    ])
+    assert.ok(Math.min(...exact, ...streamed) >= 1497, `${exact}; ${streamed}`)
+    assert.ok(Math.max(...exact) < 1900, `${exact}`)
+  }))
+
+test('a GET that is sent once more is waited for no longer than once', async () => {
+  const before = connections
+  misbehave = (socket) => setTimeout(() => socket.destroy(), 300)
+  const startedMs = performance.now()
+  await assertDenied(gate, await ask(gate, '/things', { token }), 504, 'upstream_timeout')
+  const tookMs = performance.now() - startedMs
+  assert.ok(tookMs > 399 && tookMs < 550, `${tookMs.toFixed(0)} ms of 400`)
+  assert.ok(connections > before)
 })
 
 test('hints before the answer (1xx) are passed over', async () => {
