@@ -79,20 +79,22 @@ export class Upstream {
 
   /** Sends it now or later, or refuses it. @returns takes it back while it waits */
   enter(call: Call): () => void {
-    if (enter(this.#breaker, this.#rules, performance.now()).pass === 'refused') {
-      this.#begin(call)
+    const nowMs = performance.now()
+    if (enter(this.#breaker, this.#rules, nowMs).pass === 'refused') {
+      // INVARIANT: by the same clock; a moment later it might be sent, and would leave a line it had not entered.
+      this.#begin(call, nowMs)
       return () => {}
     }
     return this.#line.enter({
       priority: call.priority,
-      admit: () => this.#begin(call),
+      admit: () => this.#begin(call, performance.now()),
       turnAway: (detail) => call.refuse(overloaded('forward', detail, call.requestId)),
     })
   }
 
   /** @returns whether it is sent */
-  #begin(call: Call): boolean {
-    const entry = enter(this.#breaker, this.#rules, performance.now())
+  #begin(call: Call, nowMs: number): boolean {
+    const entry = enter(this.#breaker, this.#rules, nowMs)
     this.#breaker = entry.next
     if (entry.pass === 'refused') {
       call.refuse(
