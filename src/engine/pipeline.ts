@@ -137,7 +137,8 @@ export async function pipeline(
   const judged = authenticate(operation.security, presented, ports, nowMs)
   const authenticated = judged instanceof Promise ? await judged : judged
   // What came later may have drawn meanwhile: in the past there would be fewer tokens than there are, or more.
-  const drawsAtMs = judged instanceof Promise ? ports.clock.nowMs() : nowMs
+  const waited = door instanceof Promise || heard instanceof Promise || judged instanceof Promise
+  const drawsAtMs = waited ? ports.clock.nowMs() : nowMs
   if (!authenticated.allow && wasGuessed(authenticated)) {
     // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it.
     const charged = takeAll(failures, 1, ports, journal, client.address, drawsAtMs)

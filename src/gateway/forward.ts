@@ -27,8 +27,9 @@ export interface Receiver {
 }
 
 /**
- * The only way to an upstream: it takes a permit. Redirects are not followed, nothing is retried but a request
- * without effect that met a connection the upstream was just closing (RFC 9110 9.2.2).
+ * The only way to an upstream: it takes a permit. Redirects are not followed, nothing is retried but, once, a
+ * request without effect whose connection the upstream closed before it answered, as where it was just letting go of it
+ * (RFC 9110 9.2.2).
  *
  * @returns breaks the request off; its connection is not used again
  */
