@@ -79,10 +79,7 @@ export class Exchange implements Receiver, Member {
     if (this.#closed) return this.#record()
     if (this.#message.socket.destroyed) return
     // The head is out: all that is left is to break off visibly, so that nobody takes half an answer for a whole one.
-    if (this.#response.headersSent) {
-      this.#response.destroy()
-      return
-    }
+    if (this.#response.headersSent) return this.#breakConnection()
     const answer = problemAnswer(denial, this.journal, this.#style)
     this.#write(answer.status, answer.fields, answer.body)
   }
@@ -175,8 +172,16 @@ export class Exchange implements Receiver, Member {
       this.deny(denial)
     } catch (error) {
       this.#style.onDefect(error, this.journal.requestId)
-      this.#response.destroy()
+      this.#breakConnection()
     }
+  }
+
+  /** Once it is this answer's turn: destroyed before, it would hold up those behind it for ever, and what of it was written is sent. */
+  #breakConnection(): void {
+    this.#style.onLast()
+    const response = this.#response
+    if (response.socket) response.destroy()
+    else response.once('socket', (socket: Socket) => socket.destroy())
   }
 
   #write(status: number, fields: string[], body: string): void {

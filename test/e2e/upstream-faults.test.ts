@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
@@ -7,6 +8,7 @@ import type { Reason } from '../../src/engine/reasons.ts'
 import { type Ask, ask, assertDenied } from '../harness/ask.ts'
 import { startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 import type { TestUpstream } from '../harness/upstream.ts'
 
 let gate: TestGate
@@ -141,6 +143,33 @@ test('an answer that breaks off in the middle is broken off towards the client t
     ({ reason, 'http.response.status_code': status }) => reason === 'upstream_unreachable' && status === 200,
   )
 })
+
+test('an answer that breaks off while it waits behind another ends the connection behind that', () =>
+  withGate({}, async (own) => {
+    const held: ServerResponse[] = []
+    own.upstream.answer = (response) => void held.push(response)
+    const client = openSocket(own.gateway.addresses.http ?? '')
+    let text = ''
+    client.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1')
+    })
+    for (const turn of [1, 2, 3]) {
+      client.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n')
+      await until(() => held.length === turn, 'it is under way')
+    }
+    held[1]?.writeHead(200, { 'content-length': '100' }).write('half')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    held[1]?.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    held[0]?.end('{}')
+    await until(() => client.destroyed, 'the connection is closed')
+    assert.equal(text.split('HTTP/1.1 ').length, 2)
+    assert.match(text, /\{\}$|\{\}\r\n0\r\n\r\n$/)
+    await until(
+      () => own.log.filter(({ operation }) => operation === 'getPublic').length === 3,
+      'all are on record',
+    )
+  }))
 
 test('a GET that met a connection just closing is sent once more; a POST is not (RFC 9110 9.2.2)', async () => {
   let turns = 0
