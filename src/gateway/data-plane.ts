@@ -224,7 +224,10 @@ export class DataPlane {
     socket.on('close', () => {
       for (const one of answered) one.disconnected()
     })
-    socket.resume()
+    if (answered.length > 0) {
+      socket.once('end', () => socket.destroySoon())
+      stream.resume()
+    }
     this.#refuse(socket, stream, 'CONNECT', deny('parse', 'malformed_request', 'CONNECT is not served'))
   }
 }

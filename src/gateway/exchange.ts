@@ -176,12 +176,15 @@ export class Exchange implements Receiver, Member {
     }
   }
 
-  /** Once it is this answer's turn: destroyed before, it would hold up those behind it for ever, and what of it was written is sent. */
+  /**
+   * Once it is this answer's turn, and those before it are out: destroyed sooner, it would hold up those behind it for ever. What
+   * of it was written is sent.
+   */
   #breakConnection(): void {
     this.#style.onLast()
     const response = this.#response
     if (response.socket) response.destroy()
-    else response.once('socket', (socket: Socket) => socket.destroy())
+    else response.once('socket', (socket: Socket) => queueMicrotask(() => socket.destroySoon()))
   }
 
   #write(status: number, fields: string[], body: string): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -361,3 +362,77 @@ function ranked(): object {
     components: {},
   }
 }
+
+const getPublic = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+const connectBehind = 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'
+const runningUpstream = 'portcullis_upstream_requests{upstream="default",state="running"}'
+
+function openPlain(gate: TestGate): Socket {
+  const socket = connect({ port: Number(new URL(gate.gateway.addresses.http ?? '').port), host: '127.0.0.1' })
+  return socket.on('error', () => {})
+}
+
+for (const [name, behind] of Object.entries({
+  CONNECT: connectBehind,
+  'CONNECT with a body': connectBehind.replace('\r\n\r\n', '\r\nContent-Length: 3\r\n\r\nabc'),
+  'CONNECT with a body that does not come': connectBehind.replace(
+    '\r\n\r\n',
+    '\r\nContent-Length: 3\r\n\r\n',
+  ),
+})) {
+  test(`E3 ${name} behind a request takes nothing of its answer, however large it is`, () =>
+    withGate({}, async (gate) => {
+      const content = Buffer.alloc(8 * 1024 * 1024, 'a')
+      gate.upstream.answer = (response) => void response.end(content)
+      const socket = openPlain(gate)
+      let octets = 0
+      socket.on('data', (chunk: Buffer) => (octets += chunk.length)).write(getPublic + behind)
+      await until(() => socket.closed, 'the connection is closed')
+      assert.ok(octets > content.length, `${octets} octets came`)
+    }))
+
+  for (const [end, leave] of [
+    ['resets its connection', (socket: Socket): void => void socket.resetAndDestroy()],
+    ['closes its connection', (socket: Socket): void => void socket.destroy()],
+  ] as const)
+    test(`E3 whoever sends ${name} behind requests and ${end} leaves nothing behind`, () =>
+      withGate({}, async (gate) => {
+        const held = new Set<ServerResponse>()
+        gate.upstream.answer = (response) => {
+          held.add(response)
+          response.on('close', () => held.delete(response)).write('begun')
+        }
+        const socket = openPlain(gate)
+        socket.write(getPublic.repeat(3) + behind)
+        await until(() => held.size === 3, 'all are at the upstream')
+        leave(socket)
+        await until(() => held.size === 0, 'the upstream is let go of')
+        await until(async () => (await metric(gate, runningUpstream)) === 0, 'nothing runs')
+        await until(
+          () => gate.log.filter(({ event }) => event === 'request').length === 3,
+          'all are on record',
+        )
+      }))
+}
+
+test('E3 an answer that breaks off behind another one ends the connection once the other is out', () =>
+  withGate({}, async (gate) => {
+    let slow: ServerResponse | undefined
+    gate.upstream.answer = (response) => {
+      if (!slow) slow = response
+      else {
+        response.writeHead(200, { 'content-length': '100' }).write('half')
+        setTimeout(() => {
+          response.destroy()
+          setTimeout(() => slow?.end('whole'), 50)
+        }, 50)
+      }
+    }
+    const socket = openPlain(gate)
+    let text = ''
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString())).write(getPublic)
+    await until(() => slow !== undefined, 'the first is at the upstream')
+    socket.write(getPublic)
+    await until(() => socket.closed, 'the connection is closed')
+    assert.match(text, /whole[\s\S]*half$/)
+  }))
