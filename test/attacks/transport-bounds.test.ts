@@ -414,25 +414,3 @@ for (const [name, behind] of Object.entries({
         )
       }))
 }
-
-test('E3 an answer that breaks off behind another one ends the connection once the other is out', () =>
-  withGate({}, async (gate) => {
-    let slow: ServerResponse | undefined
-    gate.upstream.answer = (response) => {
-      if (!slow) slow = response
-      else {
-        response.writeHead(200, { 'content-length': '100' }).write('half')
-        setTimeout(() => {
-          response.destroy()
-          setTimeout(() => slow?.end('whole'), 50)
-        }, 50)
-      }
-    }
-    const socket = openPlain(gate)
-    let text = ''
-    socket.on('data', (chunk: Buffer) => (text += chunk.toString())).write(getPublic)
-    await until(() => slow !== undefined, 'the first is at the upstream')
-    socket.write(getPublic)
-    await until(() => socket.closed, 'the connection is closed')
-    assert.match(text, /whole[\s\S]*half$/)
-  }))

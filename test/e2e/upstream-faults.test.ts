@@ -163,8 +163,8 @@ test('an answer that breaks off while it waits behind another ends the connectio
     await new Promise((resolve) => setTimeout(resolve, 50))
     held[0]?.end('{}')
     await until(() => client.destroyed, 'the connection is closed')
-    assert.equal(text.split('HTTP/1.1 ').length, 2)
-    assert.match(text, /\{\}$|\{\}\r\n0\r\n\r\n$/)
+    assert.match(text, /\{\}[\s\S]*half$/, 'a whole one, and what there was of the next')
+    assert.equal(text.split('HTTP/1.1 ').length, 3, 'none of the third')
     await until(
       () => own.log.filter(({ operation }) => operation === 'getPublic').length === 3,
       'all are on record',
