@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { explainOperation } from '../../src/cli/explain-operation.ts'
-import { compile } from '../../src/contract/compile.ts'
 import type { CapPlan, LimitPlan } from '../../src/program/program.ts'
-import { things } from '../harness/gate.ts'
+import { compileWith } from '../harness/compile-with.ts'
 
 // What `state` and the sharing of limits may say, and what `check` says of the rest.
 
@@ -19,17 +18,7 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 const env = { REDIS_URL: 'rediss://:hunter2@store.example.com/3', REDIS_PASSWORD: 'hunter2' }
 
 function read(more: string) {
-  const file = join(folder, 'portcullis.yaml')
-  writeFileSync(
-    file,
-    `contract: ${JSON.stringify(things)}
-listen: { http: { port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "http://127.0.0.1:3000" } }
-identity: { bearerAuth: { type: jwt, issuer: "https://login.example.com", audience: api } }
-${more}
-`,
-  )
-  const { program, settings, diagnostics } = compile(file, env)
+  const { program, settings, diagnostics } = compileWith(folder, more, env)
   const said = diagnostics.map(({ severity, message, fix }) => `${severity}: ${message}; ${fix}`).join('\n')
   assert.doesNotMatch(said, /hunter2/)
   return { program, settings, said }

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { RawRequest } from '../../src/base/message.ts'
-import { compile } from '../../src/contract/compile.ts'
 import { link } from '../../src/engine/link.ts'
 import { openJournal } from '../../src/engine/outcome.ts'
 import { pipeline } from '../../src/engine/pipeline.ts'
 import type { Draw, Ports } from '../../src/engine/ports.ts'
-import { things } from '../harness/gate.ts'
+import { compileWith } from '../harness/compile-with.ts'
 
 const request: RawRequest = {
   id: 'a',
@@ -26,19 +25,8 @@ const request: RawRequest = {
 test('F2 who waited at the door for a store draws what else it draws when it is let in, not when it came', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-test-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'portcullis.yaml')
-  writeFileSync(
-    file,
-    `contract: ${JSON.stringify(things)}
-listen: { http: { port: 0, allowPlaintext: true } }
-upstreams: { default: { url: "http://127.0.0.1:3000" } }
-identity: { bearerAuth: { type: jwt, issuer: "https://login.example.com", audience: api } }
-limits:
-  - { name: door, by: address, rate: 1/s }
-  - { name: own, by: operation, rate: 1/s }
-`,
-  )
-  const { program } = compile(file, {})
+  const limits = '[{ name: door, by: address, rate: 1/s }, { name: own, by: operation, rate: 1/s }]'
+  const { program } = compileWith(folder, `limits: ${limits}`)
   assert.ok(program)
   const drawn: [limit: string, atMs: number][] = []
   let atMs = request.receivedAtMs

@@ -8,7 +8,7 @@ export interface Silence {
 }
 
 /** Half a minute: longer than any turn of a thread takes that will ever end. */
-export const hopeless: Silence = { lookEveryMs: 5000, looks: 6 }
+const hopeless: Silence = { lookEveryMs: 5000, looks: 6 }
 
 /**
  * Ends a thread that lives and never answers: what the kernel gives it would hang, and each reload would wait for it. Counted
