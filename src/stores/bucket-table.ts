@@ -2,12 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { wordsPerLine } from './line-locks.ts'
 
 export const slotsPerLine = 5
-/** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
-const firstTag = 2 * slotsPerLine
-const doublesPerLine = wordsPerLine / 2
-const linesPerTurn = 8192
-/** Lines of limits, after those of both regions. */
+/** Lines of limits, after those of both regions; a power of two. */
 export const limitLines = 65_536
+// What stands in the hot path is a constant of this module alone: V8 looks up an imported or exported one each time.
+const slots = slotsPerLine
+const stride = wordsPerLine
+const lastLimitLine = limitLines - 1
+/** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
+const firstTag = 2 * slots
+const doublesPerLine = stride / 2
+const linesPerTurn = 8192
 
 /** Memory of a table, shared by all threads; structured clone passes it on. */
 export interface TableMemory {
@@ -38,46 +42,44 @@ export function allocateTable(keys: number): TableMemory {
  * full when it came. A slot whose bucket is full again may be taken by anyone; one that holds somebody back is never given
  * away. So nothing is swept, nothing grows, and a look-up has a bound. A slot knows its key by its line and 32 bits more.
  *
- * INVARIANT: whoever reads or writes a slot has locked its line; only `holds` looks without. A key gets a slot only while
+ * INVARIANT: whoever reads or writes a slot has locked its line; only `find` may look without. A key gets a slot only while
  * both of its lines are locked, so that it never stands in two.
  */
 export class BucketTable {
   readonly #lines: number
+  /** Lines of a region for each digest: less than one. */
+  readonly #share: number
   readonly #words: Int32Array
   readonly #instants: Float64Array
 
   constructor({ lines, buckets }: TableMemory) {
     this.#lines = lines
+    this.#share = lines / 2 ** 32
     this.#words = new Int32Array(buckets)
     this.#instants = new Float64Array(buckets)
   }
 
   /** @param digest 32 bits */
   lineOf(region: Region, digest: number): number {
-    return region * this.#lines + Math.floor(((digest >>> 0) / 2 ** 32) * this.#lines)
+    return region * this.#lines + (((digest >>> 0) * this.#share) | 0)
   }
 
-  /** Whether a key seems to stand in a line: a hint, without a lock. */
-  holds(line: number, tag: number): boolean {
-    return this.find(line, tag) >= 0
-  }
-
-  /** @returns the slot of a key in a line, or -1 */
+  /** @returns the slot of a key in a line, or -1; without a lock where it seems to stand, no more than a hint */
   find(line: number, tag: number): number {
     const words = this.#words
-    const at = line * wordsPerLine + firstTag
-    for (let nth = 0; nth < slotsPerLine; nth++)
-      if (words[at + nth] === tag) return line * doublesPerLine + nth
+    const at = line * stride + firstTag
+    for (let nth = 0; nth < slots; nth++) if (words[at + nth] === tag) return line * doublesPerLine + nth
     return -1
   }
 
   /**
    * Finds the slot of a key for a take. A full bucket is not free for this instant: no other draw of the same take, whose key
    * may be new to the line, must get its slot.
+   * @param seen where it seemed to stand, in a line that is locked; or -1
    * @returns -1 where it does not stand
    */
-  take(line: number, tag: number, nowMs: number): number {
-    const slot = this.find(line, tag)
+  take(line: number, tag: number, seen: number, nowMs: number): number {
+    const slot = seen >= 0 && this.#tagOf(seen) === tag ? seen : this.find(line, tag)
     if (slot >= 0 && this.fullAtMs(slot) < nowMs) this.fill(slot, nowMs)
     return slot
   }
@@ -91,12 +93,12 @@ export class BucketTable {
   claim(one: number, other: number, tag: number, nowMs: number): number {
     const free = this.#countFree(one, nowMs)
     const line = free > 1 || free >= this.#countFree(other, nowMs) ? one : other
-    for (let nth = 0; nth < slotsPerLine; nth++) {
+    for (let nth = 0; nth < slots; nth++) {
       if (!this.#isFree(line, nth, nowMs)) continue
       const slot = line * doublesPerLine + nth
       // Full, and likewise not free for this instant.
       this.fill(slot, nowMs)
-      this.#words[line * wordsPerLine + firstTag + nth] = tag
+      this.#words[line * stride + firstTag + nth] = tag
       return slot
     }
     return -1
@@ -112,12 +114,12 @@ export class BucketTable {
 
   /** The line where the search for a limit's own line begins, past all keys. @param digest 32 bits */
   limitLineOf(digest: number): number {
-    return 2 * this.#lines + ((digest >>> 0) % limitLines)
+    return 2 * this.#lines + (digest & lastLimitLine)
   }
 
   /** The line after it, of those of limits. */
   nextLimitLine(line: number): number {
-    return line + 1 < 2 * this.#lines + limitLines ? line + 1 : 2 * this.#lines
+    return line < 2 * this.#lines + lastLimitLine ? line + 1 : 2 * this.#lines
   }
 
   /** Buckets that are not full, counted in many short turns of the event loop: a look at all of them takes 30 to 130 ms. */
@@ -125,27 +127,29 @@ export class BucketTable {
     let count = 0
     for (let line = 0; line < this.#lines * 2; line++) {
       if (line % linesPerTurn === 0) await nextTurn()
-      for (let nth = 0; nth < slotsPerLine; nth++)
-        if (this.fullAtMs(line * doublesPerLine + nth) > nowMs) count++
+      for (let nth = 0; nth < slots; nth++) if (this.fullAtMs(line * doublesPerLine + nth) > nowMs) count++
     }
     return count
   }
 
+  #tagOf(slot: number): number {
+    return this.#words[(slot >>> 3) * stride + firstTag + (slot & 7)] as number
+  }
+
   #countFree(line: number, nowMs: number): number {
     let free = 0
-    for (let nth = 0; nth < slotsPerLine; nth++) if (this.#isFree(line, nth, nowMs)) free++
+    for (let nth = 0; nth < slots; nth++) if (this.#isFree(line, nth, nowMs)) free++
     return free
   }
 
   #isFree(line: number, nth: number, nowMs: number): boolean {
     return (
-      this.#words[line * wordsPerLine + firstTag + nth] === 0 ||
-      this.fullAtMs(line * doublesPerLine + nth) < nowMs
+      this.#words[line * stride + firstTag + nth] === 0 || this.fullAtMs(line * doublesPerLine + nth) < nowMs
     )
   }
 }
 
 /** Place of a slot among all slots. */
 export function indexOf(slot: number): number {
-  return Math.floor(slot / doublesPerLine) * slotsPerLine + (slot % doublesPerLine)
+  return (slot >>> 3) * slots + (slot & 7)
 }

@@ -3,10 +3,14 @@ export type LockAtomics = Pick<typeof Atomics, 'compareExchange' | 'exchange' | 
 
 /** 32-bit words in a cache line of 64 octets; the last one of each line is its lock. */
 export const wordsPerLine = 16
-const lockWord = wordsPerLine - 1
 
 /** Words in which a thread notes the lines it is about to lock: how many, and which. */
 export const noteWords = 1024
+
+// What stands in the hot path is a constant of this module alone: V8 looks up an exported one each time.
+const stride = wordsPerLine
+const lockWord = stride - 1
+const mostNoted = noteWords - 2
 
 /** Locks of lines. */
 export interface Locks {
@@ -64,7 +68,7 @@ export class LineLocks implements Locks {
     let before = count
     for (; before > this.#locked && (note[before] as number) >= line; before--)
       if (note[before] === line) return
-    if (count + 1 >= noteWords) throw new RangeError('too many lines for one take')
+    if (count > mostNoted) throw new RangeError('too many lines for one take')
     for (let nth = count; nth > before; nth--) note[nth + 1] = note[nth] as number
     note[before + 1] = line
     note[0] = count + 1
@@ -75,7 +79,7 @@ export class LineLocks implements Locks {
     const words = this.#words
     const count = note[0] as number
     while (this.#locked < count) {
-      const at = (note[++this.#locked] as number) * wordsPerLine + lockWord
+      const at = (note[++this.#locked] as number) * stride + lockWord
       if (this.#atomics.compareExchange(words, at, 0, this.#owner) !== 0) this.#wait(at)
     }
   }
@@ -84,7 +88,7 @@ export class LineLocks implements Locks {
     const note = this.#note
     const words = this.#words
     for (; this.#locked > 0; this.#locked--) {
-      const at = (note[this.#locked] as number) * wordsPerLine + lockWord
+      const at = (note[this.#locked] as number) * stride + lockWord
       if ((this.#atomics.exchange(words, at, 0) & contended) !== 0) this.#atomics.notify(words, at, 1)
     }
     note[0] = 0
@@ -112,7 +116,7 @@ export class LineLocks implements Locks {
 /** Frees what a thread that is no more had locked. @param note of that thread */
 export function unlockAfterDeath(words: Int32Array, note: Int32Array, worker: number): void {
   for (let nth = 1; nth <= (note[0] as number); nth++) {
-    const at = (note[nth] as number) * wordsPerLine + lockWord
+    const at = (note[nth] as number) * stride + lockWord
     if ((Atomics.load(words, at) & ~contended) !== ownerOf(worker)) continue
     Atomics.exchange(words, at, 0)
     Atomics.notify(words, at)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { keyNamed } from '../../test/harness/key-named.ts'
-import { draw, peek } from '../engine/limit/draw.ts'
+import { draw, paceOf, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { allocateCounters } from './counters-memory.ts'
@@ -27,12 +27,12 @@ function naive() {
     take(draws: readonly Draw[], atMs: number) {
       const nowMs = atMs - startMs + 1
       const nameOf = ({ limit, key }: Draw) => `${limit.name} ${key.name}`
-      const drawn = draws.map((one) => draw(buckets.get(nameOf(one)), one.limit, one.cost, nowMs))
+      const drawn = draws.map((one) => draw(buckets.get(nameOf(one)), paceOf(one.limit), one.cost, nowMs))
       const allowed = drawn.every((one) => one.allowed)
       const states = drawn.map((one, index) => {
         const asked = draws[index] as Draw
         if (allowed) buckets.set(nameOf(asked), one.fullAtMs)
-        return allowed || !one.allowed ? one : peek(buckets.get(nameOf(asked)), asked.limit, nowMs)
+        return allowed || !one.allowed ? one : peek(buckets.get(nameOf(asked)), paceOf(asked.limit), nowMs)
       })
       return { allowed, states: states.map(visible) }
     },

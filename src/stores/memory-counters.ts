@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import { holdBack } from '../engine/limit/back-off.ts'
-import { type Drawn, draw, heldBackUntilMs, isLong, peek } from '../engine/limit/draw.ts'
+import { type Drawn, draw, heldBackUntilMs, isLong, type Pace, paceOf, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { BucketTable, indexOf, type Region, slotsPerLine } from './bucket-table.ts'
@@ -29,6 +29,7 @@ interface Known {
 /** Where one draw of a take stands. Kept and written anew by each take: a take is the hot path. */
 interface Place {
   limit: LimitPlan | null
+  pace: Pace
   /** The line of the limit. */
   limitLine: number
   namespace: string
@@ -52,6 +53,8 @@ interface Place {
   retryMs: number
 }
 
+// A constant of this module alone: V8 looks up an imported one each time, and this is the hot path.
+const slots = slotsPerLine
 /** More namespaces of one limit than issuers are trusted. */
 const maxNamespaces = 1024
 
@@ -134,9 +137,10 @@ export function attachCounters(
       place.one = table.lineOf(place.region, hash.low)
       // A processor that waits for one line goes on to fetch the others: those of other draws, and what a denial reads.
       if (limitLines.seemsToHoldBack(place.limitLine, nowMs))
-        place.fetched = warnings.fetch(place.one * slotsPerLine, slotsPerLine)
+        place.fetched = warnings.fetch(place.one * slots, slots)
       place.both = false
-      if (!table.holds(place.one, place.tag)) needBoth(place)
+      place.slot = table.find(place.one, place.tag)
+      if (place.slot < 0) needBoth(place)
     }
     return long
   }
@@ -176,13 +180,13 @@ export function attachCounters(
   /** @returns false when it is not where it seemed to be, so that both lines must be locked */
   function find(place: Place, nowMs: number): boolean {
     const { one, tag } = place
-    place.slot = table.take(one, tag, nowMs)
+    place.slot = table.take(one, tag, place.slot, nowMs)
     if (place.slot >= 0) return true
     if (!place.both) {
       needBoth(place)
       return false
     }
-    place.slot = table.take(place.other, tag, nowMs)
+    place.slot = table.take(place.other, tag, -1, nowMs)
     if (place.slot >= 0) return true
     place.slot = table.claim(one, place.other, tag, nowMs)
     if (place.slot >= 0) warnings.forget(indexOf(place.slot))
@@ -200,10 +204,10 @@ export function attachCounters(
 
   function judge(nth: number, draws: readonly Draw[], nowMs: number): boolean {
     const place = places[nth] as Place
-    const { limit, cost } = draws[nth] as Draw
+    const { cost } = draws[nth] as Draw
     const { allowed, fullAtMs, remaining, resetMs, retryMs } = draw(
       table.fullAtMs(place.slot),
-      limit,
+      place.pace,
       cost,
       nowMs,
     )
@@ -218,29 +222,29 @@ export function attachCounters(
   /** All or nothing: where one limit denies, no other is charged. */
   function settled(nth: number, draws: readonly Draw[], all: boolean, nowMs: number): BucketState {
     const place = places[nth] as Place
-    const { limit, cost } = draws[nth] as Draw
-    if (!place.allowed) return deny(place, limit, nowMs)
-    if (!all) return stateOf(peek(table.fullAtMs(place.slot), limit, nowMs), 0)
-    if (cost > 0) charge(place, limit)
+    const { cost } = draws[nth] as Draw
+    if (!place.allowed) return deny(place, nowMs)
+    if (!all) return stateOf(peek(table.fullAtMs(place.slot), place.pace, nowMs), 0)
+    if (cost > 0) charge(place)
     return stateOf(place, 0)
   }
 
-  function charge(place: Place, limit: LimitPlan): void {
-    noteHeldBack(place, limit)
+  function charge(place: Place): void {
+    noteHeldBack(place)
     table.fill(place.slot, place.fullAtMs)
   }
 
   /** Noted here as well: what it owes may be from a time when the limit held more, and held nobody back for it. */
-  function deny(place: Place, limit: LimitPlan, nowMs: number): BucketState {
-    noteHeldBack(place, limit)
+  function deny(place: Place, nowMs: number): BucketState {
+    noteHeldBack(place)
     const index = indexOf(place.slot)
     const held = holdBack(warnings.read(index, nowMs), place.retryMs, nowMs)
     warnings.write(index, held)
     return stateOf(place, held.toldAtMs + held.waitMs - nowMs)
   }
 
-  function noteHeldBack({ limitLine, fullAtMs, remaining }: Place, limit: LimitPlan): void {
-    if (remaining === 0) limitLines.noteHeldBack(limitLine, heldBackUntilMs(fullAtMs, limit))
+  function noteHeldBack({ limitLine, fullAtMs, remaining, pace }: Place): void {
+    if (remaining === 0) limitLines.noteHeldBack(limitLine, heldBackUntilMs(fullAtMs, pace))
   }
 
   function knownOf({ name }: LimitPlan): Known {
@@ -273,6 +277,7 @@ export function attachCounters(
     if (place.limit === limit && place.namespace === namespace) return place
     const known = knownOf(limit)
     place.limit = limit
+    place.pace = paceOf(limit)
     place.limitLine = known.line
     place.namespace = namespace
     place.hash = hashOf(known, namespace)
@@ -285,6 +290,7 @@ export function attachCounters(
 /** Fractions where numbers are: V8 keeps such members as doubles in place, and allocates nothing when they change. */
 const nowhere: Place = {
   limit: null,
+  pace: { tokenMs: 0.5, capacityMs: 0.5, slackMs: 0.5 },
   limitLine: 0,
   namespace: '',
   hash: null,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { codeOfError, OwnError } from '../base/code-of-error.ts'
-import { isLong, peek } from '../engine/limit/draw.ts'
+import { isLong, paceOf, peek } from '../engine/limit/draw.ts'
 import { spellKey } from '../engine/limit/spell-key.ts'
 import type { BucketKey } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
@@ -94,7 +94,7 @@ export class RedisBuckets {
       this.#giveBack.run(
         this.#options.redis,
         some.map(({ name }) => name),
-        some.map(({ limit, count }) => `${tokenMs(limit) * count}`),
+        some.map(({ limit, count }) => `${paceOf(limit).tokenMs * count}`),
       ),
     )
     await Promise.allSettled(all)
@@ -167,10 +167,6 @@ export class RedisBuckets {
   }
 }
 
-export function tokenMs(limit: LimitPlan): number {
-  return (limit.windowSeconds * 1000) / limit.rate
-}
-
 /** No more than a script unpacks at once. */
 function chunks<T>(all: readonly T[]): readonly (readonly T[])[] {
   return Array.from({ length: Math.ceil(all.length / 1000) }, (_, index) =>
@@ -207,7 +203,7 @@ class Batch {
   }
 
   args(): readonly string[] {
-    const limits = this.#limits.flatMap((limit) => [tokenMs(limit), tokenMs(limit) * limit.burst])
+    const limits = this.#limits.map(paceOf).flatMap(({ tokenMs, capacityMs }) => [tokenMs, capacityMs])
     return [JSON.stringify(limits), `[${this.#text}]`]
   }
 
@@ -231,7 +227,7 @@ class Batch {
       for (const { limit, cost, most } of draws) {
         const owedMs = reply.readDoubleLE(at)
         // The same arithmetic as in the script.
-        const left = allowed && most > cost ? peek(owedMs, limit, 0).remaining : 0
+        const left = allowed && most > cost ? peek(owedMs, paceOf(limit), 0).remaining : 0
         const taken = allowed ? Math.max(cost, Math.min(most, left)) : 0
         buckets.push({ owedMs, taken, backOffMs: reply.readDoubleLE(at + 8) })
         at += 16

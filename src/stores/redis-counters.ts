@@ -1,13 +1,7 @@
-import { draw, peek } from '../engine/limit/draw.ts'
+import { draw, paceOf, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import {
-  bucketName,
-  type RedisBuckets,
-  type StoreAnswer,
-  type StoreBucket,
-  tokenMs,
-} from './redis-buckets.ts'
+import { bucketName, type RedisBuckets, type StoreAnswer, type StoreBucket } from './redis-buckets.ts'
 import type { StoreCircuit } from './store-circuit.ts'
 import { shareOf, uncounted } from './store-fault.ts'
 import type { WorkerFigures } from './store-figures.ts'
@@ -221,7 +215,8 @@ export function createStoreCounters({
     if (claim.lease) return leases.stateOf(claim.lease, nowMs)
     const { limit } = claim.draw
     const { owedMs, taken } = found.get(claim) as StoreBucket
-    const { remaining, resetMs } = peek(owedMs + tokenMs(limit) * taken, limit, 0)
+    const pace = paceOf(limit)
+    const { remaining, resetMs } = peek(owedMs + pace.tokenMs * taken, pace, 0)
     return { remaining, resetMs, retryMs: 0, backOffMs: 0 }
   }
 
@@ -229,13 +224,13 @@ export function createStoreCounters({
     const { limit } = claim.draw
     const bucket = found.get(claim)
     // A denied take drew nothing, and neither did one that local limits denied: that was given back.
-    const judged = bucket && draw(bucket.owedMs, limit, claim.missing, 0)
+    const judged = bucket && draw(bucket.owedMs, paceOf(limit), claim.missing, 0)
     if (bucket && judged && !judged.allowed) {
       const { remaining, resetMs, retryMs } = judged
       return { remaining, resetMs, retryMs, backOffMs: bucket.backOffMs }
     }
     if (claim.lease) return leases.stateOf(claim.lease, nowMs)
-    const { remaining, resetMs } = peek(bucket?.owedMs, limit, 0)
+    const { remaining, resetMs } = peek(bucket?.owedMs, paceOf(limit), 0)
     return { remaining, resetMs, retryMs: 0, backOffMs: 0 }
   }
 

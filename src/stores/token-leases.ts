@@ -1,9 +1,9 @@
 import { type HeldBack, holdBack } from '../engine/limit/back-off.ts'
-import { draw, peek } from '../engine/limit/draw.ts'
+import { draw, paceOf, peek } from '../engine/limit/draw.ts'
 import { spellKey } from '../engine/limit/spell-key.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import { bucketName, type StoreBucket, tokenMs } from './redis-buckets.ts'
+import { bucketName, type StoreBucket } from './redis-buckets.ts'
 
 /** How long borrowed tokens are held without being borrowed anew. */
 const lifetimeMs = 5000
@@ -109,7 +109,7 @@ export class TokenLeases {
     if (cost > 0) lease.tokens += leased + (bucket?.taken ?? 0)
     if (bucket) {
       this.#learn(lease, bucket, bucket.taken, nowMs)
-      const judged = draw(bucket.owedMs, lease.limit, missing, 0)
+      const judged = draw(bucket.owedMs, paceOf(lease.limit), missing, 0)
       if (!judged.allowed) {
         lease.deniedUntilMs = nowMs + judged.retryMs
         lease.deniedTokens = Math.max(1, missing)
@@ -121,7 +121,7 @@ export class TokenLeases {
 
   /** As far as it is known here. */
   stateOf({ limit, tokens, owedMs, atMs }: Lease, nowMs: number): BucketState {
-    const { remaining, resetMs } = peek(owedMs - Math.max(0, nowMs - atMs), limit, 0)
+    const { remaining, resetMs } = peek(owedMs - Math.max(0, nowMs - atMs), paceOf(limit), 0)
     return { remaining: Math.min(limit.burst, remaining + tokens), resetMs, retryMs: 0, backOffMs: 0 }
   }
 
@@ -176,7 +176,7 @@ export class TokenLeases {
   }
 
   #learn(lease: Lease, { owedMs }: StoreBucket, taken: number, nowMs: number): void {
-    lease.owedMs = owedMs + tokenMs(lease.limit) * taken
+    lease.owedMs = owedMs + paceOf(lease.limit).tokenMs * taken
     lease.atMs = nowMs
   }
 

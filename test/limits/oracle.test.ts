@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { type HeldBack, holdBack } from '../../src/engine/limit/back-off.ts'
-import { draw, peek } from '../../src/engine/limit/draw.ts'
+import { draw, paceOf, peek } from '../../src/engine/limit/draw.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
 import { connectOne } from '../../src/stores/redis.ts'
 import { bucketName, RedisBuckets, type StoreDraw } from '../../src/stores/redis-buckets.ts'
@@ -58,16 +58,16 @@ class Oracle {
       const known = this.#buckets.get(name)
       return known ? Math.max(0, known.owedMs - (nowUs - known.atUs) / 1000) : 0
     })
-    const judged = draws.map(({ limit, cost }, index) => draw(before[index], limit, cost, 0))
+    const judged = draws.map(({ limit, cost }, index) => draw(before[index], paceOf(limit), cost, 0))
     const allowed = judged.every((one) => one.allowed)
     const buckets = draws.map(({ limit, name, cost, most }, index) => {
       const owedMs = before[index] as number
       const known = this.#buckets.get(name)
       const one = judged[index]
       if (allowed) {
-        const left = peek(owedMs, limit, 0).remaining
+        const left = peek(owedMs, paceOf(limit), 0).remaining
         const taken = most > cost ? Math.max(cost, Math.min(most, left)) : cost
-        const after = taken === 0 ? owedMs : draw(owedMs, limit, taken, 0).fullAtMs
+        const after = taken === 0 ? owedMs : draw(owedMs, paceOf(limit), taken, 0).fullAtMs
         if (after > 0) this.#buckets.set(name, { owedMs: after, atUs: nowUs, held: known?.held ?? null })
         return { owedMs, taken, backOffMs: 0 }
       }
@@ -84,7 +84,7 @@ class Oracle {
 function absolute() {
   const buckets = new Map<string, number>()
   return (draws: readonly StoreDraw[], nowMs: number) => {
-    const drawn = draws.map(({ limit, name, cost }) => draw(buckets.get(name), limit, cost, nowMs))
+    const drawn = draws.map(({ limit, name, cost }) => draw(buckets.get(name), paceOf(limit), cost, nowMs))
     const allowed = drawn.every((one) => one.allowed)
     if (allowed)
       for (const [index, one] of drawn.entries()) buckets.set((draws[index] as StoreDraw).name, one.fullAtMs)
@@ -142,7 +142,7 @@ async function compare(requests: readonly Asked[], leases: boolean, startS: numb
     const naive = instants(draws, (nowUs - startS * 1e6) / 1000 + 1)
     assert.equal(answer.allowed, naive.allowed)
     const retries = draws.map(
-      ({ limit, cost }, index) => draw(answer.buckets[index]?.owedMs, limit, cost, 0).retryMs,
+      ({ limit, cost }, index) => draw(answer.buckets[index]?.owedMs, paceOf(limit), cost, 0).retryMs,
     )
     assert.deepEqual(
       retries.map((ms) => Math.round(ms * 1000)),
@@ -246,7 +246,7 @@ test('tokens that come back fill a bucket up to its brim', async () => {
   const left = async (cost: number) => {
     const answer = await buckets.take([{ limit, name, cost, most: cost }])
     assert.ok(answer.kind === 'taken')
-    return peek(answer.buckets[0]?.owedMs, limit, 0).remaining
+    return peek(answer.buckets[0]?.owedMs, paceOf(limit), 0).remaining
   }
   await left(6)
   await buckets.giveBack([{ limit, name, count: 2 }])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { draw } from '../../src/engine/limit/draw.ts'
+import { draw, paceOf } from '../../src/engine/limit/draw.ts'
 import type { Draw, Taken } from '../../src/engine/ports.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
 import {
@@ -36,7 +36,7 @@ function outcomes(scripts: readonly Script[]): ReadonlySet<string> {
     if (left.every(({ length }) => length === 0)) return void found.add(shown(allowed, leftOf(buckets)))
     for (const [worker, [draws, ...rest]] of left.entries()) {
       if (!draws) continue
-      const drawn = draws.map((asked) => draw(buckets.get(nameOf(asked)), asked.limit, asked.cost, 1))
+      const drawn = draws.map((asked) => draw(buckets.get(nameOf(asked)), paceOf(asked.limit), asked.cost, 1))
       const passes = drawn.every((taken) => taken.allowed)
       const after = new Map(buckets)
       if (passes)
@@ -45,7 +45,7 @@ function outcomes(scripts: readonly Script[]): ReadonlySet<string> {
     }
   }
   const leftOf = (buckets: ReadonlyMap<string, number>) =>
-    drawsOf(scripts).map((asked) => draw(buckets.get(nameOf(asked)), asked.limit, 0, 1).remaining)
+    drawsOf(scripts).map((asked) => draw(buckets.get(nameOf(asked)), paceOf(asked.limit), 0, 1).remaining)
   follow(
     scripts,
     new Map(),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { LimitPlan } from '../../program/program.ts'
-import { draw, peek } from './draw.ts'
+import { draw, paceOf, peek } from './draw.ts'
 
 const plan = (rate: number, windowSeconds: number, burst: number): LimitPlan => ({
   name: 'l',
@@ -26,14 +26,14 @@ test('a full bucket gives exactly its capacity at once, and no more', () => {
     fc.property(limits, fc.integer({ min: 0, max: 1e9 }), (limit, nowMs) => {
       let fullAtMs: number | undefined
       for (let i = 0; i < limit.burst; i++) {
-        const drawn = draw(fullAtMs, limit, 1, nowMs)
+        const drawn = draw(fullAtMs, paceOf(limit), 1, nowMs)
         assert.ok(drawn.allowed)
         assert.equal(drawn.remaining, limit.burst - 1 - i)
         fullAtMs = drawn.fullAtMs
       }
-      const denied = draw(fullAtMs, limit, 1, nowMs)
+      const denied = draw(fullAtMs, paceOf(limit), 1, nowMs)
       assert.ok(!denied.allowed)
-      assert.ok(draw(fullAtMs, limit, 1, nowMs + denied.retryMs).allowed)
+      assert.ok(draw(fullAtMs, paceOf(limit), 1, nowMs + denied.retryMs).allowed)
     }),
   )
 })
@@ -50,7 +50,7 @@ test('never are more tokens given than the capacity and what has come in since, 
       let given = 0
       for (const [cost, waitMs] of taken) {
         nowMs += waitMs
-        const drawn = draw(fullAtMs, limit, cost, nowMs)
+        const drawn = draw(fullAtMs, paceOf(limit), cost, nowMs)
         if (!drawn.allowed) continue
         fullAtMs = drawn.fullAtMs
         given += cost
@@ -63,19 +63,23 @@ test('never are more tokens given than the capacity and what has come in since, 
 
 test('a cost takes so many tokens at once, or none; a denial says how long until all of them are there', () => {
   const limit = plan(10, 1, 5)
-  const first = draw(undefined, limit, 3, 1000)
+  const first = draw(undefined, paceOf(limit), 3, 1000)
   assert.deepEqual([first.allowed, first.remaining, first.resetMs], [true, 2, 300])
-  const second = draw(first.fullAtMs, limit, 3, 1000)
+  const second = draw(first.fullAtMs, paceOf(limit), 3, 1000)
   assert.deepEqual([second.allowed, second.remaining, second.retryMs], [false, 2, 100])
-  assert.equal(draw(first.fullAtMs, limit, 6, 10_000).allowed, false, 'more than the capacity never passes')
+  assert.equal(
+    draw(first.fullAtMs, paceOf(limit), 6, 10_000).allowed,
+    false,
+    'more than the capacity never passes',
+  )
 })
 
 test('a cost of 0 asks whether a token is there, and takes none', () => {
   const limit = plan(1, 1, 1)
-  const asked = draw(undefined, limit, 0, 1000)
+  const asked = draw(undefined, paceOf(limit), 0, 1000)
   assert.deepEqual([asked.allowed, asked.remaining, asked.resetMs], [true, 1, 0])
-  const { fullAtMs } = draw(undefined, limit, 1, 1000)
-  assert.deepEqual(draw(fullAtMs, limit, 0, 1000), {
+  const { fullAtMs } = draw(undefined, paceOf(limit), 1, 1000)
+  assert.deepEqual(draw(fullAtMs, paceOf(limit), 0, 1000), {
     allowed: false,
     fullAtMs,
     remaining: 0,
@@ -86,7 +90,7 @@ test('a cost of 0 asks whether a token is there, and takes none', () => {
 
 test('a clock that steps back makes no tokens', () => {
   const limit = plan(1, 1, 1)
-  const { fullAtMs } = draw(undefined, limit, 1, 10_000)
-  assert.equal(draw(fullAtMs, limit, 1, 5000).allowed, false)
-  assert.equal(peek(fullAtMs, limit, 5000).remaining, 0)
+  const { fullAtMs } = draw(undefined, paceOf(limit), 1, 10_000)
+  assert.equal(draw(fullAtMs, paceOf(limit), 1, 5000).allowed, false)
+  assert.equal(peek(fullAtMs, paceOf(limit), 5000).remaining, 0)
 })

@@ -7,6 +7,25 @@ export function isLong({ windowSeconds }: LimitPlan): boolean {
   return windowSeconds >= longSeconds
 }
 
+/** How the buckets of a limit fill, in milliseconds; of what a draw computes, all that is the same each time. */
+export interface Pace {
+  /** For one token. */
+  readonly tokenMs: number
+  /** For all that a bucket holds. */
+  readonly capacityMs: number
+  /**
+   * What sums of fractions may cost, so that they never cost the last token: a microsecond, or a thousand-millionth of the
+   * capacity where that is long; at most half a token.
+   */
+  readonly slackMs: number
+}
+
+export function paceOf({ windowSeconds, rate, burst }: LimitPlan): Pace {
+  const tokenMs = (windowSeconds * 1000) / rate
+  const capacityMs = tokenMs * burst
+  return { tokenMs, capacityMs, slackMs: Math.min(Math.max(0.001, capacityMs * 1e-9), tokenMs / 2) }
+}
+
 /** One draw from a bucket, kept as the instant at which the bucket will be full again (GCRA). */
 export interface Drawn {
   readonly allowed: boolean
@@ -28,25 +47,19 @@ export interface Drawn {
  * @param nowMs on the clock of `fullAtMs`; a clock that steps back makes no tokens
  * @see RFC 6585 4; ITU-T I.371 (generic cell rate algorithm)
  */
-export function draw(fullAtMs: number | undefined, limit: LimitPlan, cost: number, nowMs: number): Drawn {
-  const tokenMs = (limit.windowSeconds * 1000) / limit.rate
-  const capacityMs = tokenMs * limit.burst
+export function draw(fullAtMs: number | undefined, pace: Pace, cost: number, nowMs: number): Drawn {
+  const { tokenMs, capacityMs, slackMs } = pace
   const start = fullAtMs === undefined || fullAtMs < nowMs ? nowMs : fullAtMs
   const overMs = start + tokenMs * Math.max(1, cost) - nowMs - capacityMs
-  const slackMs = toleranceMs(tokenMs, capacityMs)
   const allowed = overMs <= slackMs
   const next = allowed ? start + tokenMs * cost : start
-  const left = remaining(next - nowMs, tokenMs, capacityMs, slackMs)
-  return drawn(allowed, next, left, next - nowMs, allowed ? 0 : overMs)
+  return drawn(allowed, next, remaining(next - nowMs, pace), next - nowMs, allowed ? 0 : overMs)
 }
 
 /** What is left of a bucket when nothing is taken. */
-export function peek(fullAtMs: number | undefined, limit: LimitPlan, nowMs: number): Drawn {
-  const tokenMs = (limit.windowSeconds * 1000) / limit.rate
+export function peek(fullAtMs: number | undefined, pace: Pace, nowMs: number): Drawn {
   const resetMs = fullAtMs === undefined || fullAtMs < nowMs ? 0 : fullAtMs - nowMs
-  const capacityMs = tokenMs * limit.burst
-  const left = remaining(resetMs, tokenMs, capacityMs, toleranceMs(tokenMs, capacityMs))
-  return drawn(true, nowMs + resetMs, left, resetMs, 0)
+  return drawn(true, nowMs + resetMs, remaining(resetMs, pace), resetMs, 0)
 }
 
 /** One literal for all: of several in which a member is now 0 and now a fraction, V8 makes each the slow way (90 ns). */
@@ -61,18 +74,10 @@ function drawn(
 }
 
 /** Until when a bucket has no whole token; a time in the past when it has. */
-export function heldBackUntilMs(fullAtMs: number, { windowSeconds, rate, burst }: LimitPlan): number {
-  return fullAtMs - ((windowSeconds * 1000) / rate) * (burst - 1)
+export function heldBackUntilMs(fullAtMs: number, { tokenMs, capacityMs }: Pace): number {
+  return fullAtMs - (capacityMs - tokenMs)
 }
 
-function remaining(resetMs: number, tokenMs: number, capacityMs: number, slackMs: number): number {
+function remaining(resetMs: number, { tokenMs, capacityMs, slackMs }: Pace): number {
   return Math.max(0, Math.floor((capacityMs - resetMs + slackMs) / tokenMs))
-}
-
-/**
- * What sums of fractions may cost, so that they never cost the last token: a microsecond, or a thousand-millionth of the
- * capacity where that is long; at most half a token.
- */
-function toleranceMs(tokenMs: number, capacityMs: number): number {
-  return Math.min(Math.max(0.001, capacityMs * 1e-9), tokenMs / 2)
 }
