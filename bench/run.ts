@@ -59,7 +59,8 @@ const absent = subjects.flatMap(({ name, missing }) => (missing() === null ? [] 
 if (absent.length > 0) console.log(`left out: ${absent.join('; ')}\n`)
 report.leftOut = absent
 if (wants('engine')) report.engine = await measureEngine(rounds)
-if (wants('limits')) report.limits = { takes: measureLimits(rounds), saving: await measureSaving(rounds) }
+if (wants('limits'))
+  report.limits = { takes: await measureLimits(rounds), saving: await measureSaving(rounds) }
 if (wants('records')) report.records = await measureRecords(rounds)
 if (wants('redis')) report.redis = await measureRedis(rounds)
 if (wants('identity')) report.identity = await measureIdentity(rounds)
