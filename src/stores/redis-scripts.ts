@@ -13,6 +13,9 @@ local function hold_back(bucket, retry)
   return bucket.wait - since
 end`
 
+/** Thirty thousand years. Lua writes longer times with an exponent, which the server takes for no number. */
+const maxExpiryMs = 1e15
+
 /**
  * A bucket is what it lacks to be full, in milliseconds, and when that was so, in microseconds; then the hint of `holdBack`.
  * Where the clock was set back since, or is that of another server now, no time has passed.
@@ -36,7 +39,7 @@ local function keep()
   for key, bucket in pairs(buckets) do
     if bucket.changed and bucket.owed > 0 then
       local value = struct.pack('<ddddB', now_us, bucket.owed, bucket.told, bucket.wait, bucket.strikes)
-      redis.call('SET', key, value, 'PX', math.ceil(bucket.owed))
+      redis.call('SET', key, value, 'PX', math.min(math.ceil(bucket.owed), ${maxExpiryMs}))
     elseif bucket.changed then
       redis.call('DEL', key)
     end
