@@ -10,7 +10,10 @@ export interface CountersMemory {
   readonly onlyThread: number | null
   /** Of the keyed hash: eight octets, shared; what was saved is restored before the first take. */
   readonly secret: Uint8Array
-  /** The epoch, the count of overflows, by how much the clock was set back; of each thread how often it drew, and what it locks. */
+  /**
+   * The epoch, the count of overflows, the latest instant of a take, by how much the clock was set back; of each thread how
+   * often it drew, and what it locks.
+   */
   readonly desk: SharedArrayBuffer
 }
 
@@ -24,6 +27,7 @@ export interface CountersOptions {
 }
 
 const overflowedWord = 2
+const latestWord = 3
 const setBackByte = 16
 /** What all threads share comes first; then each has a line of its own and its notes. */
 const firstOwn = 16
@@ -75,6 +79,8 @@ export function attachDesk({ desk }: CountersMemory) {
     noteSetBack(byMs: number): void {
       setBack[0] = (setBack[0] as number) + byMs
     },
+    /** One number: of whole milliseconds since the epoch the low 32 bits, at the latest take of all threads. */
+    latestMs: words.subarray(latestWord, latestWord + 1),
     /** Goes on with the count of an earlier process. */
     startFrom(epochMs: number): void {
       Atomics.store(epoch, 0, BigInt(epochMs))

@@ -167,6 +167,48 @@ test('who keeps coming too early is told to stay away longer, and alone', () => 
   assert.deepEqual(hints('patient', startMs), [1000])
 })
 
+test('who came a moment earlier and draws later finds all that the bucket holds, and no more', () => {
+  const memory = allocateCounters({ keys: 1, workers: 2 })
+  const [here, there] = [attachCounters(memory, 0), attachCounters(memory, 1)]
+  const allowed = (counters: MemoryCounters, key: string, atMs: number) =>
+    takeNow(counters, one(key), atMs).allowed
+  takeNow(here, one('first'))
+  assert.deepEqual(
+    [
+      allowed(here, 'k', startMs + 9),
+      allowed(there, 'k', startMs + 8),
+      allowed(there, 'k', startMs + 8),
+      allowed(here, 'k', startMs + 9),
+    ],
+    [true, true, false, false],
+  )
+  // Full again, and given away.
+  const laterMs = startMs + 2020
+  const ask = (key: string, atMs: number) => takeNow(here, [{ ...(one(key)[0] as Draw), cost: 0 }], atMs)
+  for (let nth = 0; nth < 20; nth++) ask(`n${nth}`, laterMs - 10)
+  ask('n0', laterMs)
+  assert.deepEqual(
+    [
+      allowed(there, 'k', laterMs - 1000),
+      allowed(there, 'k', laterMs - 1000),
+      allowed(here, 'k', laterMs),
+      allowed(here, 'k', laterMs + 999),
+      allowed(here, 'k', laterMs + 1000),
+    ],
+    [true, true, false, false, true],
+  )
+})
+
+test('a clock that is set back, or nobody who comes for weeks, leaves no take at another time than its own', () => {
+  const counters = createMemoryCounters(100)
+  const at = (atMs: number, key: string) => takeNow(counters, one(key), atMs).states[0]
+  const week = 7 * 86_400_000
+  for (const [nth, atMs] of [0, 3 * week, 7 * week, 8 * week, 8 * week - 3_600_000, 9 * week].entries()) {
+    assert.equal(at(startMs + atMs, `k${nth}`)?.resetMs, 1000)
+    assert.equal(at(startMs + atMs + 500, `k${nth}`)?.resetMs, 1500)
+  }
+})
+
 test('a limit that holds nobody back is known without a look at its buckets, by all threads', () => {
   const memory = allocateCounters({ keys: 100, workers: 2 })
   const [here, there] = [attachCounters(memory, 0), attachCounters(memory, 1)]

@@ -57,6 +57,8 @@ interface Place {
 const slots = slotsPerLine
 /** More namespaces of one limit than issuers are trusted. */
 const maxNamespaces = 1024
+/** What is further behind than this did not wait for another thread: the clock was set back, or nobody drew for weeks. */
+const maxBehindMs = 10_000
 
 /** Counters of one thread alone. @param keys live buckets at a time, beyond which it becomes likely that some share */
 export function createMemoryCounters(keys?: number): MemoryCounters {
@@ -82,6 +84,7 @@ export function attachCounters(
   const warnings = new WarningTable(memory.table.warnings)
   const desk = attachDesk(memory)
   const setBack = desk.setBackMs
+  const latest = desk.latestMs
   const longDrawn = desk.longDrawnOf(worker)
   const { onlyThread } = memory
   if (onlyThread !== null && onlyThread !== threadId)
@@ -96,11 +99,10 @@ export function attachCounters(
 
   return {
     take(draws, atMs) {
-      const nowMs = sinceEpoch(atMs)
-      const long = aim(draws, nowMs)
+      const cameMs = sinceEpoch(atMs)
+      const long = aim(draws, cameMs)
       try {
-        lockAll(draws.length, nowMs)
-        return settle(draws, nowMs)
+        return settle(draws, lockAll(draws.length, cameMs))
       } finally {
         // Before it is unlocked: whose take was cut short still has its lines noted, see `releaseAfterDeath`.
         if (long) longDrawn[0] = ((longDrawn[0] as number) + 1) | 0
@@ -121,6 +123,26 @@ export function attachCounters(
     if (setBackMs === 0) return atMs - epochMs
     // A request that came before the clock was set back did not come in the future.
     return Math.min(atMs, Date.now()) - epochMs + setBackMs
+  }
+
+  /**
+   * INVARIANT: with its lines locked, no take is earlier than one that had any of them before. Another thread's request may have
+   * come a moment later and drawn first: a bucket that was full then has no less to give to this one, and one that was given
+   * away because it was full again, no more.
+   */
+  function notBefore(cameMs: number): number {
+    const whole = cameMs | 0
+    // What whoever had the lines noted is seen since they are locked.
+    let seen = latest[0] as number
+    while (seen !== whole) {
+      // Of 32 bits each, around which both go.
+      const behindMs = (seen - whole) | 0
+      if (behindMs > 0 && behindMs <= maxBehindMs) return cameMs + behindMs
+      const found = Atomics.compareExchange(latest, 0, seen, whole)
+      if (found === seen) break
+      seen = found
+    }
+    return cameMs
   }
 
   /** @returns whether one of the limits is long */
@@ -151,9 +173,10 @@ export function attachCounters(
     place.other = table.lineOf(place.region, Math.imul(place.digest, 0x9e3779b1))
   }
 
-  /** Locks the lines of all draws, and finds or gives each its slot. */
-  function lockAll(count: number, nowMs: number): void {
+  /** Locks the lines of all draws, and finds or gives each its slot. @returns the instant of the take */
+  function lockAll(count: number, cameMs: number): number {
     let moved: boolean
+    let nowMs: number
     do {
       for (let nth = 0; nth < count; nth++) {
         const { one, other, both } = places[nth] as Place
@@ -161,6 +184,7 @@ export function attachCounters(
         if (both) locks.want(other)
       }
       locks.lock()
+      nowMs = notBefore(cameMs)
       moved = false
       for (let nth = 0; nth < count; nth++) if (!find(places[nth] as Place, nowMs)) moved = true
       if (moved) locks.unlock()
@@ -174,7 +198,9 @@ export function attachCounters(
       desk.countOverflow()
       crowded = true
     }
-    if (crowded) locks.lock()
+    if (!crowded) return nowMs
+    locks.lock()
+    return notBefore(cameMs)
   }
 
   /** @returns false when it is not where it seemed to be, so that both lines must be locked */
