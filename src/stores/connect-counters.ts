@@ -41,12 +41,9 @@ export interface ConnectOptions {
 export async function connectCounters(options: ConnectOptions): Promise<ConnectedCounters> {
   const { settings, local, gateway, figures } = options
   const heartbeat = new RedisScript(heartbeatScript)
-  const circuit = new StoreCircuit({
-    async probe() {
-      const alive = Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`]))
-      figures.set('gateways', alive)
-      return alive
-    },
+  const circuit: StoreCircuit = new StoreCircuit({
+    probe: async () => Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`])),
+    onCounted: () => figures.set('gateways', circuit.gateways),
     knownGateways: options.knownGateways,
     deadlineMs: settings.deadlineMs,
     onEvent(event) {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { StoreCircuit, type StoreEvent } from './store-circuit.ts'
 
-async function opened(context: TestContext, onBeat: (beat: number) => Promise<void>) {
+/** @param onBeat may answer how many gateways there are */
+async function opened(context: TestContext, onBeat: (beat: number) => Promise<unknown>) {
   const events: StoreEvent[] = []
   let beats = 0
   const { promise: up, resolve: onReady } = Promise.withResolvers<void>()
   const circuit = new StoreCircuit({
     async probe() {
-      await onBeat(++beats)
-      return 1
+      return Number((await onBeat(++beats)) ?? 1)
     },
     knownGateways: 0,
     deadlineMs: 50,
@@ -97,4 +97,29 @@ test('connections that do not last put the next probe off no further', async (co
   await Promise.race([second.promise, pause(2000).then(() => assert.fail('nobody asks'))])
   await pause(1)
   assert.ok(events.some(({ event }) => event === 'store_back'))
+})
+
+test('whoever finds the store back first does not take itself for the only gateway; whoever is no more leaves in time', async (context) => {
+  const beaten = [0, 1, 2, 3, 4].map(() => Promise.withResolvers<void>())
+  const { circuit, events } = await opened(context, async (beat) => {
+    beaten[beat]?.resolve()
+    return [0, 3, 1, 1, 2][beat]
+  })
+  const seen = async (beat: number) => {
+    await beaten[beat]?.promise
+    await pause(1)
+    return circuit.gateways
+  }
+  assert.equal(await seen(1), 3)
+  circuit.disconnected('closed')
+  assert.equal(await seen(2), 3)
+  assert.deepEqual(
+    events.map((event) => ('gateways' in event ? event.gateways : event.event)),
+    ['store_lost', 3],
+  )
+  circuit.disconnected('closed')
+  const now = performance.now.bind(performance)
+  assert.equal(await seen(3), 3)
+  context.mock.method(performance, 'now', () => now() + 10_000)
+  assert.equal(await seen(4), 2)
 })

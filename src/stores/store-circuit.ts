@@ -1,4 +1,5 @@
 import { codeOfError } from '../base/code-of-error.ts'
+
 /** Something about the store of limits that an operator should know. Never a secret. */
 export type StoreEvent =
   | { readonly event: 'store_lost'; readonly detail: string }
@@ -13,6 +14,8 @@ export interface CircuitOptions {
   readonly onEvent: (event: StoreEvent) => void
   /** The store answers, for the first time or again. */
   readonly onReady: () => void
+  /** The store answered how many gateways there are. */
+  readonly onCounted?: () => void
 }
 
 const failuresUntilLost = 3
@@ -20,6 +23,8 @@ const beatMs = 2000
 const firstProbeMs = 100
 const maxProbeMs = 5000
 const pauseDeadlines = 10
+/** By then all others have found the store back as well, and whoever is no more is not counted there. */
+const returnMs = 10_000
 
 /**
  * Whether the store is asked at all. Three takes in a row that fail, or come late, open the circuit, and nobody waits for
@@ -36,6 +41,7 @@ export class StoreCircuit {
   #stood = false
   #lostAtMs: number | null = null
   #closedAtMs = Number.NEGATIVE_INFINITY
+  #backAtMs = Number.NEGATIVE_INFINITY
   #everUp: boolean
   #probing = false
   #stopped = false
@@ -127,7 +133,7 @@ export class StoreCircuit {
     // The reply may have arrived while this process was busy: it is read first.
     const late = setTimeout(() => setImmediate(unanswered), this.#options.deadlineMs).unref()
     try {
-      this.#gateways = Math.max(1, await this.#options.probe())
+      this.#count(await this.#options.probe())
       if (state === 'waiting') this.answered()
       state = 'answered'
       const tookMs = performance.now() - startedMs
@@ -144,6 +150,13 @@ export class StoreCircuit {
       clearTimeout(late)
       this.#probing = false
     }
+  }
+
+  /** While the store was gone nobody gave a sign of life there: who is back first would take itself for the only one. */
+  #count(alive: number): void {
+    const returning = this.#lostAtMs !== null || performance.now() - this.#backAtMs < returnMs
+    this.#gateways = Math.max(1, alive, returning ? this.#gateways : 1)
+    this.#options.onCounted?.()
   }
 
   /** Once for each sign of life, which may be late and fail as well. */
@@ -165,12 +178,14 @@ export class StoreCircuit {
     this.#closedAtMs = performance.now()
     const lostAtMs = this.#lostAtMs
     this.#lostAtMs = null
-    if (lostAtMs !== null)
+    if (lostAtMs !== null) {
+      this.#backAtMs = this.#closedAtMs
       this.#options.onEvent({
         event: 'store_back',
         gateways: this.#gateways,
         after_ms: Math.round(performance.now() - lostAtMs),
       })
+    }
     this.#everUp = true
     this.#options.onReady()
   }
