@@ -24,20 +24,18 @@ export class LimitTable {
     return limits.map((limit) => this.add(limit, owner))
   }
 
-  /** Reports a limit whose bucket never holds what a request of the operation costs. */
+  /** Reports each limit whose bucket never holds what a request of the operation costs. */
   checkCost(applying: readonly number[], cost: number, operation: Section): void {
-    const rates = applying.flatMap((index) => {
+    for (const index of applying) {
       const limit = this.limits[index]
-      return limit && 'rate' in limit ? [limit] : []
-    })
-    const narrow = rates.find(({ burst }) => burst < cost)
-    if (!narrow) return
-    operation.report.error(
-      'cost-above-burst',
-      operation.position(undefined, 'key'),
-      `a request costs ${cost}, and the limit ${narrow.name} never holds more than ${narrow.burst}`,
-      'lower the cost, or raise the burst',
-    )
+      if (!limit || !('rate' in limit) || limit.burst >= cost) continue
+      operation.report.error(
+        'cost-above-burst',
+        operation.position(undefined, 'key'),
+        `a request costs ${cost}, and the limit ${limit.name} never holds more than ${limit.burst}`,
+        'lower the cost, or raise the burst',
+      )
+    }
   }
 }
 

@@ -111,7 +111,7 @@ test('F3 a cost that no bucket ever holds is a problem of the contract', () => {
         '/reports': {
           get: {
             operationId: 'report',
-            'x-portcullis': { cost },
+            'x-portcullis': { cost, limits: [{ name: 'own', by: 'client', rate: '12/h' }] },
             responses: { 200: { description: 'ok' } },
           },
         },
@@ -119,6 +119,7 @@ test('F3 a cost that no bucket ever holds is a problem of the contract', () => {
     }).errors.map(({ rule }) => rule)
   assert.deepEqual(contract(10), [])
   assert.deepEqual(contract(11), ['cost-above-burst'])
+  assert.deepEqual(contract(13), ['cost-above-burst', 'cost-above-burst'], 'of each such limit')
 })
 
 test('F6 a flood of bad tokens stops before any cryptography; other addresses and requests without a credential pass', () =>
