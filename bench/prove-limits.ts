@@ -16,19 +16,28 @@ const longestMs = 60_000
 const burst = 400
 const lease = 10
 const count = 3 * burst
+const several = Math.max(2, cpus().length)
+/** What all workers of two gateways hold together fills less than half of a bucket. */
+const onLoan = Math.max(2, Math.floor((0.4 * burst) / (2 * several)))
+/** Gives back what they borrowed, and twice that, before leases end. */
+const onLoanPerSecond = burst / 4
 
 const operations = {
   exact: {},
   leased: { mode: 'leased', lease },
+  onLoan: { mode: 'leased', lease: onLoan, rate: `${onLoanPerSecond}/s` },
   deny: { onStoreFault: 'deny' },
   allow: { onStoreFault: 'allow' },
 } as const
 type Operation = keyof typeof operations
 
-interface Row {
+interface Row extends Span {
   readonly what: string
   readonly limit: string
   readonly driven: Driven
+}
+
+interface Span {
   readonly least: number
   readonly most: number
 }
@@ -58,7 +67,6 @@ const rows: Row[] = []
 let subjects = 0
 
 writeContract()
-const several = Math.max(2, cpus().length)
 await proveOne(1)
 const parallel = await proveOne(several)
 await proveShared(parallel ? 2 : 1)
@@ -91,7 +99,9 @@ async function proveShared(workers: number): Promise<void> {
   const what = workers === 1 ? 'two gateways' : `two gateways, ${workers} workers each`
   await until(() => fleet.up())
   await prove(fleet, what, 'exact')
-  await prove(fleet, what, 'leased', fleet.workers * lease)
+  // Nothing is on loan before, so that what is lent can only be missing.
+  await prove(fleet, what, 'leased', { least: burst - fleet.workers * lease, most: burst })
+  await proveOnLoan(fleet, `${what}, tokens on loan before`)
 
   // In the middle: what the store let through before, and two halves of the bucket after.
   let answers = 0
@@ -109,8 +119,8 @@ async function proveShared(workers: number): Promise<void> {
   })
   await until(() => fleet.down())
   await prove(fleet, 'redis gone: local, two halves', 'exact')
-  await prove(fleet, 'redis gone: deny', 'deny', 0, 0)
-  await prove(fleet, 'redis gone: allow', 'allow', 0, count)
+  await prove(fleet, 'redis gone: deny', 'deny', { least: 0, most: 0 })
+  await prove(fleet, 'redis gone: allow', 'allow', { least: count, most: count })
   await redis.start()
   await until(() => fleet.up())
   await prove(fleet, 'redis back', 'exact')
@@ -122,11 +132,23 @@ async function prove(
   { origins }: Fleet,
   what: string,
   limit: Operation,
-  bound = 0,
-  expected: number = burst,
+  expected: Span = { least: burst, most: burst },
 ): Promise<void> {
   const driven = await drive(origins, `/${limit}`, await fresh(), count)
-  rows.push({ what, limit, driven, least: expected - bound, most: expected + bound })
+  rows.push({ what, limit, driven, ...expected })
+}
+
+/** Every worker borrows, the bucket fills again, and then both are drawn from: the most that a lease can let through. */
+async function proveOnLoan({ origins, workers }: Fleet, what: string): Promise<void> {
+  const [token, borrowing] = [await fresh(), 4 * workers]
+  await drive(origins, '/onLoan', token, borrowing)
+  const filledMs = (1000 * (borrowing + 2 * workers * onLoan)) / onLoanPerSecond
+  await new Promise((resolve) => setTimeout(resolve, filledMs))
+  const fromMs = performance.now()
+  const driven = await drive(origins, '/onLoan', token, count)
+  const refilled = Math.ceil(((performance.now() - fromMs) / 1000) * onLoanPerSecond)
+  const bound = workers * onLoan
+  rows.push({ what, limit: 'onLoan', driven, least: burst - bound, most: burst + bound + refilled })
 }
 
 /** A token of a subject nobody counted before. */
