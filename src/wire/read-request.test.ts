@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { BodyPace } from './body-pace.ts'
-import { MessageBody } from './read-request.ts'
+import { MessageBody, peerOf } from './read-request.ts'
 
 const pace: BodyPace = { graceMs: 20_000, bytesPerSecond: 1024 }
 
@@ -33,3 +33,11 @@ for (const [how, consume] of Object.entries(outcomes))
     await Promise.all([consumed, gone])
     await new Promise((resolve) => setImmediate(resolve))
   })
+
+test('an IPv4 client of a listener on IPv6 has one spelling, also in records of requests that end at once', () => {
+  const spelled = (remoteAddress?: string) => peerOf({ remoteAddress } as Socket).address
+  assert.equal(spelled('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(spelled('::ffff:0:1'), '::ffff:0:1')
+  assert.equal(spelled('2001:db8::1'), '2001:db8::1')
+  assert.equal(spelled(undefined), '')
+})

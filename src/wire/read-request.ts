@@ -41,7 +41,9 @@ export function readRequest(message: IncomingMessage, response: ServerResponse, 
 }
 
 export function peerOf(socket: Socket): Peer {
-  const address = socket.remoteAddress ?? ''
+  const shown = socket.remoteAddress ?? ''
+  // A listener on `::` shows IPv4 peers so; records of requests that end before the walk over proxies spell them as all others do.
+  const address = shown.startsWith(mapped) && shown.includes('.') ? shown.slice(mapped.length) : shown
   if (!('encrypted' in socket)) return { address, encrypted: false }
   const { servername } = socket as TLSSocket
   const certificates = shownCertificates(socket as TLSSocket)
@@ -52,6 +54,8 @@ export function peerOf(socket: Socket): Peer {
     ...(certificates && { certificates }),
   }
 }
+
+const mapped = '::ffff:'
 
 /** ATTACK: a body of one-octet chunks, each kept as an object of its own; so many are joined. */
 const maxSmallChunks = 256
