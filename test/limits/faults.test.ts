@@ -90,6 +90,24 @@ test('stopped: lost and back are said once; the outage costs no waiting; empty b
   )
 })
 
+test('restarted empty and lost again before it heard of all: the share is that of one of two gateways still', async () => {
+  const [one, other] = await pair()
+  await until(() => other.figures.gateways === 2, 'the first to be known')
+  for (let time = 0; time < 2; time++) {
+    await redis.kill()
+    await until(isDown(one), 'lost')
+    await until(isDown(other), 'lost')
+    if (time === 1) break
+    await redis.start()
+    await until(isUp(one), 'back')
+    await until(isUp(other), 'back')
+  }
+  const { local } = limits('unsteady')
+  assert.equal(await allowedOf([one], 30, [local]), 10)
+  assert.equal(await allowedOf([other], 30, [local]), 10)
+  await redis.start()
+})
+
 test('stopped with takes under way: each is answered, none rejects', async () => {
   const [one] = await pair()
   const { local } = limits('underway')
