@@ -45,6 +45,7 @@ export class Exchange implements Receiver, Member {
   #settled = false
   #closed = false
   #last = false
+  #dropped = false
   #endedMs = 0
   #responseBytes = 0
   #announcedBytes = -1
@@ -92,6 +93,7 @@ export class Exchange implements Receiver, Member {
 
   /** It is not served: an earlier answer was the last of the connection. */
   drop(): void {
+    this.#dropped = true
     this.#settle()
     if (this.#closed) return this.#record()
     this.#response.destroy()
@@ -223,8 +225,8 @@ export class Exchange implements Receiver, Member {
   #onClose(): void {
     this.#closed = true
     if (!this.#response.writableFinished) this.#cancel?.()
-    // The head may have gone out before it was known that nothing follows.
-    if (this.#isLast()) this.#message.socket.destroySoon()
+    // The head may have gone out before it was known that nothing follows. Before one that is dropped others may still be answered.
+    if (this.#isLast() && !this.#dropped) this.#message.socket.destroySoon()
     if (this.#settled) this.#record()
   }
 

@@ -202,6 +202,17 @@ test('CONNECT behind a sound request does not change its answer', async () => {
   assert.equal(reply.text.split('HTTP/1.1 ').length, 2)
 })
 
+test('E2 what is dropped behind a refusal takes no answer before it along, whatever follows', async () => {
+  const get = 'GET /public HTTP/1.1\r\nHost: a\r\n'
+  for (const end of ['\x00garbage\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n']) {
+    const heads = gate.upstream.heads
+    const reply = await sendRaw(http, `${get}\r\n${get}Host: b\r\n\r\n${get}\r\n${end}`)
+    assert.deepEqual(reply.text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400'])
+    assert.ok(reply.closed)
+    assert.equal(gate.upstream.heads, heads + 1)
+  }
+})
+
 test('CONNECT behind a request does not hold up its answer, however large', () =>
   withGate({}, async (own) => {
     const octets = 4 * 1024 * 1024
