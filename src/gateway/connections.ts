@@ -62,10 +62,14 @@ export interface Door {
   unserved(why: Unserved): void
 }
 
-/** What is over a bound is closed before a byte of it is read. */
+/**
+ * What is over a bound is closed before a byte of it is read: whoever else listens for connections hears only of those let in.
+ * Called when all of them listen. (Told of one that is closed, TLS would begin a handshake, and count it as one that failed.)
+ */
 export function boundConnections(server: Server, door: Door): Connections {
   const open = new Roster<Member & { readonly socket: Socket }>()
-  server.prependListener('connection', (socket) => {
+  const takers = server.listeners('connection')
+  server.removeAllListeners('connection').on('connection', (socket: Socket) => {
     const address = socket.remoteAddress
     if (address === undefined) return void socket.destroy()
     const refused = door.overloaded() ? 'overloaded' : door.counts.enter(address, door.exempt(address))
@@ -79,6 +83,7 @@ export function boundConnections(server: Server, door: Door): Connections {
       open.delete(connection)
       door.counts.leave(address)
     })
+    for (const take of takers) take.call(server, socket)
   })
   return {
     get size() {

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { maxTimerMs } from '../base/duration.ts'
 import { parseIp } from '../base/ip.ts'
 import type { Peer } from '../base/message.ts'
 import { placeOfError } from '../base/place-of-error.ts'
-import { Roster } from '../base/roster.ts'
+import { type Member, Roster } from '../base/roster.ts'
 import { isTrusted } from '../engine/admit/client-address.ts'
 import { overloaded } from '../engine/admit/shed.ts'
 import { type Denial, deny } from '../engine/decision.ts'
@@ -48,13 +49,20 @@ export interface DataPlaneParts {
 }
 
 /** What is known of a connection. */
-interface Latest {
+interface Latest extends Member {
   /** The latest exchange, while it lasts. */
   exchange: Exchange | null
   requests: number
   /** What comes after so many is no request: it could not be read, or the answer to the last of them closes (RFC 9112 9.6). */
   last: number
+  readonly stream: Duplex
+  /** How many requests there had been when it was last looked at, and how often there were no more since; see `#endIdle`. */
+  seen: number
+  inVain: number
 }
+
+/** Within the time that a connection may be idle. */
+const idleLooks = 4
 
 interface Generation {
   readonly inForce: InForce
@@ -69,6 +77,9 @@ export class DataPlane {
   /** Under way on any connection. */
   readonly #exchanges = new Roster<Exchange>()
   readonly #latest = new WeakMap<Duplex, Latest>()
+  /** Open ones that have had a request. */
+  readonly #used = new Roster<Latest>()
+  #idleTimer: NodeJS.Timeout | null = null
   readonly #load: LoopLoad
   readonly #bounds: Bounds
   readonly #pace: BodyPace
@@ -198,9 +209,41 @@ export class DataPlane {
   #latestOf(socket: Duplex): Latest {
     const known = this.#latest.get(socket)
     if (known) return known
-    const latest = { exchange: null, requests: 0, last: this.#bounds.requestsPerConnection }
+    const latest: Latest = {
+      place: -1,
+      stream: socket,
+      exchange: null,
+      requests: 0,
+      last: this.#bounds.requestsPerConnection,
+      seen: 0,
+      inVain: 0,
+    }
     this.#latest.set(socket, latest)
+    this.#used.add(latest)
+    socket.once('close', () => this.#used.delete(latest))
+    const { idleTimeoutMs, headTimeoutMs } = this.#bounds
+    this.#idleTimer ??= setInterval(
+      () => this.#endIdle(),
+      Math.min(maxTimerMs, (idleTimeoutMs + headTimeoutMs) / idleLooks),
+    ).unref()
     return latest
+  }
+
+  /**
+   * ATTACK: E3, empty lines before a head (RFC 9112 2.2) and octets of a body that nobody reads begin the timeout of the HTTP
+   * library anew. Whoever asks within `idleTimeout` has its head here a `headTimeout` later.
+   */
+  #endIdle(): void {
+    for (const latest of Array.from(this.#used)) {
+      const { exchange, requests, seen } = latest
+      latest.inVain = exchange === null && requests === seen ? latest.inVain + 1 : 0
+      latest.seen = exchange === null ? requests : -1
+      if (latest.stream.destroyed) this.#used.delete(latest)
+      else if (latest.inVain === idleLooks) latest.stream.destroy()
+    }
+    if (this.#used.size > 0 || this.#idleTimer === null) return
+    clearInterval(this.#idleTimer)
+    this.#idleTimer = null
   }
 
   #generationOf(inForce: InForce): Generation {

@@ -175,6 +175,13 @@ test('E3 a flood of connections from one address is closed before a byte of it i
     const others = from('127.0.0.10', 25)
     await until(async () => (await refused('connections')) === 5, 'five are closed')
     assert.equal(await metric(gate, 'portcullis_connections'), 50)
+    const ca = readFileSync(gate.certificateFile)
+    const encrypted = Array.from({ length: 5 }, () =>
+      drip(openSocket(gate.gateway.addresses.https ?? '', { ca }), '', '', 1000),
+    )
+    await Promise.all(encrypted.map(({ said }) => said))
+    await until(async () => (await refused('connections')) === 10, 'over TLS too')
+    assert.ok(Number.isNaN(await refused('handshake')), 'each is counted once')
     for (const { socket } of [...flood, ...others]) socket.destroy()
     await until(async () => (await metric(gate, 'portcullis_connections')) === 0, 'all have left')
     await honest(gate, token, 3)
@@ -306,6 +313,27 @@ test('connections that are idle between requests are closed', () =>
     )
     assert.equal(reply.status, 200)
     assert.ok(reply.closed)
+  }))
+
+test('E3 empty lines between requests keep no connection open, and one that asks again and again stays', () =>
+  withGate({ more: 'bounds: { idleTimeout: 300ms, headTimeout: 500ms }' }, async (gate) => {
+    const { http = '', https = '' } = gate.gateway.addresses as { http?: string; https?: string }
+    const ca = readFileSync(gate.certificateFile)
+    const get = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+    const steady = openSocket(http).resume()
+    const asking = setInterval(() => steady.write(get), 100)
+    const startedMs = performance.now()
+    const empty = [openSocket(http), openSocket(https, { ca })].map((socket) => drip(socket, get, '\r\n', 50))
+    for (const { said } of empty) assert.equal((await said).split('HTTP/1.1 200').length, 2)
+    const tookMs = performance.now() - startedMs
+    assert.ok(tookMs >= 800 && tookMs < 3000, `${tookMs.toFixed(0)} ms`)
+    // A body of a refused request, after its answer.
+    const refused = `${get.slice(0, -2)}Content-Length: 1000\r\n\r\n`
+    const skipped = await drip(openSocket(http), refused, 'x', 50).said
+    assert.deepEqual(skipped.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 400'])
+    assert.equal(steady.destroyed, false)
+    clearInterval(asking)
+    steady.destroy()
   }))
 
 test('E3 as many requests as may be are in flight: the lowest rank gives way first, and nothing is forwarded', () =>
