@@ -181,6 +181,14 @@ export class DataPlane {
       .catch(breakDown)
   }
 
+  /** For a listener whose every answer closes: @returns false for what comes behind it, which is no request (RFC 9112 9.6) */
+  answersOnce(socket: Socket): boolean {
+    const latest = this.#latestOf(socket)
+    if (latest.requests > 0) return false
+    latest.requests = latest.last = 1
+    return true
+  }
+
   /** The HTTP library could not read what came. */
   refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#latest.get(socket)?.exchange ?? null

@@ -65,7 +65,7 @@ export async function openGateway(
       sockets,
       redirectTo(
         (host) => httpsOrigin(host),
-        () => plane.inForce.linked.program.schemes,
+        () => plane.inForce.linked,
         parts.record,
       ),
     )

@@ -86,7 +86,9 @@ export async function listenRedirect(
   redirect: RequestListener,
 ): Promise<Listener> {
   const server = createServer(optionsFor(bounds))
-  const connections = attach(server, plane, redirect)
+  const connections = attach(server, plane, (message, response) => {
+    if (plane.answersOnce(message.socket)) redirect(message, response)
+  })
   return {
     ...(await open(server, { ...settings, reusePort }, 'listen.http', (error) =>
       plane.missedConnection(error),

@@ -1,11 +1,11 @@
 import type { RequestListener } from 'node:http'
 import { deny } from '../engine/decision.ts'
+import type { LinkedProgram } from '../engine/link.ts'
 import { normalizeTarget } from '../engine/normalize/normalize-target.ts'
 import { openJournal } from '../engine/outcome.ts'
 import { credentialFields } from '../engine/parse/credential-fields.ts'
 import { parseHead } from '../engine/parse/parse-head.ts'
 import type { Ending } from '../engine/record/ending.ts'
-import type { Program } from '../program/program.ts'
 import { problemAnswer } from '../wire/problem.ts'
 import { readRequest } from '../wire/read-request.ts'
 
@@ -18,12 +18,12 @@ const notSafe = 'Only GET and HEAD are redirected; send this request to the http
  * refused and told so, because a redirect would hide that its secret has leaked.
  *
  * @param origin the https origin for the `Host` a client named
- * @param schemes of the program in force, for where its API keys stand
+ * @param linked the program in force: where its API keys stand, and how many fields a head may have
  * @see RFC 9110 15.4.9
  */
 export function redirectTo(
   origin: (host: string) => string,
-  schemes: () => Program['schemes'],
+  linked: () => LinkedProgram,
   record: (end: Ending) => void,
 ): RequestListener {
   return (message, response) => {
@@ -33,8 +33,9 @@ export function redirectTo(
       pace: { graceMs: 0, bytesPerSecond: 1 },
     })
     const journal = openJournal(request)
-    const inKeys = credentialFields(schemes())
-    const parsed = parseHead(request, inKeys)
+    const { program, admission } = linked()
+    const inKeys = credentialFields(program.schemes)
+    const parsed = parseHead(request, inKeys, admission.plan.maxFields)
     const refusal = judge()
     const answer =
       refusal && problemAnswer(refusal.denial, journal, { encrypted: false }, refusal.explanation)
@@ -64,7 +65,7 @@ export function redirectTo(
       const { fields } = parsed.value
       const target = normalizeTarget(request.target)
       if (!target.allow) return { denial: target, explanation: undefined }
-      const keys = Object.values(schemes()).flatMap((plan) => (plan.kind === 'apiKey' ? [plan] : []))
+      const keys = Object.values(program.schemes).flatMap((plan) => (plan.kind === 'apiKey' ? [plan] : []))
       const inFields = ['authorization', 'proxy-authorization', 'cookie', ...inKeys]
       const inQuery = ['access_token', ...keys.flatMap((plan) => (plan.in === 'query' ? [plan.name] : []))]
       if (

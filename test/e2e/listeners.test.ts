@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../harness/command.ts'
-import { startGate, type TestGate } from '../harness/gate.ts'
+import { startGate, type TestGate, withGate } from '../harness/gate.ts'
 import { sendRaw } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
 
 let gate: TestGate
 let https: string
@@ -120,6 +122,33 @@ test('plain HTTP: other methods, bad heads and injected hosts are refused, not r
   }
   assert.equal(gate.upstream.heads, 1, 'only what curl asked for over TLS')
 })
+
+test('plain HTTP: behind a redirect, which closes, nothing is a request; the bounds of heads are those that are written', () =>
+  withGate(
+    { http: '{ host: 127.0.0.1, port: 0, redirect: https }', more: 'bounds: { headerCount: 10 }' },
+    async (own) => {
+      const plain = own.gateway.addresses.http ?? ''
+      const get = 'GET /things HTTP/1.1\r\nHost: a\r\n'
+      for (const behind of [
+        `${get}\r\n`.repeat(9),
+        '\x00junk\r\n',
+        'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+      ]) {
+        const before = own.log.length
+        const statuses = () =>
+          own.log.slice(before).flatMap((line) => line['http.response.status_code'] ?? [])
+        const reply = await sendRaw(plain, `${get}\r\n${behind}`)
+        assert.equal(reply.status, 308)
+        assert.ok(reply.closed)
+        assert.equal(reply.text.split('HTTP/1.1 ').length, 2)
+        await until(() => statuses().length > 0, 'it is on record')
+        await sleep(100)
+        assert.deepEqual(statuses(), [308])
+      }
+      const long = await sendRaw(plain, `${get}${'X: y\r\n'.repeat(10)}\r\n`)
+      assert.equal(long.status, 431)
+    },
+  ))
 
 test('admin: liveness is for all, the rest for who holds the token', async () => {
   const admin = gate.gateway.addresses.admin ?? ''
