@@ -66,8 +66,8 @@ export interface SharedState {
 }
 
 const nonceKeyBytes = 32
-/** Four for each connection that may be open by default, each from an address of its own. */
-const connectionSlots = 80_000
+/** Four for each address of a hundred thousand, more than a process of Node.js serves at once; unreal until it is used. */
+const connectionSlots = 400_000
 /** Four for each key that twenty thousand requests in flight may be counted by. */
 const placeSlots = 80_000
 const fingerprintKeyBytes = 32
