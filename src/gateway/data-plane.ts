@@ -52,6 +52,8 @@ export interface DataPlaneParts {
 interface Latest extends Member {
   /** The latest exchange, while it lasts. */
   exchange: Exchange | null
+  /** Exchanges, the latest and those it waits behind: one that is dropped leaves before these. */
+  underWay: number
   requests: number
   /** What comes after so many is no request: it could not be read, or the answer to the last of them closes (RFC 9112 9.6). */
   last: number
@@ -152,10 +154,12 @@ export class DataPlane {
       onDefect: this.#parts.onDefect,
     }
     generation.inFlight++
+    latest.underWay++
     const exchange = new Exchange(message, response, body, journal, style, (end) => {
       this.#exchanges.delete(exchange)
       generation.inFlight--
       endPlaces(journal, generation.ports.places)
+      latest.underWay--
       if (latest.exchange === exchange) latest.exchange = null
       if (generation.retired) closeWhenIdle(generation)
       this.#parts.record(end)
@@ -221,6 +225,7 @@ export class DataPlane {
       place: -1,
       stream: socket,
       exchange: null,
+      underWay: 0,
       requests: 0,
       last: this.#bounds.requestsPerConnection,
       seen: 0,
@@ -243,9 +248,9 @@ export class DataPlane {
    */
   #endIdle(): void {
     for (const latest of Array.from(this.#used)) {
-      const { exchange, requests, seen } = latest
-      latest.inVain = exchange === null && requests === seen ? latest.inVain + 1 : 0
-      latest.seen = exchange === null ? requests : -1
+      const { underWay, requests, seen } = latest
+      latest.inVain = underWay === 0 && requests === seen ? latest.inVain + 1 : 0
+      latest.seen = underWay === 0 ? requests : -1
       if (latest.stream.destroyed) this.#used.delete(latest)
       else if (latest.inVain === idleLooks) latest.stream.destroy()
     }

@@ -336,6 +336,15 @@ test('E3 empty lines between requests keep no connection open, and one that asks
     steady.destroy()
   }))
 
+test('a connection is not idle while an answer is under way, though what came behind it was dropped', () =>
+  withGate({ more: 'bounds: { idleTimeout: 100ms, headTimeout: 100ms }' }, async (gate) => {
+    gate.upstream.answer = (response) => setTimeout(() => response.end('{}'), 600)
+    const get = 'GET /public HTTP/1.1\r\nHost: a\r\n'
+    const { http = '' } = gate.gateway.addresses as { http?: string }
+    const reply = await sendRaw(http, `${get}\r\n${get}Host: b\r\n\r\n${get}\r\n`)
+    assert.deepEqual(reply.text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400'])
+  }))
+
 test('E3 as many requests as may be are in flight: the lowest rank gives way first, and nothing is forwarded', () =>
   // The bound is that of one worker.
   withGate({ workers: 1, more: 'bounds: { requests: 10 }', document: ranked() }, async (gate) => {
