@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { StoreCircuit, type StoreEvent } from './store-circuit.ts'
 
 /** @param onBeat may answer how many gateways there are */
-async function opened(context: TestContext, onBeat: (beat: number) => Promise<unknown>) {
+async function opened(context: TestContext, onBeat: (beat: number) => Promise<unknown>, knownGateways = 0) {
   const events: StoreEvent[] = []
   let beats = 0
   const { promise: up, resolve: onReady } = Promise.withResolvers<void>()
@@ -11,7 +11,7 @@ async function opened(context: TestContext, onBeat: (beat: number) => Promise<un
     async probe() {
       return Number((await onBeat(++beats)) ?? 1)
     },
-    knownGateways: 0,
+    knownGateways,
     deadlineMs: 50,
     onEvent: (event) => events.push(event),
     onReady,
@@ -122,4 +122,10 @@ test('whoever finds the store back first does not take itself for the only gatew
   assert.equal(await seen(3), 3)
   context.mock.method(performance, 'now', () => now() + 10_000)
   assert.equal(await seen(4), 2)
+})
+
+test('a worker that takes the place of another while the store returns goes on with the number it was told, too', async (context) => {
+  const { circuit } = await opened(context, async () => 1, 3)
+  assert.equal(circuit.up, true)
+  assert.equal(circuit.gateways, 3)
 })

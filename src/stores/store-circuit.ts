@@ -41,7 +41,7 @@ export class StoreCircuit {
   #stood = false
   #lostAtMs: number | null = null
   #closedAtMs = Number.NEGATIVE_INFINITY
-  #backAtMs = Number.NEGATIVE_INFINITY
+  #backAtMs: number
   #everUp: boolean
   #probing = false
   #stopped = false
@@ -51,6 +51,8 @@ export class StoreCircuit {
     this.#options = options
     this.#gateways = Math.max(1, options.knownGateways)
     this.#everUp = options.knownGateways > 0
+    // Who takes the place of another may begin while the store returns, and has not seen it lost.
+    this.#backAtMs = this.#everUp ? performance.now() : Number.NEGATIVE_INFINITY
   }
 
   get up(): boolean {
