@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net'
+import { networkOf, parseIp } from '../base/ip.ts'
 import { type Member, Roster } from '../base/roster.ts'
 
 /** Open connections of one listener. */
@@ -52,6 +53,14 @@ export function endOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
 }
 
+const ipv6PrefixBits = 64
+
+/** ATTACK: F1, whoever is given a /64 would come from another address each time; and one of IPv4 has two spellings. */
+function clientOf(address: string): string {
+  const parsed = parseIp(address)
+  return parsed ? networkOf(parsed, parsed.family === 4 ? 32 : ipv6PrefixBits) : address
+}
+
 /** Who may connect to the listeners. */
 export interface Door {
   readonly counts: ConnectionCounts
@@ -72,7 +81,10 @@ export function boundConnections(server: Server, door: Door): Connections {
   server.removeAllListeners('connection').on('connection', (socket: Socket) => {
     const address = socket.remoteAddress
     if (address === undefined) return void socket.destroy()
-    const refused = door.overloaded() ? 'overloaded' : door.counts.enter(address, door.exempt(address))
+    const exempt = door.exempt(address)
+    // Neighbours of a proxy are no proxies: what it holds is not theirs.
+    const countedAs = exempt ? address : clientOf(address)
+    const refused = door.overloaded() ? 'overloaded' : door.counts.enter(countedAs, exempt)
     if (refused !== null) {
       door.unserved(refused)
       return void socket.destroy()
@@ -81,7 +93,7 @@ export function boundConnections(server: Server, door: Door): Connections {
     open.add(connection)
     socket.once('close', () => {
       open.delete(connection)
-      door.counts.leave(address)
+      door.counts.leave(countedAs)
     })
     for (const take of takers) take.call(server, socket)
   })

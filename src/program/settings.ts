@@ -66,7 +66,7 @@ export interface AdminListen {
 export interface Bounds {
   /** Open at once, with all workers together. */
   readonly connections: number
-  /** Of them, from one socket peer that is no trusted proxy. */
+  /** Of them, from one socket peer, or one IPv6 /64, that is no trusted proxy. */
   readonly connectionsPerAddress: number
   /** The answer to the last of them closes its connection. */
   readonly requestsPerConnection: number
