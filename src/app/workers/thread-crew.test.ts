@@ -144,7 +144,7 @@ test('a reload waits for a thread that still follows the one before', async () =
   const { crew, first, second, third, replacing } = await world()
   second.die('of a defect')
   const replacement = await third()
-  await (await crew.prepare(policy('new'))).commit()
+  const committed = (await crew.prepare(policy('new'))).commit()
   const preparing = gate()
   replacement.answers.set('prepare', preparing.opened)
   replacing.open()
@@ -155,6 +155,7 @@ test('a reload waits for a thread that still follows the one before', async () =
   const reload = crew.prepare(policy('newer'))
   await sleep(10)
   preparing.open()
+  await committed
   await assert.rejects(reload, /refused/)
   assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new', 'prepare newer', 'discard'])
   await crew.stop(0)
@@ -198,11 +199,41 @@ test('a thread that took the place of one that had prepared a reload is not aske
   const prepared = await crew.prepare(policy('new'))
   second.die('of a defect')
   const replacement = await third()
-  await prepared.commit()
+  const committed = prepared.commit()
+  await sleep(10)
   assert.deepEqual(replacement.acts, ['open old'])
   replacing.open()
+  await committed
   await sleep(10)
   assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
   assert.deepEqual(told, ['worker_died', 'worker_replaced'])
+  await crew.stop(0)
+})
+
+test('a reload is in force when the thread that was being opened meanwhile has followed, and not before', async () => {
+  const { crew, second, third, replacing } = await world()
+  second.die('of a defect')
+  const replacement = await third()
+  let told = false
+  const committed = (await crew.prepare(policy('new'))).commit().then(() => {
+    told = true
+  })
+  await sleep(10)
+  assert.equal(told, false, 'it serves by the old one as soon as it has opened')
+  replacing.open()
+  await committed
+  assert.deepEqual(replacement.acts, ['open old', 'prepare new', 'commit new'])
+  await crew.stop(0)
+})
+
+test('a thread that never comes to open holds up no reload once it has ended', async () => {
+  const { crew, second, third, told } = await world()
+  second.die('of a defect')
+  const replacement = await third()
+  const committed = (await crew.prepare(policy('new'))).commit()
+  await sleep(10)
+  replacement.die('it was ended')
+  await committed
+  assert.ok(told.includes('worker_failed'))
   await crew.stop(0)
 })

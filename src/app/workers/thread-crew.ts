@@ -17,6 +17,8 @@ interface Post {
   thread: Thread
   /** Null while its thread does not serve. */
   inForce: Policy | null
+  /** Until its thread has opened, or has not come to it. Never rejects. */
+  opening: Promise<unknown>
   startedMs: number
   /** Before the next one is started. */
   pauseMs: number
@@ -58,7 +60,14 @@ async function openThreadCrew(
   /** Until nobody changes what is in force: a thread holds one policy that is prepared, so one at a time. Never rejects. */
   let settled: Promise<unknown> = Promise.resolve()
   const posts = threads.map((thread, worker): Post => {
-    return { worker, thread, inForce: null, startedMs: Date.now(), pauseMs: firstPauseMs }
+    return {
+      worker,
+      thread,
+      inForce: null,
+      opening: Promise.resolve(),
+      startedMs: Date.now(),
+      pauseMs: firstPauseMs,
+    }
   })
   const [addresses] = await Promise.all(posts.map(open))
   for (const post of posts) watch(post)
@@ -102,7 +111,9 @@ async function openThreadCrew(
     post.startedMs = Date.now()
     watch(post)
     try {
-      await open(post)
+      const opened = open(post)
+      post.opening = opened.catch(() => {})
+      await opened
       await catchUp(post)
       control.tell('worker_replaced', { worker: post.worker })
       control.changed()
@@ -178,7 +189,8 @@ async function openThreadCrew(
           }),
         )
         letGo()
-        await Promise.allSettled(posts.map(catchUp))
+        // One that is being opened with what was in force before would serve by it when all are said to have the new one.
+        await Promise.allSettled(posts.map((post) => post.opening.then(() => catchUp(post))))
       },
       discard,
     }
