@@ -9,6 +9,8 @@ import { bucketName, type StoreBucket } from './redis-buckets.ts'
 const lifetimeMs = 5000
 const sweepMs = 1000
 const maxLeases = 100_000
+/** What came longer before a lease than this did not wait for its identity: the clock was set back. */
+const maxBehindMs = 10_000
 
 /** Tokens of one bucket that the store has given away, and what is known of the rest. */
 export interface Lease {
@@ -93,7 +95,7 @@ export class TokenLeases {
     if (borrows) lease.asking = false
     if (!bucket) return
     lease.tokens += bucket.taken - missing
-    lease.untilMs = nowMs + lifetimeMs
+    lease.untilMs = Math.max(lease.untilMs, nowMs + lifetimeMs)
     this.#learn(lease, bucket, bucket.taken, nowMs)
     this.#trim(lease)
   }
@@ -151,7 +153,8 @@ export class TokenLeases {
   #leaseOf(asked: Draw, nowMs: number): Lease {
     const key = `${asked.limit.name} ${spellKey(asked.key)}`
     const known = this.#leases.get(key)
-    if (known && known.limit === asked.limit && nowMs >= known.atMs && nowMs < known.untilMs) return known
+    if (known && known.limit === asked.limit && nowMs >= known.atMs - maxBehindMs && nowMs < known.untilMs)
+      return known
     if (known) this.#end(key, known)
     if (this.#leases.size >= maxLeases) {
       const [oldest] = this.#leases
@@ -177,7 +180,7 @@ export class TokenLeases {
 
   #learn(lease: Lease, { owedMs }: StoreBucket, taken: number, nowMs: number): void {
     lease.owedMs = owedMs + paceOf(lease.limit).tokenMs * taken
-    lease.atMs = nowMs
+    lease.atMs = Math.max(lease.atMs, nowMs)
   }
 
   #trim(lease: Lease): void {
