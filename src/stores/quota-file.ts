@@ -1,10 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOfError } from '../base/code-of-error.ts'
 import type { CountersMemory } from './counters-memory.ts'
 import { headBytes, maxSnapshotBytes, ownerIn, restoreQuotas } from './quota-snapshot.ts'
+
+/** A pipe that stands in the way would keep whoever opens it waiting for a writer, for ever. */
+const reading = constants.O_RDONLY | constants.O_NONBLOCK
 
 export interface LoadedQuotas {
   /** Why the file cannot be used, or null. */
@@ -32,7 +44,7 @@ export function loadQuotas(memory: CountersMemory, file: string, atMs: number): 
 function readInto(memory: CountersMemory, file: string, atMs: number): LoadedQuotas {
   const unusable = (problem: string | null) => ({ problem, owner: null })
   try {
-    const opened = openSync(file, 'r')
+    const opened = openSync(file, reading)
     try {
       const stat = fstatSync(opened)
       if (!stat.isFile()) return unusable('it is no file')
@@ -50,7 +62,7 @@ function readInto(memory: CountersMemory, file: string, atMs: number): LoadedQuo
 /** Who saved the file last; null where there is none, or that cannot be told. */
 export async function ownerOfFile(file: string): Promise<string | null> {
   try {
-    const opened = await open(file, 'r')
+    const opened = await open(file, reading)
     try {
       const { buffer, bytesRead } = await opened.read(new Uint8Array(headBytes), 0, headBytes, 0)
       return ownerIn(buffer.subarray(0, bytesRead))

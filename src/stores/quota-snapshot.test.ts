@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -129,7 +130,7 @@ test('a file with any octet changed, any end cut off, of another size or version
   assert.equal(await attachCounters(fresh, 0).countLive(startMs), 0)
 })
 
-test('a bad file is kept aside; a folder in its place, and what cannot be written, is told', async () => {
+test('a bad file is kept aside; a folder or a pipe in its place, and what cannot be written, is told', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'quotas-'))
   try {
     const file = join(folder, 'state', 'quotas.bin')
@@ -155,6 +156,10 @@ test('a bad file is kept aside; a folder in its place, and what cannot be writte
     rmSync(`${file}.bad`)
     mkdirSync(file)
     assert.match(String(await saveQuotas(file, [new Uint8Array(1)])), /EISDIR/)
+    assert.match(String(problem()), /it is no file; kept as /)
+    rmSync(`${file}.bad`, { recursive: true })
+    execFileSync('mkfifo', [file])
+    assert.equal(await ownerOfFile(file), null)
     assert.match(String(problem()), /it is no file; kept as /)
     assert.match(String(await saveQuotas('/dev/full/quotas.bin', [new Uint8Array(1)])), /ENOTDIR|EEXIST/)
   } finally {
