@@ -1,3 +1,5 @@
+import { Server as NetServer } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
 import type { ConnectionsStatus } from './door.ts'
@@ -109,9 +111,22 @@ export async function openGateway(
   }
 }
 
-function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    connections.closeUnused(plane.busyEnds())
-  })
+/**
+ * INVARIANT: a request that had arrived is in flight, though nobody has read it: which connections are idle is known only after
+ * turns of the loop in which what the system held was taken over, and then read.
+ */
+async function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
+  await wholeTurn()
+  // The HTTP library's own way to close ends at once what looks idle to it.
+  const ended = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+  await wholeTurn()
+  server.close()
+  connections.closeUnused(plane.busyEnds())
+  await ended
+}
+
+/** The first immediate may come before the sockets are looked at, the second comes after that. */
+async function wholeTurn(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { connect as connectPlain, type Socket } from 'node:net'
@@ -223,6 +224,33 @@ test('requests that wait behind others on their connection are answered in a sto
   await until(() => client.destroyed, 'it is closed')
   const connection = [...text.matchAll(/\r\nConnection: ([\w-]+)/g)].map(([, option]) => option)
   assert.deepEqual(connection, ['keep-alive', 'keep-alive', 'close'])
+  await gate.stop()
+})
+
+test('a request that had arrived when a stop began is answered, though nobody had read it', async () => {
+  const gate = await startGate()
+  const texts: string[] = []
+  const connected = async (index: number): Promise<Socket> => {
+    const client = openSocket(gate.gateway.addresses.http ?? '')
+    texts[index] = ''
+    client.on('error', () => {})
+    client.on('data', (chunk: Buffer) => {
+      texts[index] += chunk.toString('latin1')
+    })
+    await once(client, 'connect')
+    return client
+  }
+  const request = 'GET /public HTTP/1.1\r\nHost: a\r\n\r\n'
+  const kept = await Promise.all(Array.from({ length: 8 }, (_, index) => connected(index)))
+  for (const client of kept) client.write(request)
+  await until(() => texts.every((text) => text.endsWith('\r\n\r\n{"ok":true}')), 'all are idle again')
+  texts.fill('')
+  const fresh = await connected(8)
+  for (const client of [...kept, fresh]) client.write(request)
+  await gate.gateway.stop()
+  await until(() => [...kept, fresh].every((client) => client.destroyed), 'all are closed')
+  for (const text of texts)
+    assert.match(text, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n[^]*\{"ok":true\}$/)
   await gate.stop()
 })
 
