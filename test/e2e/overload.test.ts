@@ -117,6 +117,26 @@ test('E3 bodies that come slowly neither keep a half-open breaker from trying ag
     }
   }))
 
+test('calls from before an upstream recovered do not shut it again when their time is over', () =>
+  withGate(
+    { workers, upstream: 'timeout: 1500ms, breaker: { failures: 3, openFor: 200ms }' },
+    async (gate) => {
+      const { answer } = gate.upstream
+      gate.upstream.answer = () => {}
+      const early = Array.from({ length: 3 }, () => ask(gate, '/public'))
+      await sleep(1000)
+      const late = Array.from({ length: 6 }, () => ask(gate, '/public'))
+      await until(() => gate.upstream.heads === 9, 'all are under way')
+      for (const { status } of await Promise.all(early)) assert.equal(status, 504)
+      assert.equal(await breakerOf(gate), 2)
+      gate.upstream.answer = answer
+      await until(async () => (await ask(gate, '/public')).status === 200, 'it is tried again')
+      for (const { status } of await Promise.all(late)) assert.equal(status, 504)
+      assert.equal((await ask(gate, '/public')).status, 200)
+      assert.equal(gate.log.filter(({ event }) => event === 'breaker_opened').length, 1)
+    },
+  ))
+
 test('an upstream that refuses connections is left alone', async () => {
   const gate = await startGate({ workers, upstream: breaker })
   await gate.upstream.stop()

@@ -5,14 +5,15 @@ import { type Breaker, type CallResult, closedBreaker, enter, type Pass, settle 
 const rules = { failures: 3, ratio: 0.5, windowMs: 10_000, openMs: 5000, probes: 2 }
 
 function after(results: readonly CallResult[], from: Breaker = closedBreaker(0), nowMs = 1): Breaker {
-  return results.reduce((breaker, result) => settle(breaker, rules, 'call', result, nowMs), from)
+  return results.reduce((breaker, result) => settle(breaker, rules, call, result, nowMs), from)
 }
+const call = { closedMs: 0 }
 const open = after(['failed', 'failed', 'failed'])
 
 /** A probe that enters then: its pass, and the breaker after. */
 function probe(breaker: Breaker, nowMs: number): { readonly pass: Pass; readonly next: Breaker } {
   const { pass, next } = enter(breaker, rules, nowMs)
-  assert.ok(typeof pass === 'object', 'it is a probe')
+  assert.ok(typeof pass === 'object' && 'probeUntilMs' in pass, 'it is a probe')
   return { pass, next }
 }
 
@@ -37,7 +38,7 @@ test('a call that the client broke off says nothing about the upstream', () => {
 
 test('an open breaker refuses at once and says when to come again', () => {
   assert.deepEqual(enter(open, rules, 1001), { pass: 'refused', next: open, retryMs: 4000 })
-  assert.equal(settle(open, rules, 'call', 'answered', 2000), open)
+  assert.equal(settle(open, rules, call, 'answered', 2000), open)
 })
 
 test('after its time so many probes pass at once, and no more', () => {
@@ -74,6 +75,28 @@ test('a probe that is answered closes it, one that fails opens it again', () => 
 
 test('a half-open breaker does not listen to calls from before it opened', () => {
   const { next } = probe(open, 5001)
-  assert.equal(settle(next, rules, 'call', 'failed', 5002), next)
-  assert.equal(settle(next, rules, 'call', 'answered', 5002), next)
+  assert.equal(settle(next, rules, call, 'failed', 5002), next)
+  assert.equal(settle(next, rules, call, 'answered', 5002), next)
+})
+
+test('one that closed again does not listen to calls from before it opened, which may fail later for their timeout', () => {
+  const { pass, next } = probe(open, 5001)
+  const closed = settle(next, rules, pass, 'answered', 5010)
+  assert.equal(after(['failed', 'failed', 'failed'], closed, 5011), closed)
+  const { pass: since } = enter(closed, rules, 5012)
+  assert.ok(since !== 'refused')
+  const results = Array.from({ length: rules.failures }, () => 'failed' as const)
+  const opened = results.reduce<Breaker>(
+    (breaker, result) => settle(breaker, rules, since, result, 20_000),
+    closed,
+  )
+  assert.equal(opened.kind, 'open')
+})
+
+test('a probe of an earlier half-open time that fails only now does not open it before the latest is heard', () => {
+  const early = probe(open, 5001)
+  const { next: both } = probe(early.next, 5001)
+  const { pass, next } = probe(both, 10_001)
+  const left = settle(next, rules, early.pass, 'failed', 10_002)
+  assert.deepEqual(settle(left, rules, pass, 'answered', 10_003), closedBreaker(10_003))
 })

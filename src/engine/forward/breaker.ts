@@ -13,12 +13,20 @@ export interface BreakerRules {
 
 /** What is known of an upstream's health. Times are of one monotonic clock. */
 export type Breaker =
-  | { readonly kind: 'closed'; readonly sinceMs: number; readonly calls: number; readonly failures: number }
+  | {
+      readonly kind: 'closed'
+      /** When it closed; calls that were sent before say nothing about now. */
+      readonly closedMs: number
+      /** When the window began that is counted in. */
+      readonly sinceMs: number
+      readonly calls: number
+      readonly failures: number
+    }
   | { readonly kind: 'open'; readonly untilMs: number }
   | { readonly kind: 'halfOpen'; readonly probing: number; readonly untilMs: number }
 
-/** How a request is sent: as usual, or as a probe, of the half-open time that ends at this instant. */
-export type Pass = 'call' | { readonly probeUntilMs: number }
+/** How a request is sent: as usual, by a breaker that closed at this instant, or as a probe, of the half-open time that ends at this one. */
+export type Pass = { readonly closedMs: number } | { readonly probeUntilMs: number }
 
 export type Entry =
   | { readonly pass: Pass; readonly next: Breaker }
@@ -29,6 +37,7 @@ export type CallResult = 'answered' | 'failed' | 'abandoned'
 
 export const closedBreaker = (nowMs: number): Breaker => ({
   kind: 'closed',
+  closedMs: nowMs,
   sinceMs: nowMs,
   calls: 0,
   failures: 0,
@@ -39,7 +48,7 @@ export const closedBreaker = (nowMs: number): Breaker => ({
  * @see M. Nygard, Release It!, "Circuit Breaker"
  */
 export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Entry {
-  if (breaker.kind === 'closed') return { pass: 'call', next: breaker }
+  if (breaker.kind === 'closed') return { pass: { closedMs: breaker.closedMs }, next: breaker }
   if (breaker.kind === 'open') {
     const retryMs = breaker.untilMs - nowMs
     if (retryMs > 0) return { pass: 'refused', next: breaker, retryMs }
@@ -54,7 +63,8 @@ export function enter(breaker: Breaker, rules: BreakerRules, nowMs: number): Ent
 
 /**
  * Takes note of how a call came out. Pure.
- * INVARIANT: a breaker that is not closed listens to its probes alone: calls from before it opened say nothing new.
+ * INVARIANT: a breaker that is not closed listens to its probes alone, and one that closed again to calls since then: what was
+ * sent earlier may fail for its timeout long after the upstream has recovered.
  */
 export function settle(
   breaker: Breaker,
@@ -65,15 +75,17 @@ export function settle(
 ): Breaker {
   switch (breaker.kind) {
     case 'closed':
-      return result === 'abandoned' ? breaker : counted(breaker, rules, result === 'failed', nowMs)
+      if (result === 'abandoned' || !('closedMs' in pass) || pass.closedMs !== breaker.closedMs)
+        return breaker
+      return counted(breaker, rules, result === 'failed', nowMs)
     case 'open':
       return breaker
     case 'halfOpen':
-      if (pass === 'call') return breaker
+      if (!('probeUntilMs' in pass)) return breaker
       if (result === 'answered') return closedBreaker(nowMs)
-      if (result === 'failed') return { kind: 'open', untilMs: nowMs + rules.openMs }
       // ATTACK: E3, slow probes of earlier half-open times, broken off one by one, would each let one more through in this one.
       if (pass.probeUntilMs !== breaker.untilMs) return breaker
+      if (result === 'failed') return { kind: 'open', untilMs: nowMs + rules.openMs }
       return { ...breaker, probing: breaker.probing - 1 }
   }
 }
@@ -93,5 +105,5 @@ function counted(
   const failures = (over ? 0 : breaker.failures) + (failed ? 1 : 0)
   if (failed && failures >= rules.failures && failures >= calls * rules.ratio)
     return { kind: 'open', untilMs: nowMs + rules.openMs }
-  return { kind: 'closed', sinceMs: over ? nowMs : breaker.sinceMs, calls, failures }
+  return { ...breaker, sinceMs: over ? nowMs : breaker.sinceMs, calls, failures }
 }
