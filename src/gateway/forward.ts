@@ -61,6 +61,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   #settled = false
   #mayRetry: boolean
   #late = false
+  #stream: Readable | null = null
   #answerTimer: NodeJS.Timeout | undefined
 
   constructor(forwarding: Forwarding, pool: Dispatcher, body: MessageBody, receiver: Receiver) {
@@ -92,6 +93,8 @@ class Passage implements Dispatcher.DispatchHandler, Call {
 
   #begin(): void {
     const { method, target, headers, timeoutMs, body } = this.#forwarding
+    this.#controller = null
+    this.#awaitAnswer()
     this.#pool.dispatch(
       {
         path: target,
@@ -113,7 +116,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
     this.#controller = controller
     if (this.#cancelled) controller.abort(cancelled)
     else if (this.#late) controller.abort(new errors.HeadersTimeoutError())
-    else if (this.#forwarding.body.kind !== 'stream') this.#awaitAnswer()
+    else if (this.#stream) this.#stopWaiting()
   }
 
   onResponseStart(_: unknown, status: number, headers: UpstreamHead): void {
@@ -121,7 +124,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
       if (this.#body.complete) this.#awaitAnswer()
       return
     }
-    clearTimeout(this.#answerTimer)
+    this.#stopWaiting()
     this.#answered = true
     this.#settle('answered')
     this.#receiver.head(status, headers)
@@ -144,7 +147,7 @@ class Passage implements Dispatcher.DispatchHandler, Call {
       this.#begin()
       return
     }
-    clearTimeout(this.#answerTimer)
+    this.#stopWaiting()
     const denial = denialFor(error)
     this.#settle(this.#cancelled ? 'abandoned' : resultOf(denial))
     this.#turn?.done()
@@ -153,15 +156,26 @@ class Passage implements Dispatcher.DispatchHandler, Call {
 
   /**
    * The timeouts of undici are up to half a second early or a second late, and with each hint (1xx) it begins to wait anew.
-   * Who is tried again has what is left.
+   * Who is tried again has what is left. Until there is a connection nothing can be aborted: whoever waits is told, and the place
+   * at the upstream is free when the attempt ends.
    */
   #awaitAnswer(): void {
     const end = () => {
       this.#late = true
-      if (!this.#answered) this.#controller?.abort(new errors.HeadersTimeoutError())
+      if (this.#answered || this.#cancelled) return
+      if (this.#controller) return this.#controller.abort(new errors.HeadersTimeoutError())
+      this.#cancelled = true
+      this.#stream?.destroy(cancelled)
+      this.#settle('failed')
+      this.#receiver.fail(denialFor(new errors.ConnectTimeoutError()))
     }
     // An answer that lies there when the thread was late itself is read before.
     this.#answerTimer ??= setTimeout(() => setImmediate(end), this.#forwarding.timeoutMs)
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#answerTimer)
+    this.#answerTimer = undefined
   }
 
   /** Once: what comes after the head of the answer says nothing about whether the upstream answers. */
@@ -174,13 +188,15 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   #openBody(): Uint8Array | Readable | null {
     const { body } = this.#forwarding
     if (body.kind === 'none') return null
-    return body.kind === 'bytes' ? body.bytes : this.#body.stream(body.maxBytes, body.inspector)
+    if (body.kind === 'bytes') return body.bytes
+    this.#stream = this.#body.stream(body.maxBytes, body.inspector)
+    return this.#stream
   }
 }
 
 /** Of the clock of undici's timeouts, which counts the tick that was under way as a whole one. */
 const tickMs = 499
-const cancelled = new Error('the client went away')
+const cancelled = new Error('nobody waits for it any more')
 
 function bodyHeaders(headers: readonly string[], body: Forwarding['body']): string[] {
   const announced = body.kind === 'stream' ? body.contentLength : null

@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test'
 import { request } from 'undici'
 import type { Reason } from '../../src/engine/reasons.ts'
 import { type Ask, ask, assertDenied } from '../harness/ask.ts'
-import { startGate, type TestGate, withGate } from '../harness/gate.ts'
+import { configurationFor, startGate, type TestGate, withGate } from '../harness/gate.ts'
+import { metric } from '../harness/metric.ts'
 import { openSocket, sendRaw } from '../harness/raw-client.ts'
 import { until } from '../harness/until.ts'
 import type { TestUpstream } from '../harness/upstream.ts'
@@ -27,7 +28,6 @@ before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   gate = await startGate({ upstream: 'timeout: 400ms' })
-  const { configurationFor } = await import('../harness/gate.ts')
   gate.configure(configurationFor({ upstream: 'timeout: 400ms' }, { url } as TestUpstream, gate.issuer))
   assert.equal(await gate.gateway.reload(), true)
   token = await gate.issuer.token()
@@ -232,6 +232,36 @@ test('an answer is waited for as long as is written also where that is seconds, 
     assert.ok(Math.min(...exact, ...streamed) >= 1497, `${exact}; ${streamed}`)
     assert.ok(Math.max(...exact) < 2300, `${exact}`)
   }))
+
+test('a connection that does not come about is waited for no longer than an answer', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => void sockets.push(socket))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  // Its TLS never begins.
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  await withGate({ workers: 1 }, async (waiting) => {
+    const upstream = 'timeout: 400ms, connections: 3, breaker: { failures: 3, openFor: 60s }'
+    waiting.configure(configurationFor({ upstream }, { url } as TestUpstream, waiting.issuer))
+    assert.equal(await waiting.gateway.reload(), true)
+    const writer = await waiting.issuer.token({ scope: 'things:write' })
+    const upload = { method: 'PUT', token: writer, contentType: 'application/octet-stream', body: 'abc' }
+    const startedMs = performance.now()
+    const replies = await Promise.all([
+      ask(waiting, '/public'),
+      ask(waiting, '/files/a', upload),
+      ask(waiting, '/files/a', { ...upload, body: 'a'.repeat(100_000) }),
+    ])
+    const tookMs = performance.now() - startedMs
+    for (const reply of replies) await assertDenied(waiting, reply, 504, 'upstream_timeout')
+    assert.ok(tookMs > 399 && tookMs < 2000, `${tookMs.toFixed(0)} ms of 400`)
+    await assertDenied(waiting, await ask(waiting, '/public'), 503, 'overloaded')
+    const running = () => metric(waiting, 'portcullis_upstream_requests{upstream="default",state="running"}')
+    assert.equal(await running(), 3, 'their places are not free yet')
+    for (const socket of sockets) socket.destroy()
+    await until(async () => (await running()) === 0, 'all is let go of')
+  })
+  silent.close()
+})
 
 test('a GET that is sent once more is waited for no longer than once', async () => {
   const before = connections
