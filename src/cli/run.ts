@@ -24,10 +24,13 @@ export const run: Command = {
       const gateway = await createGateway({ configurationFile, workers })
       running = gateway
       await new Promise<void>((resolve) => {
-        process.once('SIGTERM', resolve)
-        process.once('SIGINT', resolve)
+        const stop = () => {
+          // A second signal ends the process at once, as without us, whichever of the two it is.
+          process.off('SIGTERM', stop).off('SIGINT', stop)
+          resolve()
+        }
+        process.on('SIGTERM', stop).on('SIGINT', stop)
       })
-      // A second signal ends the process at once, as without us.
       await gateway.stop()
       return 0
     } catch (error) {

@@ -285,6 +285,29 @@ test('the command: ready, reload on SIGHUP, exit code 0 on SIGTERM', async () =>
   }
 })
 
+for (const second of ['SIGTERM', 'SIGINT'] as const)
+  test(`a second signal ends a stop at once: SIGTERM, then ${second}`, async () => {
+    const gate = await startGate()
+    gate.upstream.answer = () => {}
+    const command = startRun(gate.configurationFile)
+    try {
+      const client = openSocket(String((await command.logged('ready')).http))
+      client.on('error', () => {})
+      client.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n')
+      await until(() => gate.upstream.heads === 1, 'a request is under way')
+      command.child.kill('SIGTERM')
+      await command.logged('stopping')
+      command.child.kill(second)
+      const late = setTimeout(() => command.child.kill('SIGKILL'), 5000)
+      await command.ended
+      clearTimeout(late)
+      assert.equal(command.child.signalCode, second)
+    } finally {
+      command.child.kill('SIGKILL')
+      await gate.stop()
+    }
+  })
+
 test('without file descriptors left it goes on, and takes connections again when there are some', async () => {
   const gate = await startGate()
   const command = startRun(gate.configurationFile)
