@@ -60,7 +60,6 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   #cancelled = false
   #settled = false
   #mayRetry: boolean
-  #late = false
   #stream: Readable | null = null
   #answerTimer: NodeJS.Timeout | undefined
 
@@ -115,7 +114,6 @@ class Passage implements Dispatcher.DispatchHandler, Call {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#cancelled) controller.abort(cancelled)
-    else if (this.#late) controller.abort(new errors.HeadersTimeoutError())
     else if (this.#stream) this.#stopWaiting()
   }
 
@@ -161,7 +159,6 @@ class Passage implements Dispatcher.DispatchHandler, Call {
    */
   #awaitAnswer(): void {
     const end = () => {
-      this.#late = true
       if (this.#answered || this.#cancelled) return
       if (this.#controller) return this.#controller.abort(new errors.HeadersTimeoutError())
       this.#cancelled = true
