@@ -45,8 +45,9 @@ export function formatIp(address: IpAddress): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
 
-/** Text of the network of `bits` that holds the address; IPv6 clients own a /64, not an address. */
-export function networkOf(address: IpAddress, bits: number): string {
+/** Text of the network that one client owns: an address of IPv4; of IPv6 so many leading bits, often 64. */
+export function networkOf(address: IpAddress, ipv6PrefixBits: number): string {
+  const bits = address.family === 4 ? 32 : ipv6PrefixBits
   const groups = maskGroups(address, bits)
   return `${formatIp({ family: address.family, groups })}/${bits}`
 }

@@ -58,7 +58,7 @@ const ipv6PrefixBits = 64
 /** ATTACK: F1, whoever is given a /64 would come from another address each time; and one of IPv4 has two spellings. */
 function clientOf(address: string): string {
   const parsed = parseIp(address)
-  return parsed ? networkOf(parsed, parsed.family === 4 ? 32 : ipv6PrefixBits) : address
+  return parsed ? networkOf(parsed, ipv6PrefixBits) : address
 }
 
 /** Who may connect to the listeners. */

@@ -37,7 +37,7 @@ for (const [how, consume] of Object.entries(outcomes))
 test('an IPv4 client of a listener on IPv6 has one spelling, also in records of requests that end at once', () => {
   const spelled = (remoteAddress?: string) => peerOf({ remoteAddress } as Socket).address
   assert.equal(spelled('::ffff:192.0.2.1'), '192.0.2.1')
-  assert.equal(spelled('::ffff:0:1'), '::ffff:0:1')
+  assert.equal(spelled('::ffff:c000:201'), '192.0.2.1')
   assert.equal(spelled('2001:db8::1'), '2001:db8::1')
   assert.equal(spelled(undefined), '')
 })

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { formatIp, parseIp } from '../base/ip.ts'
 import type { BodyRead, BodySource, Peer, RawRequest, ShownCertificates } from '../base/message.ts'
 import type { Denial } from '../engine/decision.ts'
 import type { BodyInspector } from '../engine/permit.ts'
@@ -43,7 +44,8 @@ export function readRequest(message: IncomingMessage, response: ServerResponse, 
 export function peerOf(socket: Socket): Peer {
   const shown = socket.remoteAddress ?? ''
   // A listener on `::` shows IPv4 peers so; records of requests that end before the walk over proxies spell them as all others do.
-  const address = shown.startsWith(mapped) && shown.includes('.') ? shown.slice(mapped.length) : shown
+  const mapped = shown.startsWith('::ffff:') ? parseIp(shown) : null
+  const address = mapped ? formatIp(mapped) : shown
   if (!('encrypted' in socket)) return { address, encrypted: false }
   const { servername } = socket as TLSSocket
   const certificates = shownCertificates(socket as TLSSocket)
@@ -54,8 +56,6 @@ export function peerOf(socket: Socket): Peer {
     ...(certificates && { certificates }),
   }
 }
-
-const mapped = '::ffff:'
 
 /** ATTACK: a body of one-octet chunks, each kept as an object of its own; so many are joined. */
 const maxSmallChunks = 256

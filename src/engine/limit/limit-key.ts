@@ -116,7 +116,7 @@ function namespaces(kind: string): (issuer: string | null) => string {
 
 /** An IPv6 client owns at least a /64, so that is what is counted (attack F1). */
 function addressKey(address: IpAddress, ipv6PrefixBits: number): BucketKey {
-  return { namespace: 'address', name: networkOf(address, address.family === 4 ? 32 : ipv6PrefixBits) }
+  return { namespace: 'address', name: networkOf(address, ipv6PrefixBits) }
 }
 
 const maxKeyLength = 1024
