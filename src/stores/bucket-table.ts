@@ -11,6 +11,8 @@ const lastLimitLine = limitLines - 1
 /** A line is five instants, five tags and a lock: what a look-up needs is one cache line. */
 const firstTag = 2 * slots
 const doublesPerLine = stride / 2
+const slotBits = 31 - Math.clz32(doublesPerLine)
+const lastDouble = doublesPerLine - 1
 const linesPerTurn = 8192
 
 /** Memory of a table, shared by all threads; structured clone passes it on. */
@@ -133,7 +135,7 @@ export class BucketTable {
   }
 
   #tagOf(slot: number): number {
-    return this.#words[(slot >>> 3) * stride + firstTag + (slot & 7)] as number
+    return this.#words[(slot >>> slotBits) * stride + firstTag + (slot & lastDouble)] as number
   }
 
   #countFree(line: number, nowMs: number): number {
@@ -151,5 +153,5 @@ export class BucketTable {
 
 /** Place of a slot among all slots. */
 export function indexOf(slot: number): number {
-  return (slot >>> 3) * slots + (slot & 7)
+  return (slot >>> slotBits) * slots + (slot & lastDouble)
 }

@@ -1,6 +1,15 @@
 import { threadId } from 'node:worker_threads'
 import { holdBack } from '../engine/limit/back-off.ts'
-import { type Drawn, draw, heldBackUntilMs, isLong, type Pace, paceOf, peek } from '../engine/limit/draw.ts'
+import {
+  type Drawn,
+  draw,
+  heldBackUntilMs,
+  isLong,
+  maxBehindMs,
+  type Pace,
+  paceOf,
+  peek,
+} from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
 import { BucketTable, indexOf, type Region, slotsPerLine } from './bucket-table.ts'
@@ -57,8 +66,6 @@ interface Place {
 const slots = slotsPerLine
 /** More namespaces of one limit than issuers are trusted. */
 const maxNamespaces = 1024
-/** What is further behind than this did not wait for another thread: the clock was set back, or nobody drew for weeks. */
-const maxBehindMs = 10_000
 
 /** Counters of one thread alone. @param keys live buckets at a time, beyond which it becomes likely that some share */
 export function createMemoryCounters(keys?: number): MemoryCounters {
@@ -135,7 +142,7 @@ export function attachCounters(
     // What whoever had the lines noted is seen since they are locked.
     let seen = latest[0] as number
     while (seen !== whole) {
-      // Of 32 bits each, around which both go.
+      // Of 32 bits each, around which both go: where nobody drew for weeks, seen may be anything.
       const behindMs = (seen - whole) | 0
       if (behindMs > 0 && behindMs <= maxBehindMs) return cameMs + behindMs
       const found = Atomics.compareExchange(latest, 0, seen, whole)

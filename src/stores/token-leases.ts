@@ -1,5 +1,5 @@
 import { type HeldBack, holdBack } from '../engine/limit/back-off.ts'
-import { draw, paceOf, peek } from '../engine/limit/draw.ts'
+import { draw, maxBehindMs, paceOf, peek } from '../engine/limit/draw.ts'
 import { spellKey } from '../engine/limit/spell-key.ts'
 import type { BucketState, Draw } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
@@ -9,8 +9,6 @@ import { bucketName, type StoreBucket } from './redis-buckets.ts'
 const lifetimeMs = 5000
 const sweepMs = 1000
 const maxLeases = 100_000
-/** What came longer before a lease than this did not wait for its identity: the clock was set back. */
-const maxBehindMs = 10_000
 
 /** Tokens of one bucket that the store has given away, and what is known of the rest. */
 export interface Lease {

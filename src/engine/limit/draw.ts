@@ -7,6 +7,12 @@ export function isLong({ windowSeconds }: LimitPlan): boolean {
   return windowSeconds >= longSeconds
 }
 
+/**
+ * A request may draw after one that came later: it waited for its identity, or for another thread. What is further behind than
+ * this did not wait: the clock was set back.
+ */
+export const maxBehindMs = 10_000
+
 /** How the buckets of a limit fill, in milliseconds; of what a draw computes, all that is the same each time. */
 export interface Pace {
   /** For one token. */
