@@ -6,13 +6,11 @@ import { RedisBuckets } from './redis-buckets.ts'
 import { createStoreCounters } from './redis-counters.ts'
 import { type RedisConnection, RedisScript } from './redis-script.ts'
 import { heartbeatScript } from './redis-scripts.ts'
-import { StoreCircuit, type StoreEvent } from './store-circuit.ts'
+import { aliveMs, StoreCircuit, type StoreEvent } from './store-circuit.ts'
 import type { WorkerFigures } from './store-figures.ts'
 import { TokenLeases } from './token-leases.ts'
 
 const gatewaysKey = 'portcullis:gateways'
-/** Who gave no sign of life for so long is not counted among the gateways. */
-const aliveMs = 10_000
 
 export interface ConnectedCounters {
   readonly counters: Counters
@@ -41,9 +39,9 @@ export interface ConnectOptions {
 export async function connectCounters(options: ConnectOptions): Promise<ConnectedCounters> {
   const { settings, local, gateway, figures } = options
   const heartbeat = new RedisScript(heartbeatScript)
-  const circuit: StoreCircuit = new StoreCircuit({
+  const circuit = new StoreCircuit({
     probe: async () => Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`])),
-    onCounted: () => figures.set('gateways', circuit.gateways),
+    onCounted: (gateways) => figures.set('gateways', gateways),
     knownGateways: options.knownGateways,
     deadlineMs: settings.deadlineMs,
     onEvent(event) {

@@ -15,7 +15,7 @@ export interface CircuitOptions {
   /** The store answers, for the first time or again. */
   readonly onReady: () => void
   /** The store answered how many gateways there are. */
-  readonly onCounted?: () => void
+  readonly onCounted?: (gateways: number) => void
 }
 
 const failuresUntilLost = 3
@@ -23,8 +23,11 @@ const beatMs = 2000
 const firstProbeMs = 100
 const maxProbeMs = 5000
 const pauseDeadlines = 10
-/** By then all others have found the store back as well, and whoever is no more is not counted there. */
-const returnMs = 10_000
+/**
+ * Who gave the store no sign of life for so long is not counted among the gateways. So long after it is back all others have
+ * found it as well, and whoever is no more is not counted.
+ */
+export const aliveMs = 10_000
 
 /**
  * Whether the store is asked at all. Three takes in a row that fail, or come late, open the circuit, and nobody waits for
@@ -40,8 +43,7 @@ export class StoreCircuit {
   /** A first connection stood since the store answered last. */
   #stood = false
   #lostAtMs: number | null = null
-  #closedAtMs = Number.NEGATIVE_INFINITY
-  #backAtMs: number
+  #closedAtMs: number
   #everUp: boolean
   #probing = false
   #stopped = false
@@ -52,7 +54,7 @@ export class StoreCircuit {
     this.#gateways = Math.max(1, options.knownGateways)
     this.#everUp = options.knownGateways > 0
     // Who takes the place of another may begin while the store returns, and has not seen it lost.
-    this.#backAtMs = this.#everUp ? performance.now() : Number.NEGATIVE_INFINITY
+    this.#closedAtMs = this.#everUp ? performance.now() : Number.NEGATIVE_INFINITY
   }
 
   get up(): boolean {
@@ -156,9 +158,9 @@ export class StoreCircuit {
 
   /** While the store was gone nobody gave a sign of life there: who is back first would take itself for the only one. */
   #count(alive: number): void {
-    const returning = this.#lostAtMs !== null || performance.now() - this.#backAtMs < returnMs
+    const returning = this.#lostAtMs !== null || performance.now() - this.#closedAtMs < aliveMs
     this.#gateways = Math.max(1, alive, returning ? this.#gateways : 1)
-    this.#options.onCounted?.()
+    this.#options.onCounted?.(this.#gateways)
   }
 
   /** Once for each sign of life, which may be late and fail as well. */
@@ -180,14 +182,12 @@ export class StoreCircuit {
     this.#closedAtMs = performance.now()
     const lostAtMs = this.#lostAtMs
     this.#lostAtMs = null
-    if (lostAtMs !== null) {
-      this.#backAtMs = this.#closedAtMs
+    if (lostAtMs !== null)
       this.#options.onEvent({
         event: 'store_back',
         gateways: this.#gateways,
         after_ms: Math.round(performance.now() - lostAtMs),
       })
-    }
     this.#everUp = true
     this.#options.onReady()
   }
