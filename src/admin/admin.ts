@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
 
 /** What the admin listener tells about; asked anew for each request. */
 export interface AdminView {
@@ -10,6 +11,8 @@ export interface AdminView {
   /** Why a request was denied; null when nothing is known of it, `busy` when too many ask. */
   readonly denial: (requestId: string) => Promise<object | null | 'busy'>
 }
+
+const maxConnections = 256
 
 interface Answer {
   readonly status: number
@@ -30,7 +33,19 @@ export function createAdminServer(view: AdminView, token: string | null) {
   })
   server.headersTimeout = 5000
   server.requestTimeout = 10_000
+  closeLongestOpen(server)
   return server
+}
+
+/** ATTACK: E3, whoever holds connections keeps nobody from asking for health: the one that is open longest makes way. */
+function closeLongestOpen(server: Server): void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    const [longest] = open
+    if (open.size > maxConnections) longest?.destroy()
+  })
 }
 
 async function answer(request: IncomingMessage, view: AdminView, token: string | null): Promise<Answer> {

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../harness/command.ts'
 import { startGate, type TestGate, withGate } from '../harness/gate.ts'
-import { sendRaw } from '../harness/raw-client.ts'
+import { openSocket, sendRaw } from '../harness/raw-client.ts'
 import { until } from '../harness/until.ts'
 
 let gate: TestGate
@@ -174,6 +174,20 @@ test('admin: liveness is for all, the rest for who holds the token', async () =>
     await second.stop()
   } finally {
     await guarded.stop()
+  }
+})
+
+test('admin: of 300 connections that ask nothing 256 stay open, and health is told beside them (attack E3)', async () => {
+  const admin = gate.gateway.addresses.admin ?? ''
+  const held = Array.from({ length: 300 }, () => openSocket(admin).on('error', () => {}))
+  try {
+    await until(() => held.filter(({ closed }) => closed).length >= 44, 'what is over the bound is closed')
+    assert.equal((await fetch(`${admin}/livez`)).status, 200)
+    assert.equal((await fetch(`${admin}/readyz`)).status, 200)
+    const open = held.filter(({ closed }) => !closed).length
+    assert.ok(open >= 250 && open <= 256, `${open} are open`)
+  } finally {
+    for (const socket of held) socket.destroy()
   }
 })
 
