@@ -13,7 +13,9 @@ const firstTag = 2 * slots
 const doublesPerLine = stride / 2
 const slotBits = 31 - Math.clz32(doublesPerLine)
 const lastDouble = doublesPerLine - 1
-const linesPerTurn = 8192
+const linesAtOnce = 8192
+/** Of what a turn of the event loop takes: counting is to be done soon also where each of them is long. */
+const countingShare = 1 / 10
 
 /** Memory of a table, shared by all threads; structured clone passes it on. */
 export interface TableMemory {
@@ -127,8 +129,9 @@ export class BucketTable {
   /** Buckets that are not full, counted in many short turns of the event loop: a look at all of them takes 30 to 130 ms. */
   async countLive(nowMs: number): Promise<number> {
     let count = 0
+    let untilMs = 0
     for (let line = 0; line < this.#lines * 2; line++) {
-      if (line % linesPerTurn === 0) await nextTurn()
+      if (line % linesAtOnce === 0 && performance.now() >= untilMs) untilMs = await nextShare()
       for (let nth = 0; nth < slots; nth++) if (this.fullAtMs(line * doublesPerLine + nth) > nowMs) count++
     }
     return count
@@ -149,6 +152,14 @@ export class BucketTable {
       this.#words[line * stride + firstTag + nth] === 0 || this.fullAtMs(line * doublesPerLine + nth) < nowMs
     )
   }
+}
+
+/** @returns until when it may be counted in this turn, in milliseconds of `performance` */
+async function nextShare(): Promise<number> {
+  const askedMs = performance.now()
+  await nextTurn()
+  const nowMs = performance.now()
+  return nowMs + (nowMs - askedMs) * countingShare
 }
 
 /** Place of a slot among all slots. */
