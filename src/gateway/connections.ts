@@ -5,6 +5,8 @@ import { type Member, Roster } from '../base/roster.ts'
 /** Open connections of one listener. */
 export interface Connections {
   readonly size: number
+  /** Connections that ever came, those that were refused among them. */
+  readonly arrived: number
   /** Closes those on which no request is under way. */
   closeUnused(busyEnds: ReadonlySet<string>): void
 }
@@ -78,7 +80,9 @@ export interface Door {
 export function boundConnections(server: Server, door: Door): Connections {
   const open = new Roster<Member & { readonly socket: Socket }>()
   const takers = server.listeners('connection')
+  let arrived = 0
   server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+    arrived++
     const address = socket.remoteAddress
     if (address === undefined) return void socket.destroy()
     const exempt = door.exempt(address)
@@ -100,6 +104,9 @@ export function boundConnections(server: Server, door: Door): Connections {
   return {
     get size() {
       return open.size
+    },
+    get arrived() {
+      return arrived
     },
     closeUnused(busyEnds) {
       for (const { socket } of open) if (!busyEnds.has(endOf(socket))) socket.destroy()

@@ -111,12 +111,19 @@ export async function openGateway(
   }
 }
 
+/** Connections that the system holds for a listener at the most (listen(2), as Node.js asks for it). */
+const backlog = 511
+
 /**
  * INVARIANT: a request that had arrived is in flight, though nobody has read it: which connections are idle is known only after
  * turns of the loop in which what the system held was taken over, and then read.
  */
 async function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
-  await wholeTurn()
+  // A turn takes over one connection, and closing the listener resets those that still wait (libuv 1.52).
+  for (let before = -1, turns = 0; before < connections.arrived && turns < backlog; turns++) {
+    before = connections.arrived
+    await wholeTurn()
+  }
   // The HTTP library's own way to close ends at once what looks idle to it.
   const ended = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
   await wholeTurn()
