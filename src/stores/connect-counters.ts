@@ -11,6 +11,8 @@ import type { WorkerFigures } from './store-figures.ts'
 import { TokenLeases } from './token-leases.ts'
 
 const gatewaysKey = 'portcullis:gateways'
+/** Of a worker that takes the place of another, for the store to answer, or to be known as gone. */
+const firstAnswerMs = 1000
 
 export interface ConnectedCounters {
   readonly counters: Counters
@@ -33,12 +35,14 @@ export interface ConnectOptions {
 }
 
 /**
- * Counters in Redis or Valkey, over a connection of their own. Does not wait for the server.
+ * Counters in Redis or Valkey, over a connection of their own. A process that starts does not wait for the server. INVARIANT:
+ * who takes the place of a worker counts nothing by itself while the server answers the others: its requests come at once.
  * @throws Error with the command that helps, when the driver is not installed
  */
 export async function connectCounters(options: ConnectOptions): Promise<ConnectedCounters> {
   const { settings, local, gateway, figures } = options
   const heartbeat = new RedisScript(heartbeatScript)
+  const found = Promise.withResolvers<void>()
   const circuit = new StoreCircuit({
     probe: async () => Number(await heartbeat.run(redis, [gatewaysKey], [gateway, `${aliveMs}`])),
     onCounted: (gateways) => figures.set('gateways', gateways),
@@ -46,10 +50,12 @@ export async function connectCounters(options: ConnectOptions): Promise<Connecte
     deadlineMs: settings.deadlineMs,
     onEvent(event) {
       note()
+      found.resolve()
       options.onEvent(event)
     },
     onReady() {
       note()
+      found.resolve()
       options.onReady()
     },
   })
@@ -60,6 +66,7 @@ export async function connectCounters(options: ConnectOptions): Promise<Connecte
   const partOf = settings.servers.kind === 'cluster' ? slotOf : () => 0
   const buckets = new RedisBuckets({ redis, circuit, deadlineMs: settings.deadlineMs, partOf })
   const leases = new TokenLeases((tokens) => void buckets.giveBack(tokens))
+  if (options.knownGateways > 0) await Promise.race([found.promise, timeout(firstAnswerMs)])
 
   return {
     counters: createStoreCounters({ local, buckets, leases, circuit, figures }),

@@ -1,7 +1,7 @@
 import type { BucketState, Taken } from '../../src/engine/ports.ts'
 import type { LimitPlan, SharingPlan } from '../../src/program/program.ts'
 import type { RedisSettings } from '../../src/program/settings.ts'
-import { type ConnectedCounters, connectCounters } from '../../src/stores/connect-counters.ts'
+import { connectCounters } from '../../src/stores/connect-counters.ts'
 import { createMemoryCounters } from '../../src/stores/memory-counters.ts'
 import type { StoreEvent } from '../../src/stores/store-circuit.ts'
 import {
@@ -24,27 +24,29 @@ export interface CountingGateway {
 
 let gateways = 0
 
-/** @param unready do not wait for the store */
-export async function startCounting(settings: RedisSettings, unready?: 'unready'): Promise<CountingGateway> {
+/**
+ * @param unready do not wait for the store
+ * @param knownGateways of a worker that takes the place of another
+ */
+export async function startCounting(
+  settings: RedisSettings,
+  unready?: 'unready',
+  knownGateways = 0,
+): Promise<CountingGateway> {
   const memory = allocateStoreFigures(1)
   const events: StoreEvent[] = []
   const local = createMemoryCounters(1000)
-  let connected: ConnectedCounters | null = null
-  await new Promise<void>((resolve, reject) => {
-    connectCounters({
-      settings,
-      local,
-      gateway: `gateway-${++gateways}`,
-      figures: new WorkerFigures(memory, 0),
-      knownGateways: 0,
-      onEvent: (event) => events.push(event),
-      onReady: resolve,
-    }).then((made) => {
-      connected = made
-      if (unready) resolve()
-    }, reject)
+  const ready = Promise.withResolvers<void>()
+  const { counters, waitingFor, stop } = await connectCounters({
+    settings,
+    local,
+    gateway: `gateway-${++gateways}`,
+    figures: new WorkerFigures(memory, 0),
+    knownGateways,
+    onEvent: (event) => events.push(event),
+    onReady: ready.resolve,
   })
-  const { counters, waitingFor, stop } = connected as unknown as ConnectedCounters
+  if (!unready) await ready.promise
   return {
     events,
     waitingFor,

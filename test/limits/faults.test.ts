@@ -276,6 +276,29 @@ test('a gateway that finds no server at its start says so once, counts by itself
   await server.stop()
 })
 
+test('a worker that takes the place of another counts nothing by itself while the server answers, and waits a second at most', async () => {
+  const limit = sharedLimit('replaced', 10, 10)
+  const [one] = await pair()
+  assert.equal(await allowedOf([one], 10, [limit]), 10)
+  const replacing = async (settings = redis.settings) => {
+    const startedMs = performance.now()
+    const made = await startCounting(settings, 'unready', 2)
+    started.push(made)
+    return { made, tookMs: performance.now() - startedMs }
+  }
+  const { made } = await replacing()
+  assert.equal((await made.take([limit])).allowed, false)
+  assert.deepEqual([made.figures.answered, made.figures.skipped], [1, 0])
+
+  const port = await freePort()
+  const gone = await replacing(settingsOf({ kind: 'one', url: `redis://127.0.0.1:${port}` }))
+  assert.ok(gone.tookMs < 900, `${gone.tookMs.toFixed(0)} ms for one that refuses`)
+  redis.pause()
+  const hung = await replacing()
+  redis.resume()
+  assert.ok(hung.tookMs < 1900, `${hung.tookMs.toFixed(0)} ms for one that hangs`)
+})
+
 async function adminOf({ settings }: TestRedis): Promise<Awaited<ReturnType<typeof connectOne>>> {
   return new Promise((resolve, reject) => {
     const made = connectOne(settings, () => void made.then(resolve))
