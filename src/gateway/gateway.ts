@@ -101,10 +101,12 @@ export async function openGateway(
     },
     async stop(timeoutMs) {
       plane.close()
+      let over = false
       const timer = setTimeout(() => {
+        over = true
         for (const { connections } of open) connections.closeUnused(new Set())
       }, timeoutMs)
-      await Promise.all(open.map((listener) => closed(listener, plane)))
+      await Promise.all(open.map((listener) => closed(listener, plane, () => over)))
       clearTimeout(timer)
       await plane.inForce.release()
     },
@@ -118,9 +120,13 @@ const backlog = 511
  * INVARIANT: a request that had arrived is in flight, though nobody has read it: which connections are idle is known only after
  * turns of the loop in which what the system held was taken over, and then read.
  */
-async function closed({ server, connections }: Listener, plane: DataPlane): Promise<void> {
+async function closed(
+  { server, connections }: Listener,
+  plane: DataPlane,
+  isOver: () => boolean = () => false,
+): Promise<void> {
   // A turn takes over one connection, and closing the listener resets those that still wait (libuv 1.52).
-  for (let before = -1, turns = 0; before < connections.arrived && turns < backlog; turns++) {
+  for (let before = -1, turns = 0; before < connections.arrived && turns < backlog && !isOver(); turns++) {
     before = connections.arrived
     await wholeTurn()
   }
@@ -128,7 +134,7 @@ async function closed({ server, connections }: Listener, plane: DataPlane): Prom
   const ended = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
   await wholeTurn()
   server.close()
-  connections.closeUnused(plane.busyEnds())
+  connections.closeUnused(isOver() ? new Set() : plane.busyEnds())
   await ended
 }
 

@@ -267,6 +267,28 @@ test('what outlasts stopTimeout is broken off', async () => {
   await gate.stop()
 })
 
+test('E3 whoever connects again and again holds up a stop no longer than stopTimeout', async () => {
+  const gate = await startGate({ more: 'stopTimeout: 200ms', upstream: 'timeout: 8s' })
+  gate.upstream.answer = () => {}
+  const clients: Socket[] = []
+  let goesOn = true
+  const connectAgain = () => {
+    const client = openSocket(gate.gateway.addresses.http ?? '')
+    clients.push(client)
+    client.on('error', () => {})
+    client.write('GET /public HTTP/1.1\r\nHost: a\r\n\r\n')
+    if (goesOn && clients.length < 3000) setImmediate(connectAgain)
+  }
+  connectAgain()
+  await until(() => gate.upstream.heads > 0, 'they come')
+  const startedMs = Date.now()
+  await gate.gateway.stop()
+  goesOn = false
+  assert.ok(Date.now() - startedMs < 3000, `${Date.now() - startedMs} ms`)
+  for (const client of clients) client.destroy()
+  await gate.stop()
+})
+
 test('the command: ready, reload on SIGHUP, exit code 0 on SIGTERM', async () => {
   const gate = await startGate()
   const command = startRun(gate.configurationFile)
