@@ -48,6 +48,7 @@ export async function snapshotQuotas(
   const instants = new Float64Array(memory.table.buckets)
   const parts: Int32Array[] = []
   let part = new Int32Array(0)
+  let partInstants = new Float64Array(0)
   let count = 0
   for (let line = lines; line < 2 * lines + limitLines; line++) {
     if (line % linesPerTurn === 0) await nextTurn()
@@ -55,9 +56,10 @@ export async function snapshotQuotas(
     const nth = count++ % linesPerTurn
     if (nth === 0) {
       part = new Int32Array(linesPerTurn * wordsPerLine)
+      partInstants = new Float64Array(part.buffer)
       parts.push(part)
     }
-    copyLine(words, line, part, nth * wordsPerLine)
+    copyLine({ words, instants }, line, { words: part, instants: partInstants }, nth)
   }
   const inLast = count % linesPerTurn
   if (inLast > 0) parts.splice(-1, 1, part.subarray(0, inLast * wordsPerLine))
@@ -135,18 +137,29 @@ function isLive(
   return false
 }
 
-/** Copies a line so that each instant is of the tag beside it, unless the line changes hands over and over. */
-function copyLine(words: Int32Array, line: number, part: Int32Array, to: number): void {
+/** The same memory, as words and as the instants in it. */
+interface Lines {
+  readonly words: Int32Array
+  readonly instants: Float64Array
+}
+
+/**
+ * Copies a line so that each instant is of the tag beside it, unless the line changes hands over and over. An instant is read
+ * at once: of two halves one might be of before a take, and one of after it.
+ */
+function copyLine(from: Lines, line: number, to: Lines, place: number): void {
   const at = line * wordsPerLine
+  const copy = place * wordsPerLine
   for (let tries = 0; tries < 4; tries++) {
-    for (let nth = firstTag; nth < lockWord; nth++) part[to + nth] = Atomics.load(words, at + nth)
-    for (let nth = 0; nth < firstTag; nth++) part[to + nth] = words[at + nth] as number
+    for (let nth = firstTag; nth < lockWord; nth++) to.words[copy + nth] = Atomics.load(from.words, at + nth)
+    for (let nth = 0; nth < slotsPerLine; nth++)
+      to.instants[place * doublesPerLine + nth] = from.instants[line * doublesPerLine + nth] as number
     let same = true
     for (let nth = firstTag; nth < lockWord; nth++)
-      if (Atomics.load(words, at + nth) !== part[to + nth]) same = false
+      if (Atomics.load(from.words, at + nth) !== to.words[copy + nth]) same = false
     if (same) break
   }
-  part[to + lockWord] = line
+  to.words[copy + lockWord] = line
 }
 
 function encodeHead(
