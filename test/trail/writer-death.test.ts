@@ -13,6 +13,7 @@ import { allocateTrailFigures, attachTrailFigures } from '../../src/sinks/trail/
 import { TrailWriter } from '../../src/sinks/trail/trail-writer.ts'
 import { useDatabases } from '../harness/postgres.ts'
 import { createSigningKey, entry, intentOf, openWriter, verified } from '../harness/trail.ts'
+import { until } from '../harness/until.ts'
 
 // What becomes of the trail when the thread that writes it ends by itself.
 
@@ -173,6 +174,33 @@ test('the ports of serving threads that ended are let go, and no new writer gets
   assert.deepEqual(await client.intend(intentOf('1')), { kind: 'written' })
   await client.flush()
   await running.stop()
+})
+
+test('where the system gives no thread for a writer that ended, it is asked again', async () => {
+  const news: TrailNews[] = []
+  let starts = 0
+  // Read where a thread is made: what is thrown there is thrown as the system's EAGAIN is.
+  const place = Object.defineProperty({ ...inSqlite('no-thread') }, 'spot', {
+    enumerable: true,
+    get() {
+      if (++starts === 2) throw Object.assign(new Error('no thread'), { code: 'ERR_WORKER_INIT_FAILED' })
+      return null
+    },
+  })
+  const running = startTrail(place, (told) => news.push(told))
+  const rogue = running.connect()
+  poison(await new Promise<MessagePort>((resolve) => rogue.once('message', resolve)))
+  const client = attachTrail(running.connect(), running.hashKey, () => {})
+  await until(() => news.some(({ event }) => event === 'trail_writer_replaced'), 'another writer')
+  assert.deepEqual(
+    news.flatMap(({ event, detail }) => (event === 'trail_writer_died' ? [detail] : [])).slice(1),
+    ['ERR_WORKER_INIT_FAILED'],
+  )
+  assert.deepEqual(await client.intend(intentOf('1')), { kind: 'written' })
+  assert.equal(running.figures.restarts, 1)
+  await client.flush()
+  await running.stop()
+  rogue.close()
 })
 
 function resumed(

@@ -96,8 +96,13 @@ export function startTrail(place: TrailPlace, tell: (news: TrailNews) => void): 
       livedMs > steadyAfterMs ? firstPauseMs : Math.min(Math.max(pauseMs * 2, firstPauseMs), maxPauseMs)
     tell({ event: 'trail_writer_died', chain, detail, after_ms: pauseMs })
     planned = setTimeout(() => {
-      figures.restarts++
-      running = begin(true)
+      try {
+        running = begin(true)
+        figures.restarts++
+      } catch (error) {
+        // The system may give no thread now (EAGAIN), and give one later.
+        replace(codeOfError(error), 0)
+      }
     }, pauseMs).unref()
   }
 }

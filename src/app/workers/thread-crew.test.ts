@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StartError } from '../start-error.ts'
 import type { Policy } from './control.ts'
 import { allocateSharedState } from './shared-state.ts'
 import type { Thread, ThreadControl } from './thread.ts'
@@ -236,4 +237,39 @@ test('a thread that never comes to open holds up no reload once it has ended', a
   await committed
   assert.ok(told.includes('worker_failed'))
   await crew.stop(0)
+})
+
+test('where the system gives no thread for another that died, the others go on, and it is asked again', async (t) => {
+  const started: Actor[] = []
+  const told: string[] = []
+  let refusals = 0
+  const control = { shared: allocateSharedState(2), tell: (event: string) => told.push(event), changed() {} }
+  const crew = await startThreads(control as unknown as ThreadControl, (worker) => {
+    if (started.length === 2 && refusals++ === 0) throw new Error('EAGAIN')
+    const actor = new Actor(worker)
+    started.push(actor)
+    return actor
+  }).open(policy('old'))
+  t.after(() => crew.stop(0))
+  started[1]?.die('of a defect')
+  while (started.length < 3) await sleep(20)
+  await sleep(10)
+  assert.deepEqual(told, ['worker_died', 'worker_failed', 'worker_replaced'])
+  assert.deepEqual((await crew.status()).unready, [])
+})
+
+test('where there are fewer threads than workers at the start, it is refused, and those that there were are ended', () => {
+  const started: Actor[] = []
+  const control = { shared: allocateSharedState(3) } as unknown as ThreadControl
+  const start = (worker: number) => {
+    if (started.length === 2) throw new Error('EAGAIN')
+    const actor = new Actor(worker)
+    started.push(actor)
+    return actor
+  }
+  assert.throws(() => startThreads(control, start), StartError)
+  assert.deepEqual(
+    started.map(({ acts }) => acts),
+    [['end'], ['end']],
+  )
 })

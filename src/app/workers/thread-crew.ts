@@ -1,5 +1,6 @@
 import { codeOfError, OwnError } from '../../base/code-of-error.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
+import { StartError } from '../start-error.ts'
 import type { Crew, CrewStatus, Policy, Prepared, StartedCrew } from './control.ts'
 import { endSilent } from './end-silent.ts'
 import { releaseAfterDeath } from './shared-state.ts'
@@ -27,10 +28,17 @@ interface Post {
 /**
  * Starts the threads, which load what they need while the policy is still being compiled.
  * @param start only tests give one
+ * @throws StartError when there are too few of them to be had
  */
 export function startThreads(control: ThreadControl, start = startThread): StartedCrew {
-  const threads = Array.from({ length: control.shared.workers }, (_, worker) => start(worker, control))
+  const threads: Thread[] = []
   const end = async () => void (await Promise.all(threads.map((thread) => thread.end())))
+  try {
+    while (threads.length < control.shared.workers) threads.push(start(threads.length, control))
+  } catch (error) {
+    void end()
+    throw new StartError(`the system gives no thread for worker ${threads.length}: ${codeOfError(error)}`)
+  }
   return {
     end,
     async open(policy) {
@@ -99,16 +107,26 @@ async function openThreadCrew(
       const detail = wasSilent() ? 'it did not answer for half a minute, and was ended' : cause
       control.tell('worker_died', { worker: post.worker, detail })
       control.changed()
-      const steady = Date.now() - post.startedMs > steadyAfterMs
-      post.pauseMs = steady ? firstPauseMs : Math.min(post.pauseMs * 2, maxPauseMs)
-      setTimeout(() => void replace(post), steady ? 0 : post.pauseMs).unref()
+      replaceLater(post)
     })
+  }
+
+  function replaceLater(post: Post): void {
+    const steady = Date.now() - post.startedMs > steadyAfterMs
+    post.pauseMs = steady ? firstPauseMs : Math.min(post.pauseMs * 2, maxPauseMs)
+    setTimeout(() => void replace(post), steady ? 0 : post.pauseMs).unref()
   }
 
   async function replace(post: Post): Promise<void> {
     if (stopping) return
-    post.thread = start(post.worker, control)
     post.startedMs = Date.now()
+    try {
+      post.thread = start(post.worker, control)
+    } catch (error) {
+      // Where the system gives no thread now (EAGAIN), it may give one later: the others go on.
+      control.tell('worker_failed', { worker: post.worker, detail: codeOfError(error) })
+      return replaceLater(post)
+    }
     watch(post)
     try {
       const opened = open(post)
