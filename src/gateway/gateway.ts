@@ -1,14 +1,15 @@
 import { Server as NetServer } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
+import type { SecureContextOptions } from 'node:tls'
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
 import type { ConnectionsStatus } from './door.ts'
 import {
-  checkCertificate,
   type Listener,
   listenHttps,
   listenPlaintext,
   listenRedirect,
+  readCertificate,
   renewCertificate,
   type SharedSockets,
 } from './listen.ts'
@@ -26,10 +27,13 @@ export interface Gateway {
   readonly inFlight: number
   readonly connections: ConnectionsStatus
   readonly inForce: InForce
-  /** @throws Error when the certificate of these settings cannot be served */
-  check(settings: Settings): void
-  /** Swaps program and upstreams whole, and the certificate for new connections, which was checked before. */
-  swap(next: InForce, settings: Settings): void
+  /**
+   * Reads the certificate of these settings; null where none is served.
+   * @throws Error when it cannot be served
+   */
+  certificateOf(settings: Settings): SecureContextOptions | null
+  /** Swaps program and upstreams whole, and the certificate for new connections, as it was read before. */
+  swap(next: InForce, certificate: SecureContextOptions | null): void
   /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
   stop(timeoutMs: number): Promise<void>
 }
@@ -92,11 +96,11 @@ export async function openGateway(
     get inForce() {
       return plane.inForce
     },
-    check({ listen }) {
-      if (https && listen.https) checkCertificate(listen.https)
+    certificateOf({ listen }) {
+      return https && listen.https && readCertificate(listen.https)
     },
-    swap(next, nextSettings) {
-      if (https && nextSettings.listen.https) renewCertificate(https.server, nextSettings.listen.https)
+    swap(next, certificate) {
+      if (https && certificate) renewCertificate(https.server, certificate)
       plane.swap(next)
     },
     async stop(timeoutMs) {

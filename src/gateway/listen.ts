@@ -97,14 +97,19 @@ export async function listenRedirect(
   }
 }
 
-/** @throws Error when it cannot be served */
-export function checkCertificate(settings: HttpsListen): void {
-  createSecureContext(secureOptions(settings))
+/**
+ * Reads a certificate for `renewCertificate`: once, for the files may be others by the time it is put in force.
+ * @throws Error when it cannot be served
+ */
+export function readCertificate(settings: HttpsListen): SecureContextOptions {
+  const read = secureOptions(settings)
+  createSecureContext(read)
+  return read
 }
 
 /** New connections get the new certificate; those that stand keep theirs. */
-export function renewCertificate(server: Server | TlsServer, settings: HttpsListen): void {
-  if ('setSecureContext' in server) server.setSecureContext(secureOptions(settings))
+export function renewCertificate(server: Server | TlsServer, certificate: SecureContextOptions): void {
+  if ('setSecureContext' in server) server.setSecureContext(certificate)
 }
 
 /**

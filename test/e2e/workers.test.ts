@@ -163,3 +163,28 @@ test('requests under way when the gateway stops are finished by every worker', a
   assert.equal(own.log.filter(({ event }) => event === 'request').length, 12)
   await own.stop()
 })
+
+test('a key that is written over while a reload waits for an issuer is not read for it: every worker has the new program', async () => {
+  const own = await startGate({ workers: 2 })
+  const another = await startIssuer()
+  const asked = new Promise<ServerResponse>((resolve) => {
+    another.answer = resolve
+  })
+  own.configure(
+    configurationFor({ limits: '[{ name: next, by: address, rate: 1000/s }]' }, own.upstream, another),
+  )
+  const reloaded = own.gateway.reload()
+  const response = await asked
+  // Until both threads wait for its keys.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  writeFileSync(own.certificateFile.replace(/crt$/, 'key'), 'half a k')
+  response.end(JSON.stringify({ keys: another.keys }))
+  assert.equal(await reloaded, true)
+  for (let nth = 0; nth < 20; nth++) {
+    const { fields } = await ask(own, '/public')
+    assert.match(fields.get('ratelimit-policy') ?? '', /"next"/)
+  }
+  assert.equal(await own.gateway.reload(), false, 'the next one reads it')
+  await own.stop()
+  await another.stop()
+})

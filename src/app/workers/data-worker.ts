@@ -109,8 +109,9 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 
   async function prepare(next: Policy): Promise<Prepared> {
     const fresh = await enforce(next)
+    let certificate: ReturnType<typeof gateway.certificateOf>
     try {
-      gateway.check(next.settings)
+      certificate = gateway.certificateOf(next.settings)
       await fresh.started
     } catch (error) {
       await fresh.release()
@@ -118,7 +119,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     }
     return {
       async commit() {
-        gateway.swap(fresh, next.settings)
+        gateway.swap(fresh, certificate)
         ;({ thinning } = next.settings.log)
         waiting = fresh
       },
