@@ -7,6 +7,8 @@ export interface AnswerStyle {
 
 const hsts = 'max-age=31536000; includeSubDomains'
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'"
+/** Of a structured field (RFC 9651 3.3.1); one that is longer makes the whole field unreadable. */
+const maxInteger = 999_999_999_999_999
 const exposed = 'RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, WWW-Authenticate, DPoP-Nonce'
 
 /**
@@ -53,7 +55,8 @@ function pushQuotas(fields: string[], quotas: readonly Quota[]): void {
     }
     const { limit, state } = quota
     policies += `${separator}"${limit.name}";q=${limit.rate};w=${limit.windowSeconds}`
-    states += `${separator}"${limit.name}";r=${state.remaining};t=${Math.ceil(state.resetMs / 1000)}`
+    const seconds = Math.min(Math.ceil(state.resetMs / 1000), maxInteger)
+    states += `${separator}"${limit.name}";r=${state.remaining};t=${seconds}`
   }
   fields.push('RateLimit-Policy', policies, 'RateLimit', states)
 }

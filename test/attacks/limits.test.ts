@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { compileContract } from '../harness/contract.ts'
-import { startGate, withGate } from '../harness/gate.ts'
+import { patient, startGate, withGate } from '../harness/gate.ts'
+import { startIssuer } from '../harness/issuer.ts'
 
 const costs = fileURLToPath(new URL('../fixtures/costs.yaml', import.meta.url))
 
@@ -155,6 +156,63 @@ test('F6 a flood of bad tokens stops before any cryptography; other addresses an
       assert.ok(gate.issuer.fetches > before)
     },
   ))
+
+const ok = { 200: { description: 'ok' } }
+const twoWays = {
+  openapi: '3.1.0',
+  info: { title: 'two ways', version: '1' },
+  components: {
+    securitySchemes: {
+      bearerAuth: { type: 'http', scheme: 'bearer' },
+      cookieKey: { type: 'apiKey', in: 'cookie', name: 'key' },
+    },
+  },
+  paths: {
+    '/either': {
+      post: { operationId: 'either', security: [{ bearerAuth: [] }, { cookieKey: [] }], responses: ok },
+    },
+    '/optional': {
+      get: {
+        operationId: 'optional',
+        security: [{ bearerAuth: [] }, {}],
+        parameters: [{ name: 'theme', in: 'cookie', schema: { type: 'string' } }],
+        responses: ok,
+      },
+    },
+  },
+}
+const twoWaysYaml = (url: string, issuer: string) => `
+contract: ./openapi.json
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true }, admin: { host: 127.0.0.1, port: 0 } }
+upstreams: { default: { url: "${url}" } }
+identity:
+  bearerAuth: { type: jwt, issuer: "${issuer}", audience: "https://api.example.com", algorithms: [ES256] }
+  cookieKey: { type: apiKey }
+failedAuthentications: { rate: 2/day }
+${patient}
+`
+
+test('F6 a guess is charged though the cookie beside it may be of another site; other cookies are no credential', async () => {
+  const issuer = await startIssuer()
+  await withGate(
+    { document: twoWays, issuer, yaml: ({ url }) => twoWaysYaml(url, issuer.issuer) },
+    async (gate) => {
+      const headers = ['Cookie: key=guess', 'Origin: https://evil.example', 'Sec-Fetch-Site: cross-site']
+      const token = await gate.issuer.token()
+      const masked = (bearer?: string) =>
+        ask(gate, '/either', { method: 'POST', headers, ...(bearer !== undefined && { token: bearer }) })
+      for (const bearer of [token, undefined])
+        await assertNotForwarded(gate, masked(bearer), 403, 'cross_site')
+      for (let i = 0; i < 2; i++)
+        await assertNotForwarded(gate, masked(`${token.slice(0, -8)}AAAAAAA${i}`), 401, 'credential_invalid')
+      await assertNotForwarded(gate, masked(token), 429, 'quota_exceeded')
+      const plain = ['Cookie: theme=dark']
+      assert.equal((await ask(gate, '/optional', { headers: plain })).status, 200, 'it shows no credential')
+      for (const cookie of ['key=guess', '__Host-portcullis-session.web=x'])
+        assert.equal((await ask(gate, '/optional', { headers: [`Cookie: ${cookie}`] })).status, 429, cookie)
+    },
+  )
+})
 
 test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>
   withGate(

@@ -119,10 +119,13 @@ function unlessEnded(verdict: Verdict): Verdict {
   return verdict.kind === 'invalid' && verdict.ended ? missing : verdict
 }
 
-/** The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong. */
+/**
+ * The denial for a place whose credential nobody accepts; an outage is told only when nothing is plainly wrong.
+ *
+ * ATTACK: F6, a guess is told as one, and so charged, whatever stands beside it: each was verified, and whoever could hide it
+ * behind a cookie of another site's request would guess for nothing.
+ */
 function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): Denial | null {
-  for (const verdict of verdicts)
-    if (verdict.kind === 'cross_site') return deny('authenticate', 'cross_site', verdict.detail)
   const acceptedPlaces = new Set(
     security.schemes.filter((_, index) => verdicts[index]?.kind === 'accepted').map(({ place }) => place),
   )
@@ -137,14 +140,19 @@ function badCredential(security: LinkedSecurity, verdicts: readonly Verdict[]): 
   }
   // Another scheme might have accepted what this one refused, had it been able to judge.
   for (const place of faultyPlaces.keys()) invalidPlaces.delete(place)
-  const [refusal] = invalidPlaces.values()
+  const refusals = [...invalidPlaces.values()]
+  const guess = refusals.find(({ kind, ended }) => kind === 'invalid' && !ended)
+  if (!guess)
+    for (const verdict of verdicts)
+      if (verdict.kind === 'cross_site') return deny('authenticate', 'cross_site', verdict.detail)
+  const refusal = guess ?? refusals.find(({ kind }) => kind === 'unproven') ?? refusals[0]
   if (refusal) {
     const challenges = challengesOf(security, verdicts)
     const { detail, dpopNonce = null } = refusal
     return refusal.kind === 'invalid'
       ? denyWith('authenticate', 'credential_invalid', detail, {
           challenges,
-          ...(invalidPlaces.size === 1 && signInOf(security, verdicts, 'invalid')),
+          ...((refusals.length === 1 || !guess) && signInOf(security, verdicts, 'invalid')),
         })
       : denyWith('authenticate', 'proof_required', detail, { challenges, dpopNonce })
   }

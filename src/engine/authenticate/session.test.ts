@@ -179,6 +179,8 @@ test('a session that has ended counts as missing beside another that has not, an
   }
   const refused = async (shown: readonly string[], asked: Asked) => (await ask(shown, asked)).reason
   assert.equal(await refused(cookies, { found: only('none'), security: either }), 'credential_invalid')
+  const bothEnded = await ask([...cookies, ...page], { found: only('none'), security: either })
+  assert.equal(bothEnded.leads, 302, 'a login mends it, so it is no guess')
   const all: LinkedSecurity = { ...either, alternatives: [either.alternatives.flat()] }
   assert.equal(await refused(cookies, { found: only('app'), security: all }), 'credential_invalid')
   const open: LinkedSecurity = { ...either, alternatives: [...either.alternatives, []] }

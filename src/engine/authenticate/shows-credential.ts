@@ -1,15 +1,17 @@
+import { isOwnCookie } from '../session-cookies.ts'
 import type { LinkedSecurity } from './authenticate.ts'
 import type { Presentation } from './scheme.ts'
 
-/** Names of the fields and query parameters that hold credentials. */
+/** Names of the fields, cookies and query parameters that hold credentials, beside the gateway's own cookies. */
 interface Places {
   readonly header: ReadonlySet<string>
+  readonly cookie: ReadonlySet<string>
   readonly query: ReadonlySet<string>
 }
 
 /**
  * Whether there is anything that authentication would have to verify. Looks at places alone, so that it costs nothing, and
- * rather sees one too many: whatever stands in `Authorization` counts, and every cookie where a scheme reads cookies.
+ * rather sees one too many: whatever stands in `Authorization` counts, and the credential of any scheme.
  */
 export function showsCredential(
   {
@@ -19,8 +21,9 @@ export function showsCredential(
   { fields, cookies, target, certificate }: Presentation,
 ): boolean {
   if (security.alternatives.length === 0) return false
-  if (certificate !== null || fields.get('authorization') !== null || cookies.size > 0) return true
-  const { header, query } = destination.credentials
+  if (certificate !== null || fields.get('authorization') !== null) return true
+  const { header, cookie, query } = destination.credentials
+  for (const name of cookies.keys()) if (cookie.has(name) || isOwnCookie(name)) return true
   for (const name of header) if (fields.get(name) !== null) return true
   return query.size > 0 && target.query.some(({ name }) => query.has(name))
 }
