@@ -36,6 +36,9 @@ test('a CIDR holds its network and nothing else; set host bits are refused', () 
     ['2001:db8::/33', '2001:db8:7fff::1', true],
     ['2001:db8::/33', '2001:db8:8000::1', false],
     ['0.0.0.0/0', '::1', false],
+    ['::ffff:10.0.0.0/104', '10.255.1.2', true],
+    ['::ffff:10.0.0.0/104', '11.0.0.0', false],
+    ['::ffff:10.0.0.1', '10.0.0.1', true],
     ['::1', '::1', true],
   ]
   for (const [network, text, expected] of cases) {
@@ -44,9 +47,10 @@ test('a CIDR holds its network and nothing else; set host bits are refused', () 
     assert.ok(cidr && address)
     assert.equal(contains(cidr, address), expected, `${network} ${text}`)
   }
-  for (const bad of ['10.0.0.1/8', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', 'x/8', '::/129']) {
-    assert.equal(parseCidr(bad), null, bad)
-  }
+  const bad = ['10.0.0.1/8', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', 'x/8', '::/129']
+  // As IPv6, which is how it is written, it would have all host bits set.
+  for (const text of [...bad, '::ffff:10.0.0.0/8', '::ffff:0.0.0.0/0', '::ffff:10.0.0.0/129'])
+    assert.equal(parseCidr(text), null, text)
 })
 
 test('IPv6 clients are counted by /64 (F1: rotating within a prefix buys nothing)', () => {

@@ -20,15 +20,19 @@ export function parseIp(text: string): IpAddress | null {
   return groups && unwrapMapped(groups)
 }
 
-/** Reads `address/bits`; a bare address stands for itself. Null when it is neither, or host bits are set. */
+/**
+ * Reads `address/bits`; a bare address stands for itself. Null when it is neither, or host bits are set. Bits of an IPv4-mapped
+ * address count from the left of its 128, as written: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+ */
 export function parseCidr(text: string): Cidr | null {
   const slash = text.indexOf('/')
   if (slash >= 0 && !/^\d{1,3}$/.test(text.slice(slash + 1))) return null
   const address = parseIp(slash < 0 ? text : text.slice(0, slash))
   if (!address) return null
   const allBits = address.groups.length * 16
-  const prefixBits = slash < 0 ? allBits : Number(text.slice(slash + 1))
-  if (prefixBits > allBits) return null
+  const unwrappedBits = address.family === 4 && text.includes(':') ? 96 : 0
+  const prefixBits = slash < 0 ? allBits : Number(text.slice(slash + 1)) - unwrappedBits
+  if (prefixBits < 0 || prefixBits > allBits) return null
   const cidr = { address, prefixBits }
   return sameGroups(maskGroups(address, prefixBits), address.groups) ? cidr : null
 }
