@@ -34,6 +34,10 @@ const windowSeconds: { readonly [unit: string]: number } = {
 /** Above it the time that one token takes to come is lost in the rounding of a clock in milliseconds. */
 const maxPerSecond = 1_000_000
 
+/** What is said of a text that is no rate. */
+export const wantedRate =
+  'a rate such as 100/min (per s, min, h, day or month; at most a million a second, of at most nine digits)'
+
 /** Reads `100/min`: tokens and the seconds that refill them; null when it is no rate, or above a million a second. */
 export function parseRate(text: string): { readonly rate: number; readonly windowSeconds: number } | null {
   const match = /^([1-9]\d{0,8})\/(s|min|h|day|month)$/.exec(text)

@@ -80,7 +80,7 @@ function limitLines(operation: OperationPlan, program: Program, state: StateSett
   return [
     ...program.admission.limits.map((index) => describe(index, 'before authentication')),
     ...(operation.security.alternatives.length > 0
-      ? [failures(program.admission.failedAuthentications)]
+      ? [failures(program.admission.failedAuthentications, state)]
       : []),
     ...operation.limits.map((index) => describe(index, 'after authentication')),
     ...(operation.cost > 1
@@ -89,8 +89,8 @@ function limitLines(operation: OperationPlan, program: Program, state: StateSett
   ]
 }
 
-function failures({ rate, windowSeconds, burst }: LimitPlan): string {
-  return `refused credentials: ${rate} in ${windowSeconds} s, ${burst} at once, by address`
+function failures({ rate, windowSeconds, burst, sharing }: LimitPlan, state: StateSettings): string {
+  return `refused credentials: ${rate} in ${windowSeconds} s, ${burst} at once, by address${sharingText(sharing, state)}`
 }
 
 /** Nothing where each gateway counts for itself. */

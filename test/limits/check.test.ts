@@ -101,6 +101,11 @@ const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[
     'limits: [{ name: a, by: subject, rate: 9/s, mode: local, onStoreFault: deny }]',
     /a local limit asks no store/,
   ],
+  [
+    'a rate above the bound, which it names',
+    'limits: [{ name: a, by: subject, rate: 2000000/s }]',
+    /at most a million a second/,
+  ],
 ]
 for (const [title, yaml, says] of problems)
   test(`check: ${title}`, () => {
@@ -177,6 +182,10 @@ failedAuthentications: { mode: exact }`
   assert.match(
     explained(`state: "\${REDIS_URL}"\n${limits}`),
     /user: .*, shared exactly; without the store: local/,
+  )
+  assert.match(
+    explained(`state: "\${REDIS_URL}"\n${limits}`),
+    /refused credentials: .*, shared exactly; without the store: local/,
   )
   assert.doesNotMatch(explained(limits), /, shared (?:exactly|by)/)
   const defaults = read('state: "${REDIS_URL}"').program

@@ -1,4 +1,4 @@
-import { parseRate } from '../../base/duration.ts'
+import { parseRate, wantedRate } from '../../base/duration.ts'
 import { nearest } from '../../base/nearest.ts'
 import { compileExpression } from '../../expression/compile-expression.ts'
 import { limitScope } from '../../expression/scopes.ts'
@@ -42,7 +42,7 @@ export const defaultLimits: readonly LimitPlan[] = [
 /** The limit of refused credentials. It has a default of its own, which writing `limits` does not replace. */
 export function readFailedAuthentications(parent: Section): LimitPlan {
   const section = parent.child('failedAuthentications')?.expect(keys.failedAuthentications)
-  const rate = section?.parsed('rate', parseRate, 'a rate such as 60/min') ?? { rate: 60, windowSeconds: 60 }
+  const rate = section?.parsed('rate', parseRate, wantedRate) ?? { rate: 60, windowSeconds: 60 }
   const burst = section?.integer('burst', 1, 1_000_000_000) ?? rate.rate
   const sharing = section && readSharing(section, burst, 'local')
   return {
@@ -98,7 +98,7 @@ function readLimit(section: Section, hasDoor: boolean): LimitPlan | CapPlan | un
   const name = section.text('name')
   const by = readKeys(section)
   const concurrent = capped ? readConcurrent(section) : undefined
-  const rate = section.parsed('rate', parseRate, 'a rate such as 100/min (s, min, h, day or month)')
+  const rate = section.parsed('rate', parseRate, wantedRate)
   const burst = section.integer('burst', 1, 1_000_000_000)
   const ipv6PrefixBits = section.integer('ipv6Prefix', 32, 128) ?? defaultIpv6PrefixBits
   if (!complete || name === undefined || by === undefined) return undefined
