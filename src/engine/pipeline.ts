@@ -140,7 +140,7 @@ export async function pipeline(
   const waited = door instanceof Promise || heard instanceof Promise || judged instanceof Promise
   const drawsAtMs = waited ? ports.clock.nowMs() : nowMs
   if (!authenticated.allow && wasGuessed(authenticated)) {
-    // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it.
+    // Whoever was let in before the last token went is judged to the end; what it finds changes nothing for it, and is owed.
     const charged = takeAll(failures, 1, ports, journal, client.address, drawsAtMs)
     if (charged instanceof Promise) await charged
   }

@@ -149,6 +149,8 @@ export interface LimitPlan {
   readonly ipv6PrefixBits: number
   /** How gateways that share a state count it together; absent where each counts for itself all the same. */
   readonly sharing?: SharingPlan
+  /** What it counts has happened when it is charged: an empty bucket owes it all the same. What asks, at no cost, is denied. */
+  readonly overdraws?: true
 }
 
 /** So many requests of one key may be in flight at once, in each process by itself. */

@@ -323,7 +323,7 @@ export function attachCounters(
 /** Fractions where numbers are: V8 keeps such members as doubles in place, and allocates nothing when they change. */
 const nowhere: Place = {
   limit: null,
-  pace: { tokenMs: 0.5, capacityMs: 0.5, slackMs: 0.5 },
+  pace: { tokenMs: 0.5, capacityMs: 0.5, slackMs: 0.5, overdraws: false },
   limitLine: 0,
   namespace: '',
   hash: null,

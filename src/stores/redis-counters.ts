@@ -81,7 +81,7 @@ export function createStoreCounters({
   function ask(asking: readonly Claim[]): Promise<StoreAnswer> {
     return buckets.take(
       asking.map(({ draw: { limit, key }, lease, missing, borrows }) => ({
-        limit,
+        limit: limit.overdraws && missing > 0 && !lease ? { ...limit, burst: beyondAnyDebt } : limit,
         name: lease?.name ?? bucketName(limit, key),
         cost: missing,
         most: borrows ? missing + leaseSize(limit) : missing,
@@ -254,6 +254,9 @@ export function createStoreCounters({
     else leases.undo(claim, bucket ?? null, nowMs)
   }
 }
+
+/** The store judges a charge that may overdraw by a bucket that is never empty; what the bucket owes is the same. */
+const beyondAnyDebt = 1_000_000_000
 
 type Found = ReadonlyMap<Claim, StoreBucket>
 const none: Found = new Map()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseDictionary, parseList } from 'structured-headers'
+import { hashPassword } from '../../src/identity/passwords.ts'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { compileContract } from '../harness/contract.ts'
 import { patient, startGate, withGate } from '../harness/gate.ts'
@@ -212,6 +213,37 @@ test('F6 a guess is charged though the cookie beside it may be of another site; 
         assert.equal((await ask(gate, '/optional', { headers: [`Cookie: ${cookie}`] })).status, 429, cookie)
     },
   )
+})
+
+test('F6 guesses that are verified together are all owed: side by side nobody guesses faster than the rate', async () => {
+  const password = await hashPassword('right')
+  const document = {
+    ...twoWays,
+    components: { securitySchemes: { operator: { type: 'http', scheme: 'basic' } } },
+    paths: { '/in': { get: { operationId: 'in', security: [{ operator: [] }], responses: ok } } },
+  }
+  const yaml = ({ url }: { readonly url: string }) => `
+contract: ./openapi.json
+listen: { http: { host: 127.0.0.1, port: 0, allowPlaintext: true }, admin: { host: 127.0.0.1, port: 0 } }
+upstreams: { default: { url: "${url}" } }
+identity: { operator: { type: basic, users: { olga: { password: "${password}" } } } }
+failedAuthentications: { rate: 1/day }
+${patient}
+`
+  await withGate({ document, yaml }, async (gate) => {
+    const guess = (word: string) => {
+      const shown = Buffer.from(`olga:${word}`).toString('base64')
+      return ask(gate, '/in', { headers: [`Authorization: Basic ${shown}`] })
+    }
+    const replies = await Promise.all(['a', 'b', 'c', 'd'].map(guess))
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [401, 401, 401, 401],
+    )
+    const denied = await assertNotForwarded(gate, guess('right'), 429, 'quota_exceeded')
+    const days = Number(denied.fields.get('retry-after')) / 86_400
+    assert.ok(days > 3.9 && days <= 4, `${days} days`)
+  })
 })
 
 test('several limits on one request: all or nothing, each with its fields (draft-ietf-httpapi-ratelimit-headers)', () =>

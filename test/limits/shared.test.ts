@@ -70,6 +70,15 @@ test('a request that costs more takes more, and one that asks takes nothing', as
   assert.equal(Math.round((denied.states[0]?.retryMs ?? 0) / 1000), 8640)
 })
 
+test('F6 what has happened is charged to an empty bucket too, and whoever asks at either gateway waits for all of it', async () => {
+  const limit = { ...sharedLimit('owed', 24, 2), overdraws: true } as const
+  for (const gateway of [one, two, one, two, one]) assert.equal((await gateway.take([limit])).allowed, true)
+  const asked = await two.take([limit], undefined, 0)
+  assert.equal(asked.allowed, false)
+  assert.deepEqual(remaining(asked), [0])
+  assert.equal(Math.round((asked.states[0]?.retryMs ?? 0) / 3_600_000), 4)
+})
+
 test('who keeps coming too early is told to stay away longer, by whichever gateway', async () => {
   const limit = sharedLimit('hammered', 24, 1)
   await one.take([limit])

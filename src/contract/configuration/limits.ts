@@ -51,6 +51,7 @@ export function readFailedAuthentications(parent: Section): LimitPlan {
     ...rate,
     burst,
     ipv6PrefixBits: section?.integer('ipv6Prefix', 32, 128) ?? defaultIpv6PrefixBits,
+    overdraws: true,
     ...(sharing && { sharing }),
   }
 }

@@ -94,3 +94,16 @@ test('a clock that steps back makes no tokens', () => {
   assert.equal(draw(fullAtMs, paceOf(limit), 1, 5000).allowed, false)
   assert.equal(peek(fullAtMs, paceOf(limit), 5000).remaining, 0)
 })
+
+test('what has happened is charged to an empty bucket too, and whoever asks waits until all of it is refilled', () => {
+  const pace = paceOf({ ...plan(1, 60, 2), overdraws: true })
+  let fullAtMs: number | undefined
+  for (let i = 0; i < 5; i++) {
+    const charged = draw(fullAtMs, pace, 1, 0)
+    assert.deepEqual([charged.allowed, charged.remaining], [true, Math.max(0, 1 - i)])
+    fullAtMs = charged.fullAtMs
+  }
+  const asked = draw(fullAtMs, pace, 0, 0)
+  assert.deepEqual([asked.allowed, asked.retryMs, asked.remaining], [false, 240_000, 0])
+  assert.ok(draw(fullAtMs, pace, 0, 240_000).allowed)
+})

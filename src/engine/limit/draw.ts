@@ -24,12 +24,15 @@ export interface Pace {
    * capacity where that is long; at most half a token.
    */
   readonly slackMs: number
+  /** See `LimitPlan`. */
+  readonly overdraws: boolean
 }
 
-export function paceOf({ windowSeconds, rate, burst }: LimitPlan): Pace {
+export function paceOf({ windowSeconds, rate, burst, overdraws }: LimitPlan): Pace {
   const tokenMs = (windowSeconds * 1000) / rate
   const capacityMs = tokenMs * burst
-  return { tokenMs, capacityMs, slackMs: Math.min(Math.max(0.001, capacityMs * 1e-9), tokenMs / 2) }
+  const slackMs = Math.min(Math.max(0.001, capacityMs * 1e-9), tokenMs / 2)
+  return { tokenMs, capacityMs, slackMs, overdraws: overdraws === true }
 }
 
 /** One draw from a bucket, kept as the instant at which the bucket will be full again (GCRA). */
@@ -54,10 +57,10 @@ export interface Drawn {
  * @see RFC 6585 4; ITU-T I.371 (generic cell rate algorithm)
  */
 export function draw(fullAtMs: number | undefined, pace: Pace, cost: number, nowMs: number): Drawn {
-  const { tokenMs, capacityMs, slackMs } = pace
+  const { tokenMs, capacityMs, slackMs, overdraws } = pace
   const start = fullAtMs === undefined || fullAtMs < nowMs ? nowMs : fullAtMs
   const overMs = start + tokenMs * Math.max(1, cost) - nowMs - capacityMs
-  const allowed = overMs <= slackMs
+  const allowed = overMs <= slackMs || (overdraws && cost > 0)
   const next = allowed ? start + tokenMs * cost : start
   return drawn(allowed, next, remaining(next - nowMs, pace), next - nowMs, allowed ? 0 : overMs)
 }
