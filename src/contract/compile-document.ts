@@ -251,6 +251,7 @@ class DocumentCompiler {
       ...limits.addAll(own.limits, id),
     ]
     const cost = first((level) => level.cost) ?? 1
+    limits.checkCount(applying, operation)
     limits.checkCost(applying, cost, operation)
     const written = levels.map((level) => level.trail)
     const trail = settleTrail(upper, written, configuration.trail, segments, operation)

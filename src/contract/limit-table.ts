@@ -1,6 +1,9 @@
 import type { CapPlan, LimitPlan } from '../program/program.ts'
 import type { Section } from './section.ts'
 
+/** A thread notes what it is about to lock, and has room for a few hundred; far below that each of them costs time. */
+const mostOfOperation = 64
+
 /** All limits of a program by index. Limits declared in different places are different buckets, so names are made unique. */
 export class LimitTable {
   readonly limits: (LimitPlan | CapPlan)[] = []
@@ -22,6 +25,16 @@ export class LimitTable {
 
   addAll(limits: readonly (LimitPlan | CapPlan)[], owner: string): readonly number[] {
     return limits.map((limit) => this.add(limit, owner))
+  }
+
+  checkCount(applying: readonly number[], operation: Section): void {
+    if (applying.length <= mostOfOperation) return
+    operation.report.error(
+      'limits-too-many',
+      operation.position(undefined, 'key'),
+      `${applying.length} limits hold for a request, and at most ${mostOfOperation} may`,
+      'take away those that others imply',
+    )
   }
 
   /** Reports each limit whose bucket never holds what a request of the operation costs. */

@@ -107,12 +107,26 @@ const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[
     /at most a million a second/,
   ],
 ]
-for (const [title, yaml, says] of problems)
+const many = (count: number) =>
+  `limits: [${Array.from({ length: count }, (_, nth) => `{ name: n${nth}, by: subject, rate: 9/s }`).join(', ')}]`
+for (const [title, yaml, says] of [
+  ...problems,
+  [
+    'more limits of one request than may be',
+    many(65),
+    /65 limits hold for a request, and at most 64 may/,
+  ] as const,
+])
   test(`check: ${title}`, () => {
     const { program, said } = read(yaml)
     assert.equal(program, null, said)
     assert.match(said, says)
   })
+
+test('as many limits of one request as may be are read', () => {
+  const { program, said } = read(many(64))
+  assert.equal(program?.operations[0]?.limits.length, 64, said)
+})
 
 test('check warns of a store in the clear, of a secret in the file, of letting everybody through', () => {
   const { said } = read(`state: "redis://:hunter2@store.example.com"
