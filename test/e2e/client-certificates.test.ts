@@ -29,7 +29,13 @@ before(async () => {
   good = root.issue('good', 'URI:spiffe://example.org/ns/billing/api')
   crl = root.revoke([])
   issuer = await startIssuer()
-  gate = await startGate({
+  gate = await startedGate('1000000/s')
+})
+after(() => gate.stop())
+
+/** @param failures how many credentials of an address may be refused */
+function startedGate(failures: string): Promise<TestGate> {
+  return startGate({
     issuer,
     yaml: (upstream) => `
 contract: ${JSON.stringify(`${project}/test/fixtures/certificates.yaml`)}
@@ -54,11 +60,10 @@ identity:
       - { subject: 'CN=ledger,O=Acme\\, Inc,C=SE', scopes: ["invoices:read"] }
       - { dns: reader.partner.example }
 limits: [{ name: wide, by: address, rate: 1000000/s, burst: 1000000 }]
-failedAuthentications: { rate: 1000000/s }
+failedAuthentications: { rate: ${failures} }
 `,
   })
-})
-after(() => gate.stop())
+}
 
 /** Status of one request by curl, with this certificate. The gate's https listener trusts no proxy from elsewhere. */
 async function status(
@@ -66,10 +71,19 @@ async function status(
   shown: CertificateFiles | null,
   ...more: readonly string[]
 ): Promise<number> {
-  const { port } = new URL(gate.gateway.addresses.https ?? '')
+  return statusOf(gate, path, shown, ...more)
+}
+
+async function statusOf(
+  at: TestGate,
+  path: string,
+  shown: CertificateFiles | null,
+  ...more: readonly string[]
+): Promise<number> {
+  const { port } = new URL(at.gateway.addresses.https ?? '')
   const certificate = shown ? ['--cert', shown.cert, '--key', shown.key] : []
   const { stdout, stderr, code } = await run('curl', [
-    ...['-s', '-o', '/dev/null', '-w', '%{http_code}', '--cacert', gate.certificateFile],
+    ...['-s', '-o', '/dev/null', '-w', '%{http_code}', '--cacert', at.certificateFile],
     ...['--interface', '127.0.0.2', ...certificate, ...more, `https://localhost:${port}${path}`],
   ])
   assert.equal(code, 0, stderr)
@@ -93,6 +107,16 @@ test('a certificate whose name a rule accepts opens the operation, with the scop
     ['ledger', 'DNS:other.example', '/C=SE/O=Acme, Inc/CN=ledger'],
   ] as const)
     assert.equal(await status('/partner', root.issue(name, altNames, { subject })), 200, name)
+})
+
+test('F6 a certificate is a credential where it is asked for alone: elsewhere nothing is guessed with it', async (t) => {
+  const strict = await startedGate('1/day')
+  t.after(() => strict.stop())
+  assert.equal(await statusOf(strict, '/token', good), 401, 'the token is missing')
+  assert.equal(await statusOf(strict, '/token', null, '-H', 'Authorization: Bearer x'), 401)
+  assert.equal(await statusOf(strict, '/partner', good), 429, 'the address has guessed')
+  assert.equal(await statusOf(strict, '/token', null, '-H', 'Authorization: Bearer x'), 429)
+  assert.equal(await statusOf(strict, '/token', good), 401, 'nothing is shown that could be verified')
 })
 
 test('a rule without the scope is 403, no certificate and no rule are 401; others do not look at it', async () => {

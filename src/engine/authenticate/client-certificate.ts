@@ -3,6 +3,8 @@ import type { ClientCertificate } from '../ports.ts'
 import { crossSiteBrowser } from '../request-site.ts'
 import { type LinkedScheme, missing, oneChallenge, type Verdict } from './scheme.ts'
 
+export const certificatePlace = 'client certificate'
+
 // RFC 9110 11.6.1 wants a challenge on every 401, and client certificates have no registered scheme.
 const challenges = oneChallenge('ClientCertificate realm="api"')
 
@@ -18,7 +20,7 @@ export function linkClientCertificate(
 ): LinkedScheme {
   return {
     name,
-    place: 'client certificate',
+    place: certificatePlace,
     challenges,
     judge({ method, fields, certificate }, { certificates }, nowMs): Verdict {
       if (!certificate) return missing

@@ -1,5 +1,6 @@
 import { isOwnCookie } from '../session-cookies.ts'
 import type { LinkedSecurity } from './authenticate.ts'
+import { certificatePlace } from './client-certificate.ts'
 import type { Presentation } from './scheme.ts'
 
 /** Names of the fields, cookies and query parameters that hold credentials, beside the gateway's own cookies. */
@@ -11,7 +12,8 @@ interface Places {
 
 /**
  * Whether there is anything that authentication would have to verify. Looks at places alone, so that it costs nothing, and
- * rather sees one too many: whatever stands in `Authorization` counts, and the credential of any scheme.
+ * rather sees one too many: whatever stands in `Authorization` counts, and the credential of any scheme. Not so a certificate,
+ * which stands on the connection whatever is asked for on it.
  */
 export function showsCredential(
   {
@@ -21,7 +23,8 @@ export function showsCredential(
   { fields, cookies, target, certificate }: Presentation,
 ): boolean {
   if (security.alternatives.length === 0) return false
-  if (certificate !== null || fields.get('authorization') !== null) return true
+  if (fields.get('authorization') !== null) return true
+  if (certificate !== null && security.schemes.some(({ place }) => place === certificatePlace)) return true
   const { header, cookie, query } = destination.credentials
   for (const name of cookies.keys()) if (cookie.has(name) || isOwnCookie(name)) return true
   for (const name of header) if (fields.get(name) !== null) return true
