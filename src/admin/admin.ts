@@ -44,7 +44,9 @@ function closeLongestOpen(server: Server): void {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     const [longest] = open
-    if (open.size > maxConnections) longest?.destroy()
+    if (!longest || open.size <= maxConnections) return
+    open.delete(longest)
+    longest.destroy()
   })
 }
 
