@@ -68,7 +68,7 @@ export const reasons = {
     status: 429,
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Quota exceeded',
-    meaning: 'A rate limit has no token left for this request.',
+    meaning: 'A limit has no token left for this request, or as many as may be of its key are in flight.',
   },
   parameter_invalid: {
     status: 400,
@@ -115,7 +115,7 @@ export const reasons = {
     status: 503,
     title: 'Overloaded',
     meaning:
-      'There is more to do than can be done in time, or the upstream fails and is left alone for a while; the request was not forwarded.',
+      'There is more to do than can be done in time, or than there is room to count, or the upstream fails and is left alone for a while; the request was not forwarded.',
   },
   verifier_unavailable: {
     status: 503,
