@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import type { Draw } from '../../src/engine/ports.ts'
 import type { LimitPlan } from '../../src/program/program.ts'
-import { BucketTable } from '../../src/stores/bucket-table.ts'
+import { BucketTable, slotsPerLine } from '../../src/stores/bucket-table.ts'
 import { allocateCounters } from '../../src/stores/counters-memory.ts'
 import { attachCounters } from '../../src/stores/memory-counters.ts'
 import { snapshotQuotas } from '../../src/stores/quota-snapshot.ts'
@@ -21,7 +21,6 @@ const monthly: LimitPlan = {
 }
 const drawn: Draw = { limit: monthly, key: keyNamed('k'), cost: 1 }
 const lineBytes = 64
-const slotsPerLine = 5
 
 test('what is saved while another thread draws is each time an instant from before a take or from after it, never half of both', async () => {
   const memory = allocateCounters({ keys: 4, workers: 1 })
