@@ -59,7 +59,7 @@ export async function measureFlood(world: World, rounds: number): Promise<FloodF
 async function flood(world: World, gateway: Started, rounds: number): Promise<FloodFigures> {
   const port = Number(new URL(gateway.origin).port)
   const attacking = {
-    port,
+    ports: [port],
     from: attackers,
     connections: 64,
     even: true,
@@ -67,7 +67,14 @@ async function flood(world: World, gateway: Started, rounds: number): Promise<Fl
   }
   const requests = clientLimits.map((limit) => wireRequest(world.token, limit))
   const file = requestsFile(world, 'valid', requests)
-  const valid: Orders = { port, from: ['127.0.0.1'], connections: 4, rate: clientRate, seconds, file }
+  const valid: Orders = {
+    ports: [port],
+    from: ['127.0.0.1'],
+    connections: 4,
+    rate: clientRate,
+    seconds,
+    file,
+  }
   const saturate = () => runClient({ ...attacking, rate: null, seconds: saturatingSeconds }, attackerNiceness)
   await saturate()
   const saturationRps = (await saturate()).latenciesUs.length / saturatingSeconds

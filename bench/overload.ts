@@ -61,7 +61,7 @@ async function measureShedding(world: World, gateway: Started, rounds: number) {
   const file = requestsFile(world, 'overload', [wireRequest(world.token)])
   const port = Number(new URL(gateway.origin).port)
   const orders = (rate: number | null): Orders => ({
-    port,
+    ports: [port],
     from: ['127.0.0.1'],
     connections: rate === null ? saturating : connections,
     rate,

@@ -29,7 +29,7 @@ export async function measureRotation(world: World): Promise<RotationFigures> {
   const port = Number(new URL(gateway.origin).port)
   const client = async (key: TestKey, forSeconds: number): Promise<Received> => {
     const file = requestsFile(world, key.kid, await requestsOf(world, key))
-    return runClient({ port, from: ['127.0.0.1'], connections: 16, rate, seconds: forSeconds, file })
+    return runClient({ ports: [port], from: ['127.0.0.1'], connections: 16, rate, seconds: forSeconds, file })
   }
   const before: Received[] = []
   const after: Received[] = []

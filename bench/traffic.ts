@@ -6,7 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** What a client is told to do; JSON in its first argument. */
 export interface Orders {
-  readonly port: number
+  /** The connections go to these in turn. */
+  readonly ports: readonly number[]
   /** Loopback addresses the connections come from, in turn. */
   readonly from: readonly string[]
   readonly connections: number
@@ -143,7 +144,8 @@ async function follow(orders: Orders): Promise<Received> {
   function open(index: number): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const localAddress = orders.from[index % orders.from.length] as string
-      const socket = connect({ host: '127.0.0.1', port: orders.port, localAddress, noDelay: true })
+      const port = orders.ports[index % orders.ports.length] as number
+      const socket = connect({ host: '127.0.0.1', port, localAddress, noDelay: true })
       const connection: Connection = { socket, sentMs: 0, rest: Buffer.alloc(0) }
       socket.once('connect', () => resolve(connection))
       socket.on('error', (error) => reject(error))

@@ -233,7 +233,7 @@ async function inTurns(gate: Started, file: string, rate: number | null, seconds
     samples.push({ atMs: epochMs(), cpuUs: gate.threadCpuUs(), writerUs: gate.threadCpuUs('trail') })
   const timer = setInterval(sample, sampleMs)
   const port = Number(new URL(gate.origin).port)
-  const orders = { port, from: ['127.0.0.1'], connections, rate, seconds, turnMs, file }
+  const orders = { ports: [port], from: ['127.0.0.1'], connections, rate, seconds, turnMs, file }
   const received = await runClient(orders).finally(() => clearInterval(timer))
   const { statuses, sent } = received
   if (statuses['200'] !== sent) throw new Error(`not all were served: ${JSON.stringify(statuses)}`)

@@ -10,7 +10,8 @@ import { startWorld, type World } from './world.ts'
 /** CPU time at a rate that is far from saturation. */
 interface Steady {
   readonly cpuUs: number
-  readonly sentRps: number
+  /** Part of it that V8's own threads take: they compile, and help to collect garbage. */
+  readonly compiling: number
 }
 
 /** What a closed loop gets through, and which cores it took. */
@@ -47,9 +48,12 @@ interface Place {
   readonly seconds: number
 }
 
-interface Setting extends Place {
-  /** Of one worker, requests a second. */
+/** Load for one gateway, or for several alike. */
+interface Target {
+  readonly gateways: readonly Started[]
+  /** Requests a second, in all. */
   readonly rate: number
+  readonly connections: number
 }
 
 export interface WorkersFigures {
@@ -85,6 +89,10 @@ const sharers = ['gateway', 'generator', 'upstream', 'idle', 'others'] as const
 /** Of what one worker gets through. */
 const partOfCapacity = 0.25
 const warmUp = 4
+/** V8 is done with a load when its threads take less than so much for `calmTimes` measurements on end. */
+const calmShare = 0.025
+const calmTimes = 3
+const mostUntilCalm = 40
 /** Two starts of the same gateway can differ by some percent, whatever the load. */
 const roundsOfStart = 3
 
@@ -112,10 +120,11 @@ export async function measureWorkers(
     for (let round = 0; round < rounds; ) {
       await using crew = await startAll(place)
       rate ??= Math.round(crew.capacity * partOfCapacity)
+      await settle(crew.subjects, rate, place)
       const until = Math.min(rounds, round + roundsOfStart)
       for (; round < until; round++) {
         process.stderr.write(`\rworkers: round ${round + 1} of ${rounds} `)
-        await measureAll(crew.subjects, { ...place, rate }, runs, round)
+        await measureAll(crew.subjects, rate, place, runs, round)
       }
     }
   } finally {
@@ -162,9 +171,27 @@ function warmUpOf({ workers }: PlannedGateway, { plan, seconds }: Place): number
   return warmUp * seconds * (plan.pinned ? 1 : workers)
 }
 
+/**
+ * Until V8 has compiled for the steady load what it had compiled for a closed loop: each worker does so for itself, for some
+ * ten seconds in which a request costs up to half as much again.
+ */
+async function settle(subjects: readonly Subject[], rate: number, place: Place): Promise<void> {
+  for (const { planned, gateway, apart } of subjects)
+    for (const gateways of apart.length > 0 ? [[gateway], apart] : [[gateway]]) {
+      const target = loadOf(gateways, rate * planned.workers, planned.workers)
+      let calm = 0
+      for (let times = 0; calm < calmTimes && times < mostUntilCalm; times++) {
+        process.stderr.write(`\rworkers: settling, ${times} `)
+        calm = (await keepRate(target, place)).compiling < calmShare ? calm + 1 : 0
+      }
+      if (calm < calmTimes) console.log(`workers ${planned.workers}: V8 was not done compiling for the load`)
+    }
+}
+
 async function measureAll(
   subjects: readonly Subject[],
-  setting: Setting,
+  rate: number,
+  place: Place,
   runs: readonly Round[][],
   round: number,
 ): Promise<void> {
@@ -172,50 +199,61 @@ async function measureAll(
   if (!first) return
   const order = [...subjects.entries()]
   for (const [index, subject] of round % 2 === 0 ? order : order.reverse())
-    runs[index]?.push(await measure(subject, first, setting))
+    runs[index]?.push(await measure(subject, first, rate, place))
 }
 
 async function measure(
   { planned, gateway, apart }: Subject,
   first: Subject,
-  setting: Setting,
+  rate: number,
+  place: Place,
 ): Promise<Round> {
   const { workers } = planned
-  const alike = await keepRate([gateway], setting)
-  const part = { ...setting, rate: setting.rate / workers }
-  const each = await keepRate(Array<Started>(workers).fill(gateway), setting)
+  const alike = await keepRate(loadOf([gateway], rate, 1), place)
+  const each = await keepRate(loadOf([gateway], rate * workers, workers), place)
   return {
     alike,
-    lone: workers === 1 ? alike : await keepRate([first.gateway], part),
+    lone: workers === 1 ? alike : await keepRate(loadOf([first.gateway], rate / workers, 1), place),
     each,
-    apart: workers === 1 ? each : await keepRate(apart, setting),
-    saturated: await saturate(gateway, workers, setting, setting.seconds),
+    apart: workers === 1 ? each : await keepRate(loadOf(apart, rate * workers, workers), place),
+    saturated: await saturate(gateway, workers, place, place.seconds),
   }
 }
 
-/** @param gateways one for each client; the clients have a process and a rate of their own */
-async function keepRate(gateways: readonly Started[], setting: Setting): Promise<Steady> {
-  const { world, plan, seconds, rate } = setting
+function loadOf(gateways: readonly Started[], rate: number, workers: number): Target {
+  return { gateways, rate, connections: connections * workers }
+}
+
+/**
+ * Of as many clients as the most workers, whatever is measured: a client sends what is due once in a millisecond, and a worker
+ * is to be woken as often by as many requests, alone or beside others.
+ */
+async function keepRate(
+  { gateways, rate, connections }: Target,
+  { world, plan, seconds }: Place,
+): Promise<Steady> {
+  const clients = Math.max(...plan.gateways.map(({ workers }) => workers))
   const orders = {
+    ports: gateways.map(({ origin }) => Number(new URL(origin).port)),
     from: ['127.0.0.1'],
-    connections,
-    rate,
+    connections: connections / clients,
+    rate: rate / clients,
     seconds,
     file: requestsFile(world, 'workers', [wireRequest(world.token)]),
   }
-  const takenUs = () => [...new Set(gateways)].reduce((sum, gateway) => sum + gateway.cpuUs(), 0)
-  const before = takenUs()
+  const sum = (of: (gateway: Started) => number) => gateways.reduce((all, gateway) => all + of(gateway), 0)
+  const compiled = () => sum((gateway) => gateway.threadCpuUs('node-V8Worker'))
+  const before = [sum((gateway) => gateway.cpuUs()), compiled()] as const
   const received = await Promise.all(
-    gateways.map(({ origin }) =>
-      runClient({ ...orders, port: Number(new URL(origin).port) }, 0, plan.otherCores),
-    ),
+    Array.from({ length: clients }, () => runClient(orders, 0, plan.otherCores)),
   )
-  const cpuUs = takenUs() - before
+  const cpuUs = sum((gateway) => gateway.cpuUs()) - before[0]
+  const compiling = (compiled() - before[1]) / cpuUs
   const statuses = statusesOf(received)
   const answered = statuses['200'] ?? 0
-  const sent = received.reduce((sum, one) => sum + one.sent, 0)
+  const sent = received.reduce((all, one) => all + one.sent, 0)
   if (answered !== sent) throw new Error(`answers to ${sent} requests: ${JSON.stringify(statuses)}`)
-  return { cpuUs: cpuUs / answered, sentRps: sent / seconds }
+  return { cpuUs: cpuUs / answered, compiling }
 }
 
 async function saturate(
