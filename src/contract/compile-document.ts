@@ -31,7 +31,9 @@ export interface CompileContext {
   readonly documents: Documents
   readonly report: Report
   readonly limits: LimitTable
-  /** Indexes of the configuration's limits that apply to every operation. */
+  /** Indexes of the configuration's limits that are drawn from before a request is routed. */
+  readonly doorLimits: readonly number[]
+  /** Indexes of its other limits, which apply to every operation. */
   readonly commonLimits: readonly number[]
   /** Schemes that operations demand, by name. */
   readonly schemes: Map<string, BoundScheme>
@@ -251,7 +253,7 @@ class DocumentCompiler {
       ...limits.addAll(own.limits, id),
     ]
     const cost = first((level) => level.cost) ?? 1
-    limits.checkCount(applying, operation)
+    limits.checkCount([...this.#context.doorLimits, ...applying], operation)
     limits.checkCost(applying, cost, operation)
     const written = levels.map((level) => level.trail)
     const trail = settleTrail(upper, written, configuration.trail, segments, operation)

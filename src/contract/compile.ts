@@ -53,6 +53,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     documents: new Documents(report),
     report,
     limits,
+    doorLimits: atTheDoor,
     commonLimits: indexes.filter((index) => !atTheDoor.includes(index)),
     schemes: new Map(),
   }

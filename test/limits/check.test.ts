@@ -107,13 +107,18 @@ const problems: readonly (readonly [title: string, yaml: string, says: RegExp])[
     /at most a million a second/,
   ],
 ]
-const many = (count: number) =>
-  `limits: [${Array.from({ length: count }, (_, nth) => `{ name: n${nth}, by: subject, rate: 9/s }`).join(', ')}]`
+const many = (count: number, by = 'subject') =>
+  `limits: [${Array.from({ length: count }, (_, nth) => `{ name: n${nth}, by: ${by}, rate: 9/s }`).join(', ')}]`
 for (const [title, yaml, says] of [
   ...problems,
   [
     'more limits of one request than may be',
     many(65),
+    /65 limits hold for a request, and at most 64 may/,
+  ] as const,
+  [
+    'more limits of one address than may be',
+    many(65, 'address'),
     /65 limits hold for a request, and at most 64 may/,
   ] as const,
 ])
