@@ -60,14 +60,40 @@ export function createStoreCounters({
       figures.add('skipped')
       return withoutStore(draws, claims, nowMs)
     }
-    return ask(asking).then((answer) => {
+    const here = deniedHere(draws, claims, nowMs)
+    return here instanceof Promise ? here.then(proceed) : proceed(here)
+
+    async function proceed(own: readonly BucketState[] | null): Promise<Taken> {
+      const answer = await ask(asking, own !== null)
       if (answer.kind === 'outage') {
         figures.add(answer.why)
         return withoutStore(draws, claims, nowMs)
       }
       figures.add('answered')
       const found = new Map(asking.map((claim, index) => [claim, answer.buckets[index] as StoreBucket]))
+      if (own) return denied(draws, claims, found, nowMs, own)
       return answer.allowed ? takeLocal(draws, claims, found, nowMs) : denied(draws, claims, found, nowMs)
+    }
+  }
+
+  /**
+   * States of local limits where one of them denies, else null. The store is only asked then: what a caller took there that is
+   * turned away here, and gave back, others would be denied meanwhile, again and again as it hammers.
+   */
+  function deniedHere(
+    draws: readonly Draw[],
+    claims: readonly (Claim | null)[],
+    nowMs: number,
+  ): readonly BucketState[] | null | Promise<readonly BucketState[] | null> {
+    if (claims.every((claim) => claim !== null)) return null
+    const own = draws.filter((_, index) => !claims[index])
+    return look(draws, claims, nowMs, (seen) => {
+      const states = seen.map((state, index) => {
+        const { limit, cost } = own[index] as Draw
+        const retryMs = Math.max(state.retryMs, draw(state.resetMs, paceOf(limit), cost, 0).retryMs)
+        return { ...state, retryMs, backOffMs: Math.max(retryMs, state.backOffMs) }
+      })
+      return states.some(({ retryMs }) => retryMs > 0) ? states : null
     })
   }
 
@@ -78,7 +104,17 @@ export function createStoreCounters({
     return { draw: asked, lease: null, leased: 0, missing: asked.cost, asks: true, borrows: false }
   }
 
-  function ask(asking: readonly Claim[]): Promise<StoreAnswer> {
+  /** @param only takes nothing */
+  function ask(asking: readonly Claim[], only: boolean): Promise<StoreAnswer> {
+    if (only)
+      return buckets.take(
+        asking.map(({ draw: { limit, key }, lease }) => ({
+          limit,
+          name: lease?.name ?? bucketName(limit, key),
+          cost: 0,
+          most: 0,
+        })),
+      )
     return buckets.take(
       asking.map(({ draw: { limit, key }, lease, missing, borrows }) => ({
         limit: limit.overdraws && missing > 0 && !lease ? { ...limit, burst: beyondAnyDebt } : limit,

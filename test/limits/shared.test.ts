@@ -61,6 +61,20 @@ test('where a local limit denies, what the store gave goes back', async () => {
   await until(async () => remaining(await two.take([wide], undefined, 0))[0] === 99, 'the token')
 })
 
+test('who hammers a local limit takes nothing of what it shares with others, not for a moment', async () => {
+  const [tenant, local] = [sharedLimit('tenant', 10, 10), sharedLimit('of-each', 2, 2, null)]
+  assert.equal((await one.take([tenant, local], 'all', 2)).allowed, true)
+  const storm = Array.from({ length: 40 }, () => one.take([tenant, local], 'all', 2))
+  const others = Array.from({ length: 8 }, () => two.take([tenant], 'all'))
+  const denied = await Promise.all(storm)
+  assert.ok((await Promise.all(others)).every(({ allowed }) => allowed))
+  for (const { allowed, states } of denied) {
+    assert.equal(allowed, false)
+    assert.ok((states[1]?.retryMs ?? 0) > 0)
+  }
+  assert.deepEqual(remaining(await two.take([tenant], 'all', 0)), [0])
+})
+
 test('a request that costs more takes more, and one that asks takes nothing', async () => {
   const limit = sharedLimit('costly', 10, 10)
   assert.deepEqual(remaining(await one.take([limit], 'k', 4)), [6])
