@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import { keyNamed } from '../../test/harness/key-named.ts'
 import type { Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
-import type { Settings } from '../program/settings.ts'
 import { allocateCounters, attachDesk, type CountersMemory } from '../stores/counters-memory.ts'
 import { attachCounters } from '../stores/memory-counters.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
@@ -22,13 +21,7 @@ const daily: LimitPlan = {
 const of = (name: string, cost = 1): readonly Draw[] => [{ limit: daily, key: keyNamed(name), cost }]
 
 function keep(memory: CountersMemory, stateDir: string): QuotaKeeper {
-  const settings = { state: { kind: 'memory' }, stateDir } as Pick<Settings, 'state' | 'stateDir'>
-  const keeper = keepQuotas(memory, settings, {
-    tell: (event) => assert.fail(event),
-    lookAtClock: () => {},
-  })
-  assert.ok(keeper)
-  return keeper
+  return keepQuotas(memory, { stateDir }, { tell: (event) => assert.fail(event), lookAtClock: () => {} })
 }
 
 test('a take of another thread that is counted before its bucket is seen is in the file after an orderly stop', async (t) => {

@@ -24,14 +24,14 @@ const pauseMs = 5_000
 
 /**
  * Restores the buckets of limits over a day or longer, and saves them from then on: a kill costs what was drawn since the last
- * pause began, an orderly stop nothing. Called before the first take. Null where gateways share the buckets.
+ * pause began, an orderly stop nothing. Called before the first take. Also where gateways share a store: it has none of the
+ * buckets that each of them counts by itself.
  */
 export function keepQuotas(
   memory: CountersMemory,
-  { state, stateDir }: Pick<Settings, 'state' | 'stateDir'>,
+  { stateDir }: Pick<Settings, 'stateDir'>,
   { tell, lookAtClock }: Surroundings,
-): QuotaKeeper | null {
-  if (state.kind !== 'memory') return null
+): QuotaKeeper {
   const file = join(stateDir, 'quotas.bin')
   const loaded = loadQuotas(memory, file, Date.now())
   if (loaded.problem !== null) tell('quotas_lost', { detail: loaded.problem })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
 import { parseList } from 'structured-headers'
@@ -66,6 +68,22 @@ test('limits by address alone are counted in each gate, and ask nobody', async (
   for (let turn = 0; turn < 5; turn++) await ask(one, '/nowhere')
   for (let turn = 0; turn < 5; turn++) await ask(one, '/things', { token: 'a.b.c' })
   assert.equal(await asked(), before, 'who is not known makes no round trip')
+})
+
+test('of limits over a day what each gate counts by itself is kept over its restart', async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'portcullis-shared-'))
+  t.after(() => rmSync(stateDir, { recursive: true }))
+  const passed = async () => {
+    const gate = await startGate({
+      limits: '[{ name: door, by: address, rate: 5/day }]',
+      more: `${shared()}\nstateDir: ${stateDir}`,
+    })
+    const replies = [await ask(gate, '/public'), await ask(gate, '/public'), await ask(gate, '/public')]
+    await gate.stop()
+    return replies.filter(({ status }) => status === 200).length
+  }
+  assert.equal(await passed(), 3)
+  assert.equal(await passed(), 2)
 })
 
 test('F5 without the server: shares, 503 where a limit says so, one line each way; then as before', async () => {
