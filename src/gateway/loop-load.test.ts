@@ -77,6 +77,32 @@ test('a queue in which somebody was turned away a tenth of a second ago stands',
   assert.equal(load.lateness().standing, false)
 })
 
+test('who is turned away by a thread that sleeps keeps no queue standing, however often it asks', async () => {
+  const { load, turns, pass } = world()
+  await turns(12, 10)
+  for (let i = 0; i < 4; i++) {
+    assert.equal(load.lateness().standing, true)
+    await turns(1, 1, 1)
+    await nextTurn()
+    await nextTurn()
+    pass(49)
+  }
+  await turns(1, 1)
+  assert.equal(load.lateness().standing, false)
+})
+
+test('who asks after it waited for something else has not waited for the thread', async () => {
+  const { load, turns, pass } = world()
+  await turns(1, 1)
+  await nextTurn()
+  await nextTurn()
+  pass(150)
+  assert.equal(load.lateness().waitedMs, 0)
+  pass(7)
+  assert.equal(load.lateness().waitedMs, 7, 'in this turn')
+  await nextTurn()
+})
+
 test('while a queue stands, less is served in a turn after a long one, and more after one with nothing to do', async () => {
   const { load, turns, pass } = world()
   const limit = () => load.lateness().serveMs
@@ -103,6 +129,7 @@ test('while a queue stands, less is served in a turn after a long one, and more 
     await nextTurn()
   }
   assert.equal(limit(), 5)
+  await nextTurn()
   pass(101)
   await turns(1, 0)
   assert.deepEqual([load.lateness().standing, limit()], [false, 5])

@@ -9,6 +9,8 @@ const lessToServe = 0.9
 const moreToServe = 1.1
 /** Of a turn. Where turning away takes more of it, to serve less makes it hardly shorter. */
 const leastServed = 1 / 6
+/** Of a tenth of a second and more: a thread that sleeps for longer has time for whoever was turned away in it. */
+const muchSleep = 1 / 2
 /** More of them, alive together, would outlive scavenges. */
 const toldTogether = 32
 
@@ -25,7 +27,8 @@ interface Untold {
  * for only while requests come, so that an idle loop sleeps.
  *
  * A queue stands when for `burstMs` every turn was long, and until for as long none was and nobody was turned away: a client
- * that stalls for a moment does not begin it anew.
+ * that stalls for a moment does not begin it anew. Who is turned away by a thread that sleeps most of the time does not keep it
+ * standing: the lowest rank, which may not wait at all, would be turned away for as long as it asks.
  */
 export class LoopLoad implements Load {
   readonly #longMs: number
@@ -43,6 +46,10 @@ export class LoopLoad implements Load {
   /** When the latest turn ended that was long, or was not. */
   #latestLongMs = 0
   #latestShortMs = 0
+  /** Since then it is counted how long the loop slept. */
+  #countedMs = 0
+  #sleptMs = 0
+  #sleepsMuch = false
 
   /**
    * @param queueDelayMs what a request of normal priority may wait, in its socket and since it could be read
@@ -74,6 +81,8 @@ export class LoopLoad implements Load {
   }
 
   lateness(): Lateness {
+    // Who waited for something else, such as a store, and asks in a turn of its own has not waited since the latest one.
+    this.#watch()
     return {
       waitedMs: this.#clock() - this.#turnMs,
       standing: this.#standing,
@@ -86,7 +95,9 @@ export class LoopLoad implements Load {
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
-    this.#turnMs = this.#clock()
+    const nowMs = this.#clock()
+    this.#sleptMs += nowMs - this.#turnMs
+    this.#turnMs = nowMs
     this.#latestShortMs = this.#turnMs
     this.#judge(this.#turnMs)
     setImmediate(this.#endTurn)
@@ -108,7 +119,9 @@ export class LoopLoad implements Load {
     const nowMs = this.#clock()
     const tookMs = nowMs - this.#turnMs
     const idle = this.#arrived === 0
-    if (tookMs > this.#longMs || (this.#standing && this.#refused)) this.#latestLongMs = nowMs
+    this.#countSleep(nowMs)
+    const keptStanding = this.#standing && this.#refused && !this.#sleepsMuch
+    if (tookMs > this.#longMs || keptStanding) this.#latestLongMs = nowMs
     else this.#latestShortMs = nowMs
     this.#judge(nowMs)
     if (this.#standing) this.#adjust(tookMs, idle)
@@ -124,6 +137,14 @@ export class LoopLoad implements Load {
       ? nowMs - this.#latestLongMs <= burstMs
       : nowMs - this.#latestShortMs > burstMs
     if (!this.#standing) this.#serveMs = this.#longMs
+  }
+
+  #countSleep(nowMs: number): void {
+    const sinceMs = nowMs - this.#countedMs
+    if (sinceMs <= burstMs) return
+    this.#sleepsMuch = this.#sleptMs > sinceMs * muchSleep
+    this.#countedMs = nowMs
+    this.#sleptMs = 0
   }
 
   /** Turns are to be short, and the loop is to have something to do in each. */
