@@ -273,3 +273,15 @@ test('where there are fewer threads than workers at the start, it is refused, an
     [['end'], ['end']],
   )
 })
+
+test('a process whose threads have all died waits for those that take their places, until it is stopped', async () => {
+  const { crew, first, second } = await world()
+  const waits = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const before = waits()
+  first.die('of a defect')
+  second.die('of the same')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(waits() > before, 'nothing keeps it')
+  await crew.stop(1)
+  assert.equal(waits(), before)
+})

@@ -64,6 +64,8 @@ async function openThreadCrew(
 ): Promise<Crew> {
   let policy = first
   let stopping = false
+  /** Of those that are about to be replaced. While all are gone, nothing else may hold the process. */
+  const pauses = new Map<Post, NodeJS.Timeout>()
   const gone = new WeakSet<Thread>()
   /** Until nobody changes what is in force: a thread holds one policy that is prepared, so one at a time. Never rejects. */
   let settled: Promise<unknown> = Promise.resolve()
@@ -114,7 +116,10 @@ async function openThreadCrew(
   function replaceLater(post: Post): void {
     const steady = Date.now() - post.startedMs > steadyAfterMs
     post.pauseMs = steady ? firstPauseMs : Math.min(post.pauseMs * 2, maxPauseMs)
-    setTimeout(() => void replace(post), steady ? 0 : post.pauseMs).unref()
+    pauses.set(
+      post,
+      setTimeout(() => void replace(post), steady ? 0 : post.pauseMs),
+    )
   }
 
   async function replace(post: Post): Promise<void> {
@@ -216,6 +221,7 @@ async function openThreadCrew(
 
   async function stop(timeoutMs: number): Promise<void> {
     stopping = true
+    for (const pause of pauses.values()) clearTimeout(pause)
     await Promise.all(
       posts.map(async ({ thread, inForce }) => {
         const stopped = inForce ? thread.stop(timeoutMs).catch(() => {}) : null
