@@ -137,6 +137,19 @@ test('calls from before an upstream recovered do not shut it again when their ti
     },
   ))
 
+test('of a breaker from before a reload, by which nothing more is sent, nothing is told', () =>
+  withGate({ workers, upstream: `timeout: 500ms, ${breaker}` }, async (gate) => {
+    const { answer } = gate.upstream
+    gate.upstream.answer = () => {}
+    const hanging = Array.from({ length: 3 }, () => ask(gate, '/public'))
+    await until(() => gate.upstream.heads === 3, 'all are under way')
+    assert.ok(await gate.gateway.reload())
+    for (const reply of await Promise.all(hanging)) await assertDenied(gate, reply, 504, 'upstream_timeout')
+    gate.upstream.answer = answer
+    assert.equal((await ask(gate, '/public')).status, 200)
+    assert.equal(gate.log.find(({ event }) => event === 'breaker_opened'), undefined)
+  }))
+
 test('an upstream that refuses connections is left alone', async () => {
   const gate = await startGate({ workers, upstream: breaker })
   await gate.upstream.stop()

@@ -152,9 +152,10 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     const certificates = await authoritiesOf(settings)
     const passwords = createPasswords(settings)
     const linked = link(program)
-    const upstreams = createUpstreams(program, settings, ({ event, ...fields }) =>
-      control.tell(event, fields),
-    )
+    const upstreams = createUpstreams(program, settings, ({ event, ...fields }) => {
+      // After a reload nothing more is sent by the breakers from before it, and nobody would tell that they closed.
+      if (gateway.inForce.upstreams === upstreams) control.tell(event, fields)
+    })
     // After what may fail and holds nothing: a ledger that nobody gives back is read, and waited for, for ever.
     const ledger = await ledgers.acquire(settings)
     const keys = ledger.view
