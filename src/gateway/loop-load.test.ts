@@ -8,10 +8,12 @@ const never = (error: unknown) => assert.fail(String(error))
 /** A loop whose turns take as long as is said, each with a request at its beginning. */
 function world() {
   let nowMs = 0
+  let sleptMs = 0
   const load = new LoopLoad(
     125,
     () => 0.25,
     () => nowMs,
+    () => sleptMs,
   )
   return {
     load,
@@ -25,6 +27,10 @@ function world() {
     },
     pass(ms: number) {
       nowMs += ms
+    },
+    sleep(ms: number) {
+      nowMs += ms
+      sleptMs += ms
     },
   }
 }
@@ -77,19 +83,23 @@ test('a queue in which somebody was turned away a tenth of a second ago stands',
   assert.equal(load.lateness().standing, false)
 })
 
-test('who is turned away by a thread that sleeps keeps no queue standing, however often it asks', async () => {
-  const { load, turns, pass } = world()
-  await turns(12, 10)
-  for (let i = 0; i < 4; i++) {
-    assert.equal(load.lateness().standing, true)
-    await turns(1, 1, 1)
+for (const [what, ms, refused] of [
+  ['is turned away', 1, 1],
+  ['takes long', 10, 0],
+] as const)
+  test(`in a thread that sleeps, who ${what} keeps no queue standing, however often it asks`, async () => {
+    const { load, turns, sleep } = world()
+    await turns(12, 10)
+    for (let i = 0; i < 4; i++) {
+      await turns(1, ms, refused)
+      await nextTurn()
+      await nextTurn()
+      sleep(40)
+    }
+    await turns(1, ms, refused)
+    assert.equal(load.lateness().standing, false)
     await nextTurn()
-    await nextTurn()
-    pass(49)
-  }
-  await turns(1, 1)
-  assert.equal(load.lateness().standing, false)
-})
+  })
 
 test('who asks after it waited for something else has not waited for the thread', async () => {
   const { load, turns, pass } = world()

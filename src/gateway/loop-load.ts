@@ -27,14 +27,15 @@ interface Untold {
  * for only while requests come, so that an idle loop sleeps.
  *
  * A queue stands when for `burstMs` every turn was long, and until for as long none was and nobody was turned away: a client
- * that stalls for a moment does not begin it anew. Who is turned away by a thread that sleeps most of the time does not keep it
- * standing: the lowest rank, which may not wait at all, would be turned away for as long as it asks.
+ * that stalls for a moment does not begin it anew. Where a thread sleeps most of the time none stands: one request that takes
+ * long each tenth of a second, or is of the lowest rank, which may not wait at all, would have that rank turned away for ever.
  */
 export class LoopLoad implements Load {
   readonly #longMs: number
   readonly #standingMs: number
   readonly #fullness: () => number
   readonly #clock: () => number
+  readonly #slept: () => number
   #turnMs = 0
   #arrived = 0
   #watching = false
@@ -46,7 +47,7 @@ export class LoopLoad implements Load {
   /** When the latest turn ended that was long, or was not. */
   #latestLongMs = 0
   #latestShortMs = 0
-  /** Since then it is counted how long the loop slept. */
+  /** Since then it is counted how long the loop sleeps, and what it had slept before. */
   #countedMs = 0
   #sleptMs = 0
   #sleepsMuch = false
@@ -54,13 +55,20 @@ export class LoopLoad implements Load {
   /**
    * @param queueDelayMs what a request of normal priority may wait, in its socket and since it could be read
    * @param fullness requests in flight as a share of the bound
+   * @param slept milliseconds that this thread's loop had nothing to do so far
    */
-  constructor(queueDelayMs: number, fullness: () => number, clock: () => number = () => performance.now()) {
+  constructor(
+    queueDelayMs: number,
+    fullness: () => number,
+    clock: () => number = () => performance.now(),
+    slept: () => number = () => performance.eventLoopUtilization().idle,
+  ) {
     this.#longMs = queueDelayMs * longTurn
     this.#standingMs = queueDelayMs * standingTurn
     this.#serveMs = this.#longMs
     this.#fullness = fullness
     this.#clock = clock
+    this.#slept = slept
   }
 
   /** A request was read. */
@@ -95,9 +103,7 @@ export class LoopLoad implements Load {
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
-    const nowMs = this.#clock()
-    this.#sleptMs += nowMs - this.#turnMs
-    this.#turnMs = nowMs
+    this.#turnMs = this.#clock()
     this.#latestShortMs = this.#turnMs
     this.#judge(this.#turnMs)
     setImmediate(this.#endTurn)
@@ -120,8 +126,7 @@ export class LoopLoad implements Load {
     const tookMs = nowMs - this.#turnMs
     const idle = this.#arrived === 0
     this.#countSleep(nowMs)
-    const keptStanding = this.#standing && this.#refused && !this.#sleepsMuch
-    if (tookMs > this.#longMs || keptStanding) this.#latestLongMs = nowMs
+    if (tookMs > this.#longMs || (this.#standing && this.#refused)) this.#latestLongMs = nowMs
     else this.#latestShortMs = nowMs
     this.#judge(nowMs)
     if (this.#standing) this.#adjust(tookMs, idle)
@@ -133,18 +138,23 @@ export class LoopLoad implements Load {
   }
 
   #judge(nowMs: number): void {
-    this.#standing = this.#standing
-      ? nowMs - this.#latestLongMs <= burstMs
+    const stood = this.#standing
+    this.#standing = stood
+      ? nowMs - this.#latestLongMs <= burstMs && !this.#sleepsMuch
       : nowMs - this.#latestShortMs > burstMs
     if (!this.#standing) this.#serveMs = this.#longMs
+    else if (!stood) this.#countAnew(nowMs, false)
   }
 
   #countSleep(nowMs: number): void {
     const sinceMs = nowMs - this.#countedMs
-    if (sinceMs <= burstMs) return
-    this.#sleepsMuch = this.#sleptMs > sinceMs * muchSleep
+    if (sinceMs > burstMs) this.#countAnew(nowMs, this.#slept() - this.#sleptMs > sinceMs * muchSleep)
+  }
+
+  #countAnew(nowMs: number, sleepsMuch: boolean): void {
+    this.#sleepsMuch = sleepsMuch
     this.#countedMs = nowMs
-    this.#sleptMs = 0
+    this.#sleptMs = this.#slept()
   }
 
   /** Turns are to be short, and the loop is to have something to do in each. */

@@ -147,7 +147,10 @@ test('of a breaker from before a reload, by which nothing more is sent, nothing 
     for (const reply of await Promise.all(hanging)) await assertDenied(gate, reply, 504, 'upstream_timeout')
     gate.upstream.answer = answer
     assert.equal((await ask(gate, '/public')).status, 200)
-    assert.equal(gate.log.find(({ event }) => event === 'breaker_opened'), undefined)
+    assert.equal(
+      gate.log.find(({ event }) => event === 'breaker_opened'),
+      undefined,
+    )
   }))
 
 test('an upstream that refuses connections is left alone', async () => {
