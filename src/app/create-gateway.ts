@@ -16,6 +16,7 @@ import { openGateLog } from './gate-log.ts'
 import { keepQuotas, type QuotaKeeper } from './keep-quotas.ts'
 import { exportAtLast } from './last-exports.ts'
 import { openLedger } from './open-ledger.ts'
+import { readNamedFiles } from './read-named-files.ts'
 import { tallyReloads } from './reload-tally.ts'
 import { sharedCounterFigures } from './shared-counters.ts'
 import { StartError } from './start-error.ts'
@@ -160,7 +161,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
 
   async function compiledFirst(): Promise<Policy> {
-    const policy = await compiled()
+    const { program, settings: wanted } = await compiled()
+    const policy = { program, settings: wanted, files: readNamedFiles(wanted) }
     await gateLog.begin(policy.settings, shared.facts)
     return policy
   }
@@ -192,8 +194,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     return explainDenialAside({ stateDir, trail: kept, requestId, operations })
   }
 
-  async function compiled(): Promise<Policy> {
-    return policyOf(await compileAside(options.configurationFile, env))
+  async function compiled() {
+    return programOf(await compileAside(options.configurationFile, env))
   }
 
   function forwardingIgnored(clientAddress: string): void {
@@ -250,7 +252,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     let prepared: Prepared | null = null
     try {
       const wanted = await compiled()
-      const next = { ...wanted, settings: keepStanding(standing, wanted.settings) }
+      const kept = keepStanding(standing, wanted.settings)
+      const next = { ...wanted, settings: kept, files: readNamedFiles(kept) }
       prepared = await crew.prepare(next)
       if (stopping) throw new OwnError('the gateway is stopping')
       await prepared.commit()
@@ -305,7 +308,7 @@ function describe({ program }: Policy) {
   return { digest: program.digest, operations: placesOf(program) }
 }
 
-function policyOf({ program, settings, diagnostics }: Compiled): Policy {
+function programOf({ program, settings, diagnostics }: Compiled) {
   if (program && settings) return { program, settings }
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
   throw new StartError(`${errors.length} ${errors.length === 1 ? 'problem' : 'problems'}`, diagnostics)

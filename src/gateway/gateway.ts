@@ -1,15 +1,16 @@
 import { Server as NetServer } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import type { SecureContextOptions } from 'node:tls'
+import type { NamedFiles } from '../program/named-files.ts'
 import type { Settings } from '../program/settings.ts'
 import { DataPlane, type DataPlaneParts, type InForce } from './data-plane.ts'
 import type { ConnectionsStatus } from './door.ts'
 import {
+  certificateFor,
   type Listener,
   listenHttps,
   listenPlaintext,
   listenRedirect,
-  readCertificate,
   renewCertificate,
   type SharedSockets,
 } from './listen.ts'
@@ -31,7 +32,7 @@ export interface Gateway {
    * Reads the certificate of these settings; null where none is served.
    * @throws Error when it cannot be served
    */
-  certificateOf(settings: Settings): SecureContextOptions | null
+  certificateOf(settings: Settings, files: NamedFiles): SecureContextOptions | null
   /** Swaps program and upstreams whole, and the certificate for new connections, as it was read before. */
   swap(next: InForce, certificate: SecureContextOptions | null): void
   /** Takes no new connection, finishes what is in flight within the time given, then breaks it off. */
@@ -41,6 +42,7 @@ export interface Gateway {
 /** @throws ListenError when a listener cannot be opened; those already open are closed again */
 export async function openGateway(
   settings: Settings,
+  files: NamedFiles,
   inForce: InForce,
   parts: DataPlaneParts,
   sockets: SharedSockets,
@@ -51,7 +53,7 @@ export async function openGateway(
   let http: Listener | null = null
   try {
     if (settings.listen.https)
-      https = await listenHttps(settings.listen.https, settings.bounds, plane, sockets)
+      https = await listenHttps(settings.listen.https, files, settings.bounds, plane, sockets)
     if (https) open.push(https)
     if (settings.listen.http) http = await listenHttp()
     if (http) open.push(http)
@@ -96,8 +98,8 @@ export async function openGateway(
     get inForce() {
       return plane.inForce
     },
-    certificateOf({ listen }) {
-      return https && listen.https && readCertificate(listen.https)
+    certificateOf({ listen }, files) {
+      return https && listen.https && certificateFor(listen.https, files)
     },
     swap(next, certificate) {
       if (https && certificate) renewCertificate(https.server, certificate)

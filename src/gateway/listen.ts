@@ -1,8 +1,8 @@
 import { constants } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { fileOf, type NamedFiles } from '../program/named-files.ts'
 import type { Bounds, HttpListen, HttpsListen } from '../program/settings.ts'
 import { boundConnections, type Connections } from './connections.ts'
 import type { DataPlane } from './data-plane.ts'
@@ -40,6 +40,7 @@ export interface Listener extends OpenServer {
 
 export async function listenHttps(
   settings: HttpsListen,
+  files: NamedFiles,
   bounds: Bounds,
   plane: DataPlane,
   { reusePort, ticketKeys }: SharedSockets,
@@ -47,7 +48,7 @@ export async function listenHttps(
   const server = createTlsServer({
     ...optionsFor(bounds),
     handshakeTimeout: bounds.handshakeTimeoutMs,
-    ...secureOptions(settings),
+    ...secureOptions(settings, files),
     ticketKeys: Buffer.from(ticketKeys),
     requestCert: settings.clientCa !== null,
     rejectUnauthorized: false,
@@ -98,13 +99,13 @@ export async function listenRedirect(
 }
 
 /**
- * Reads a certificate for `renewCertificate`: once, for the files may be others by the time it is put in force.
+ * What `renewCertificate` takes.
  * @throws Error when it cannot be served
  */
-export function readCertificate(settings: HttpsListen): SecureContextOptions {
-  const read = secureOptions(settings)
-  createSecureContext(read)
-  return read
+export function certificateFor(settings: HttpsListen, files: NamedFiles): SecureContextOptions {
+  const options = secureOptions(settings, files)
+  createSecureContext(options)
+  return options
 }
 
 /** New connections get the new certificate; those that stand keep theirs. */
@@ -117,12 +118,12 @@ export function renewCertificate(server: Server | TlsServer, certificate: Secure
  * not resumed where certificates are asked for, because a resumed one knows them only from the client's own ticket.
  * @see RFC 8446 4.4.2, 4.6.1; RFC 5077
  */
-function secureOptions({ cert, key, clientCa }: HttpsListen): SecureContextOptions {
+function secureOptions({ cert, key, clientCa }: HttpsListen, files: NamedFiles): SecureContextOptions {
   const resumption = clientCa === null ? 0 : constants.SSL_OP_NO_TICKET
   return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ...(clientCa !== null && { ca: readFileSync(clientCa) }),
+    cert: fileOf(files, cert),
+    key: fileOf(files, key),
+    ...(clientCa !== null && { ca: fileOf(files, clientCa) }),
     minVersion: 'TLSv1.2',
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | resumption,
   }

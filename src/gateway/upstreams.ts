@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Pool } from 'undici'
+import { fileOf, type NamedFiles } from '../program/named-files.ts'
 import type { Program } from '../program/program.ts'
 import type { Settings, UpstreamSettings } from '../program/settings.ts'
 import { type BreakerEvent, Upstream, type UpstreamFigures } from './upstream.ts'
@@ -18,13 +18,11 @@ const keepAliveTimeoutMs = 30_000
 /** Longest silence within an answer; a stream of events stays below it with its keep-alive comments. */
 const bodyTimeoutMs = 300_000
 
-/**
- * Opens no connection yet; reads the certificates.
- * @throws Error when a certificate file cannot be read
- */
+/** Opens no connection yet. */
 export function createUpstreams(
   program: Program,
   settings: Settings,
+  files: NamedFiles,
   onBreaker: (event: BreakerEvent) => void,
 ): Upstreams {
   const upstreams = new Map<string, Upstream>()
@@ -33,7 +31,7 @@ export function createUpstreams(
     if (!own) throw new Error(`no settings for an upstream called ${name}`)
     upstreams.set(
       name,
-      new Upstream(name, createPool(origin, own), own, settings.bounds.queueDelayMs, onBreaker),
+      new Upstream(name, createPool(origin, own, files), own, settings.bounds.queueDelayMs, onBreaker),
     )
   }
   return {
@@ -49,21 +47,24 @@ export function createUpstreams(
   }
 }
 
-function createPool(origin: string, { tls, connections }: UpstreamSettings): Pool {
+function createPool(origin: string, { tls, connections }: UpstreamSettings, files: NamedFiles): Pool {
   return new Pool(origin, {
     connections,
     allowH2: false,
     pipelining: 1,
     keepAliveTimeout: keepAliveTimeoutMs,
     bodyTimeout: bodyTimeoutMs,
-    connect: { timeout: connectTimeoutMs, ...(tls && readTls(tls)) },
+    connect: { timeout: connectTimeoutMs, ...(tls && tlsOf(tls, files)) },
   })
 }
 
-function readTls(tls: NonNullable<UpstreamSettings['tls']>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+function tlsOf(
+  { ca, cert, key }: NonNullable<UpstreamSettings['tls']>,
+  files: NamedFiles,
+): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
   return {
-    ...(tls.ca !== null && { ca: readFileSync(tls.ca) }),
-    ...(tls.cert !== null && { cert: readFileSync(tls.cert) }),
-    ...(tls.key !== null && { key: readFileSync(tls.key) }),
+    ...(ca !== null && { ca: fileOf(files, ca) }),
+    ...(cert !== null && { cert: fileOf(files, cert) }),
+    ...(key !== null && { key: fileOf(files, key) }),
   }
 }

@@ -1,14 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { codeOfError, OwnError } from '../base/code-of-error.ts'
 import type { ShownCertificates } from '../base/message.ts'
+import type { NamedFile } from '../base/named-file.ts'
 import type { Certificates, ClientCertificate } from '../engine/ports.ts'
 import type { Link } from './verify-chain.ts'
 
-/** Files as the settings name them. */
 export interface AuthorityFiles {
-  readonly ca: string
-  readonly crl: readonly string[]
+  readonly ca: NamedFile
+  readonly crl: readonly NamedFile[]
 }
 
 /** Where nobody is configured to vouch for certificates, none is read. */
@@ -42,9 +41,9 @@ export async function loadAuthorities({ ca, crl }: AuthorityFiles): Promise<Cert
 
   function readRoots(): readonly Link[] {
     try {
-      return pemBlocks(readFileSync(ca, 'utf8')).map(linkOf)
+      return pemBlocks(ca.octets.toString('utf8')).map(linkOf)
     } catch (error) {
-      throw new OwnError(`${ca}: ${codeOfError(error)}`)
+      throw new OwnError(`${ca.path}: ${codeOfError(error)}`)
     }
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { codeOfError, OwnError } from '../base/code-of-error.ts'
+import type { NamedFile } from '../base/named-file.ts'
 // The library registers its parts by reflection.
 import 'reflect-metadata'
 import { X509Certificate, X509Crl } from '@peculiar/x509'
@@ -20,7 +21,7 @@ export interface RevocationList {
  * @see RFC 5280 5
  */
 export async function readRevocationLists(
-  files: readonly string[],
+  files: readonly NamedFile[],
   authorities: readonly Uint8Array[],
 ): Promise<readonly RevocationList[]> {
   const known = authorities.map((der) => new X509Certificate(Buffer.from(der)))
@@ -32,22 +33,22 @@ export async function readRevocationLists(
  * @throws Error when the file holds no list
  */
 export function nextUpdateOf(file: string): number {
-  return parse(file).nextUpdate?.getTime() ?? 0
+  return parse({ path: file, octets: readFileSync(file) }).nextUpdate?.getTime() ?? 0
 }
 
-async function readList(file: string, authorities: readonly X509Certificate[]): Promise<RevocationList> {
+async function readList(file: NamedFile, authorities: readonly X509Certificate[]): Promise<RevocationList> {
   const list = parse(file)
   const issuer = distinguishedName(list.issuerName)
   const signers = authorities.filter(({ subjectName }) => distinguishedName(subjectName) === issuer)
   const verdicts = await Promise.all(signers.map((publicKey) => list.verify({ publicKey })))
   if (!verdicts.includes(true))
-    throw new OwnError(`${file}: no authority in clientCa signed this revocation list`)
+    throw new OwnError(`${file.path}: no authority in clientCa signed this revocation list`)
   // RFC 5280 5.2: a delta, or a list of some certificates or of other issuers' alone, is none for all of an issuer's.
   const all = [...list.extensions, ...list.entries.flatMap(({ extensions }) => extensions)]
   const foreign = all.find(({ critical }) => critical)
   if (foreign)
     throw new OwnError(
-      `${file}: the revocation list has a critical extension, ${foreign.type}, and cannot be used`,
+      `${file.path}: the revocation list has a critical extension, ${foreign.type}, and cannot be used`,
     )
   return {
     issuer,
@@ -57,11 +58,10 @@ async function readList(file: string, authorities: readonly X509Certificate[]): 
   }
 }
 
-function parse(file: string): X509Crl {
+function parse({ path, octets }: NamedFile): X509Crl {
   try {
-    const octets = readFileSync(file)
     return new X509Crl(octets.includes('-----BEGIN') ? octets.toString('latin1') : octets)
   } catch (error) {
-    throw new OwnError(`${file}: this is no revocation list (${codeOfError(error)})`)
+    throw new OwnError(`${path}: this is no revocation list (${codeOfError(error)})`)
   }
 }

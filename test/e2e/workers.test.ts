@@ -10,6 +10,7 @@ import { ask } from '../harness/ask.ts'
 import { run, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
 import { createTestKey, startIssuer } from '../harness/issuer.ts'
+import { until } from '../harness/until.ts'
 import { startUpstream } from '../harness/upstream.ts'
 
 const workers = 3
@@ -110,6 +111,26 @@ test('a worker that dies is replaced and recorded; what the others have under wa
     new Map([[200, 60]]),
     'the last program, not the first',
   )
+})
+
+test('who takes the place of a worker serves what is in force, whatever stands in the files by then', async () => {
+  const replaced = () => gate.log.filter(({ event }) => event === 'worker_replaced').length
+  const before = replaced()
+  const { certificateFile } = gate
+  const files = [certificateFile, certificateFile.replace(/\.crt$/, '.key')]
+  const sound = files.map((file) => readFileSync(file))
+  try {
+    for (const file of files) writeFileSync(file, 'neither a certificate nor a key')
+    assert.equal(await gate.gateway.reload(), false)
+    for (const dying of serving()) await dying.terminate()
+    await until(() => replaced() === before + workers, 'all places are taken')
+    const { port } = new URL(gate.gateway.addresses.https ?? '')
+    const { stdout } = await run('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-showcerts'])
+    assert.ok(stdout.includes(`${sound[0]}`.split('\n')[1] as string), 'the certificate of before')
+  } finally {
+    for (const [index, file] of files.entries()) writeFileSync(file, sound[index] as Buffer)
+  }
+  assert.equal(await gate.gateway.reload(), true)
 })
 
 test('a TLS session that one worker began is resumed by whichever is next (RFC 5077)', async () => {

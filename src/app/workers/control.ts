@@ -1,6 +1,7 @@
 import type { SessionStore } from '../../engine/session-store.ts'
 import type { Addresses } from '../../gateway/gateway.ts'
 import type { KeyRegistry } from '../../identity/issuer-registry.ts'
+import type { NamedFiles } from '../../program/named-files.ts'
 import type { Program } from '../../program/program.ts'
 import type { Settings } from '../../program/settings.ts'
 import type { EventFields } from '../../sinks/log.ts'
@@ -13,6 +14,8 @@ import type { AttachedState, SharedState } from './shared-state.ts'
 export interface Policy {
   readonly program: Program
   readonly settings: Settings
+  /** All that the settings name. */
+  readonly files: NamedFiles
 }
 
 /** What a data worker finds in its process: the control plane, and the memory it shares with the other workers. */

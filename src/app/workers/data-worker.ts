@@ -14,6 +14,7 @@ import { createPasswords } from '../../identity/passwords.ts'
 import { createProofReader } from '../../identity/proof-reader.ts'
 import { createSessions, type RunningSessions } from '../../identity/sessions.ts'
 import { createFingerprint } from '../../identity/token-fingerprint.ts'
+import { fileOf, type NamedFiles } from '../../program/named-files.ts'
 import type { Settings } from '../../program/settings.ts'
 import { createLog, jsonLines } from '../../sinks/log.ts'
 import { watchThread } from '../../sinks/metrics/thread-figures.ts'
@@ -68,6 +69,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
   const traces = await openTraces(policy.settings.telemetry, shared.facts, metrics, control.tell)
   const gateway = await openGateway(
     policy.settings,
+    policy.files,
     first,
     {
       record,
@@ -111,7 +113,7 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     const fresh = await enforce(next)
     let certificate: ReturnType<typeof gateway.certificateOf>
     try {
-      certificate = gateway.certificateOf(next.settings)
+      certificate = gateway.certificateOf(next.settings, next.files)
       await fresh.started
     } catch (error) {
       await fresh.release()
@@ -148,11 +150,11 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
     await counting.stop()
   }
 
-  async function enforce({ program, settings }: Policy): Promise<InForce & Verifiers> {
-    const certificates = await authoritiesOf(settings)
+  async function enforce({ program, settings, files }: Policy): Promise<InForce & Verifiers> {
+    const certificates = await authoritiesOf(settings, files)
     const passwords = createPasswords(settings)
     const linked = link(program)
-    const upstreams = createUpstreams(program, settings, ({ event, ...fields }) => {
+    const upstreams = createUpstreams(program, settings, files, ({ event, ...fields }) => {
       // After a reload nothing more is sent by the breakers from before it, and nobody would tell that they closed.
       if (gateway.inForce.upstreams === upstreams) control.tell(event, fields)
     })
@@ -207,11 +209,15 @@ export async function openDataWorker(policy: Policy, control: Control): Promise<
 }
 
 /** @throws StartError when a file cannot be used after all */
-async function authoritiesOf({ listen: { https, http } }: Settings): Promise<Certificates> {
+async function authoritiesOf(
+  { listen: { https, http } }: Settings,
+  files: NamedFiles,
+): Promise<Certificates> {
   const listener = https?.clientCa ? https : http
   if (!listener?.clientCa) return noAuthorities
   try {
-    return await loadAuthorities({ ca: listener.clientCa, crl: listener.clientCrl })
+    const named = (path: string) => ({ path, octets: fileOf(files, path) })
+    return await loadAuthorities({ ca: named(listener.clientCa), crl: listener.clientCrl.map(named) })
   } catch (error) {
     throw new StartError(codeOfError(error))
   }
