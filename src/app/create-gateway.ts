@@ -203,7 +203,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     warnedOfForwarding = true
     log.event('forwarding_ignored', {
       'client.address': clientAddress,
-      detail: 'X-Forwarded-For or Forwarded came from a peer that is not in trustedProxies; said once',
+      detail:
+        'X-Forwarded-For or Forwarded came from a peer that is not in trustedProxies, or Forwarded alone from one that is: ' +
+        'it is not read; said once',
     })
   }
 

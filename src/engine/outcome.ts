@@ -58,7 +58,7 @@ export interface Journal {
   answerUnseen: Unseen | null
   /** Fields that were cut out of the answer. */
   answerStripped: number
-  /** A peer that is no trusted proxy sent forwarding fields; the operator is told once. */
+  /** Forwarding fields came and were ignored; the operator is told once. */
   forwardingIgnored: boolean
   /** The program that judges it; null until then. */
   program: Program | null

@@ -26,7 +26,7 @@ export interface Control extends AttachedState {
   /** Takes records of the log in the form of a collector's. */
   readonly records: (records: string) => void
   readonly tell: (event: string, fields: EventFields) => void
-  /** A peer that is no trusted proxy sent forwarding fields. */
+  /** Forwarding fields of this client were ignored. */
   readonly forwardingIgnored: (clientAddress: string) => void
   /** Something that `status()` tells may be other than it was. */
   readonly changed: () => void

@@ -31,6 +31,33 @@ test('behind trusted proxies the first untrusted address from the right is the c
   assert.equal(seen('10.0.0.1', '10.3.3.3'), '10.3.3.3')
 })
 
+test('a hop may have a port, and an IPv6 address the brackets that set it off', () => {
+  assert.equal(seen('10.0.0.1', '6.6.6.6, 198.51.100.7:4711, 10.2.2.2:443'), '198.51.100.7')
+  assert.equal(seen('10.0.0.1', '[2001:db8::1]:4711'), '2001:db8::1')
+  assert.equal(seen('10.0.0.1', '[2001:db8::1]'), '2001:db8::1')
+  assert.equal(seen('10.0.0.1', '[::ffff:198.51.100.7]:80'), '198.51.100.7')
+  for (const hop of [
+    '198.51.100.7:',
+    '198.51.100.7:http',
+    '[198.51.100.7]',
+    '[2001:db8::1]:',
+    '[2001:db8::1',
+    ':80',
+  ])
+    assert.equal(seen('10.0.0.1', hop), 'malformed_request', hop)
+})
+
+test('Forwarded (RFC 7239) is not read, of whomever it comes; that it was ignored is known', () => {
+  for (const peer of ['10.0.0.1', '203.0.113.9']) {
+    const fields = parseFields(['Forwarded', 'for=198.51.100.7'])
+    assert.ok(fields.allow)
+    const client = clientAddress(peer, fields.value, proxies)
+    assert.ok(client.allow)
+    assert.equal(formatIp(client.value.address), peer)
+    assert.equal(client.value.forwardingIgnored, true)
+  }
+})
+
 test('an unreadable or endless chain is refused, not guessed at', () => {
   assert.equal(seen('10.0.0.1', 'unknown'), 'malformed_request')
   assert.equal(seen('10.0.0.1', '1.1.1.1, '), 'malformed_request')

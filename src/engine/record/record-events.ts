@@ -32,7 +32,8 @@ export const events = {
   tokens_restored: { severity: 'info', meaning: 'They are believed again.' },
   forwarding_ignored: {
     severity: 'warn',
-    meaning: 'A peer that is no trusted proxy sent forwarding fields; said once.',
+    meaning:
+      'A peer that is no trusted proxy sent forwarding fields, or a trusted one `Forwarded` without `X-Forwarded-For`; said once.',
   },
   connections_missed: { severity: 'error', meaning: 'Connections could not be taken.' },
   worker_died: {

@@ -88,7 +88,7 @@ export const families = {
   forwardingIgnored: {
     name: 'portcullis_forwarding_ignored_total',
     type: 'counter',
-    help: 'Requests whose forwarding fields came from no trusted proxy.',
+    help: 'Requests whose forwarding fields were ignored: from no trusted proxy, or `Forwarded` alone.',
     labels: [],
     otlp: { name: 'portcullis.forwarding.ignored', unit: '{request}' },
   },
