@@ -113,9 +113,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     await started.end()
     throw error
   })
+  /** Those in force: what applies until a restart stands here as it was at the start. */
   let { settings } = first
-  /** What applies until a restart stands here. */
-  let standing = first.settings
   let { digest, operations } = describe(first)
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
@@ -181,8 +180,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     lookAtClock = followClock(shared.buckets)
     quotas = keepQuotas(shared.buckets, settings, { tell: log.event, lookAtClock })
     // A single worker opens its ports itself, and is told if one is taken.
-    if (shared.workers > 1) standing = await reservePorts(standing)
-    return started.open({ ...first, settings: standing })
+    if (shared.workers > 1) settings = await reservePorts(settings)
+    return started.open({ ...first, settings })
   }
 
   function tellOfTrail({ event, ...fields }: TrailNews): void {
@@ -254,7 +253,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     let prepared: Prepared | null = null
     try {
       const wanted = await compiled()
-      const kept = keepStanding(standing, wanted.settings)
+      const kept = keepStanding(settings, wanted.settings)
       const next = { ...wanted, settings: kept, files: readNamedFiles(kept) }
       prepared = await crew.prepare(next)
       if (stopping) throw new OwnError('the gateway is stopping')

@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
 import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { createAuthority } from '../harness/certificates.ts'
 import { run, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
 import { startIssuer } from '../harness/issuer.ts'
@@ -98,6 +99,34 @@ test('a certificate that changes is served to new connections; the old one stays
     assert.equal(await gate.gateway.reload(), true)
     assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
   }))
+
+for (const workers of [1, 2])
+  test(`a listener that asks for certificates after a restart, or is gone then, keeps the certificate of the latest reload: ${workers} workers`, () =>
+    withGate(
+      async (gate) => {
+        const port = Number(new URL(gate.gateway.addresses.https ?? '').port)
+        const served = () =>
+          new Promise<string>((resolve, reject) => {
+            const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+              resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
+              socket.destroy()
+            })
+            socket.on('error', reject)
+          })
+        const { cert, key } = await ensureDevelopmentCertificate(join(gate.folder, 'next'))
+        const written = configurationFor({}, gate.upstream, gate.issuer)
+        const next = written.replace(/tls: {.*?}/, `tls: { cert: ${cert}, key: ${key} }`)
+        const asking = next.replace('tls:', `clientCa: ${createAuthority(gate.folder, 'clients').cert}, tls:`)
+        const without = next.replace(/ {2}https: .*\n/, '')
+        rmSync(gate.certificateFile)
+        for (const yaml of [next, asking, without, next]) {
+          gate.configure(yaml)
+          assert.equal(await gate.gateway.reload(), true)
+          assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
+        }
+      },
+      { workers },
+    ))
 
 test('a reload that a stop overtakes changes nothing any more', async () => {
   const gate = await startGate()

@@ -32,18 +32,18 @@ async function freePort(place: HttpsListen | HttpListen, key: string): Promise<n
  * Later settings as far as they apply without a restart: addresses and modes of listeners, whether certificates are asked
  * for, bounds, the state and its folder, the trail, telemetry and the file of the log stay as they were.
  */
-export function keepStanding(first: Settings, next: Settings): Settings {
-  const { https, http } = first.listen
+export function keepStanding(before: Settings, next: Settings): Settings {
+  const { https, http } = before.listen
   return {
     ...next,
-    state: first.state,
-    stateDir: first.stateDir,
-    telemetry: first.telemetry,
-    log: { ...next.log, file: first.log.file },
-    bounds: first.bounds,
-    trail: first.trail,
+    state: before.state,
+    stateDir: before.stateDir,
+    telemetry: before.telemetry,
+    log: { ...next.log, file: before.log.file },
+    bounds: before.bounds,
+    trail: before.trail,
     listen: {
-      admin: first.listen.admin,
+      admin: before.listen.admin,
       https: https && keep(https, next.listen.https),
       http: http && keep(http, next.listen.http),
     },
