@@ -5,7 +5,6 @@ import type { Compiled } from '../contract/compile.ts'
 import type { Addresses } from '../gateway/gateway.ts'
 import { ListenError, open, originOf } from '../gateway/open-server.ts'
 import { IssuerRegistry } from '../identity/issuer-registry.ts'
-import type { Settings } from '../program/settings.ts'
 import type { LogExportFigures } from '../sinks/log-records.ts'
 import { createMemorySessions } from '../stores/memory-sessions.ts'
 import { collectSeldom } from './collect-seldom.ts'
@@ -25,7 +24,7 @@ import { explainDenialAside, placesOf } from './trail/explain-denial.ts'
 import { openProcessTrail, type ProcessTrail } from './trail/process-trail.ts'
 import { startTrail, type TrailThread } from './trail/start-trail.ts'
 import type { TrailNews } from './trail/trail-thread.ts'
-import { type FileWatch, watchFiles } from './watch-files.ts'
+import { watchFiles } from './watch-files.ts'
 import type { Crew, Policy, Prepared } from './workers/control.ts'
 import { startCrew } from './workers/crew.ts'
 import { allDropped } from './workers/log-link.ts'
@@ -155,7 +154,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   announceReady()
   const clock = setInterval(lookAtClock, lookAtClockEveryMs).unref()
   const files = watchFiles(() => void reload())
-  watchAll(files, settings)
+  watchAll(first)
 
   return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
 
@@ -164,6 +163,10 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     const policy = { program, settings: wanted, files: readNamedFiles(wanted) }
     await gateLog.begin(policy.settings, shared.facts)
     return policy
+  }
+
+  function watchAll(policy: Policy): void {
+    files.watch([...new Set([...policy.settings.watched, ...policy.files.keys()])])
   }
 
   function logExport(): LogExportFigures | null {
@@ -262,7 +265,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       settings = next.settings
       gateLog.apply(settings.log)
       ;({ digest, operations } = describe(next))
-      watchAll(files, settings)
+      watchAll(next)
       log.event('reload', {
         digest,
         operations: next.program.operations.length,
@@ -323,15 +326,4 @@ function problemsOf(error: unknown): readonly string[] {
     .map(
       ({ position: { file, line, column }, message, fix }) => `${file}:${line}:${column}: ${message}; ${fix}`,
     )
-}
-
-function watchAll(files: FileWatch, { watched, listen: { https, http }, upstreams }: Settings): void {
-  const certificates = [https, ...Object.values(upstreams).map(({ tls }) => tls)].flatMap((pair) =>
-    pair ? [pair.cert, pair.key] : [],
-  )
-  const clients = [https, http].flatMap((listener) =>
-    listener ? [listener.clientCa, ...listener.clientCrl] : [],
-  )
-  const named = [...certificates, ...clients].filter((file) => file !== null)
-  files.watch([...new Set([...watched, ...named])])
 }

@@ -3,12 +3,13 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
-import { connect as connectPlain, type Socket } from 'node:net'
+import { createServer } from 'node:https'
+import { type AddressInfo, connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
-import { ask, assertNotForwarded } from '../harness/ask.ts'
+import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { createAuthority } from '../harness/certificates.ts'
 import { run, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
@@ -127,6 +128,33 @@ for (const workers of [1, 2])
       },
       { workers },
     ))
+
+test('the authority of an upstream that changes on disk is believed without a word of the operator', () =>
+  withGate(async (gate) => {
+    const [next, before] = await Promise.all(
+      ['next', 'before'].map((name) => ensureDevelopmentCertificate(join(gate.folder, name))),
+    )
+    assert.ok(next && before)
+    const upstream = createServer(
+      { cert: readFileSync(next.cert), key: readFileSync(next.key) },
+      (_, response) => response.setHeader('Content-Type', 'application/json').end('{}'),
+    )
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    try {
+      const url = `https://localhost:${(upstream.address() as AddressInfo).port}`
+      const more = { upstream: `tls: { ca: ${before.cert} }` }
+      gate.configure(configurationFor(more, { ...gate.upstream, url }, gate.issuer))
+      const reloads = () => gate.log.filter(({ event }) => event === 'reload').length
+      await until(() => reloads() === 1, 'the reload for the configuration')
+      const token = await gate.issuer.token()
+      await assertDenied(gate, await ask(gate, '/things', { token }), 502, 'upstream_unreachable')
+      writeFileSync(before.cert, readFileSync(next.cert))
+      await until(() => reloads() === 2, 'the reload for the authority')
+      assert.equal((await ask(gate, '/things', { token })).status, 200)
+    } finally {
+      upstream.close()
+    }
+  }))
 
 test('a reload that a stop overtakes changes nothing any more', async () => {
   const gate = await startGate()
