@@ -1,7 +1,7 @@
 import type { Counters, Draw } from '../src/engine/ports.ts'
 import type { LimitPlan, SharingPlan } from '../src/program/program.ts'
 import { type ConnectedCounters, connectCounters } from '../src/stores/connect-counters.ts'
-import { createMemoryCounters } from '../src/stores/memory-counters.ts'
+import { createMemoryCounters, type LocalCounters } from '../src/stores/memory-counters.ts'
 import { allocateStoreFigures, readStoreFigures, WorkerFigures } from '../src/stores/store-figures.ts'
 import { startRedis } from '../test/harness/redis.ts'
 import { type Spread, shown, spreadOf } from './statistics.ts'
@@ -84,7 +84,7 @@ function plansOf(count: number, sharing: SharingPlan): readonly LimitPlan[] {
 
 async function connected(
   settings: Parameters<typeof connectCounters>[0]['settings'],
-  local: Counters,
+  local: LocalCounters,
   memory: ReturnType<typeof allocateStoreFigures>,
 ): Promise<ConnectedCounters> {
   return new Promise((resolve, reject) => {

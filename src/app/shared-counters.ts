@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { codeOfError } from '../base/code-of-error.ts'
-import type { Counters } from '../engine/ports.ts'
 import type { StateSettings } from '../program/settings.ts'
 import { type ConnectedCounters, connectCounters } from '../stores/connect-counters.ts'
+import type { LocalCounters } from '../stores/memory-counters.ts'
 import type { StoreEvent } from '../stores/store-circuit.ts'
 import {
   allocateStoreFigures,
@@ -34,7 +34,7 @@ export async function attachSharedCounters(
   { gateway, figures }: SharedCountersMemory,
   worker: number,
   state: StateSettings,
-  local: Counters,
+  local: LocalCounters,
   events: { readonly onEvent: (event: StoreEvent) => void; readonly onReady: () => void },
 ): Promise<ConnectedCounters> {
   if (state.kind === 'memory') return { counters: local, waitingFor: () => null, stop: async () => {} }

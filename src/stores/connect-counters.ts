@@ -1,6 +1,7 @@
 import type { Counters } from '../engine/ports.ts'
 import type { RedisSettings } from '../program/settings.ts'
 import { slotOf } from './cluster-slot.ts'
+import type { LocalCounters } from './memory-counters.ts'
 import { connectRedis } from './redis.ts'
 import { RedisBuckets } from './redis-buckets.ts'
 import { createStoreCounters } from './redis-counters.ts'
@@ -24,7 +25,7 @@ export interface ConnectedCounters {
 
 export interface ConnectOptions {
   readonly settings: RedisSettings
-  readonly local: Counters
+  readonly local: LocalCounters
   /** Id of this process among the gateways, the same for all of its workers. */
   readonly gateway: string
   readonly figures: WorkerFigures

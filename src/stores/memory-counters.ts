@@ -19,7 +19,13 @@ import { LimitLines } from './limit-lines.ts'
 import { LineLocks, type LockAtomics, noLocks } from './line-locks.ts'
 import { WarningTable } from './warning-table.ts'
 
-export interface MemoryCounters extends Counters {
+export interface LocalCounters extends Counters {
+  take(draws: readonly Draw[], nowMs: number): Taken
+  /** Answers as `take` would, to those it denies with the same hints, and takes nothing. */
+  ask(draws: readonly Draw[], nowMs: number): Taken
+}
+
+export interface MemoryCounters extends LocalCounters {
   /** Takes of all threads that had to share an overflow bucket, because there was no room beside callers being held back. */
   countOverflowed(): number
   /** Buckets that are not full at a time. Looks at all of them. */
@@ -109,10 +115,19 @@ export function attachCounters(
       const cameMs = sinceEpoch(atMs)
       const long = aim(draws, cameMs)
       try {
-        return settle(draws, lockAll(draws.length, cameMs))
+        return settle(draws, lockAll(draws.length, cameMs), false)
       } finally {
         // Before it is unlocked: whose take was cut short still has its lines noted, see `releaseAfterDeath`.
         if (long) longDrawn[0] = ((longDrawn[0] as number) + 1) | 0
+        locks.unlock()
+      }
+    },
+    ask(draws, atMs) {
+      const cameMs = sinceEpoch(atMs)
+      aim(draws, cameMs)
+      try {
+        return settle(draws, lockAll(draws.length, cameMs), true)
+      } finally {
         locks.unlock()
       }
     },
@@ -226,12 +241,13 @@ export function attachCounters(
     return true
   }
 
-  function settle(draws: readonly Draw[], nowMs: number): Taken {
+  function settle(draws: readonly Draw[], nowMs: number, only: boolean): Taken {
     let allowed = true
     for (let nth = 0; nth < draws.length; nth++) if (!judge(nth, draws, nowMs)) allowed = false
+    const takes = allowed && !only
     // Mostly one: an array that is written with its member takes the room of one.
-    const states = draws.length === 0 ? [] : [settled(0, draws, allowed, nowMs)]
-    for (let nth = 1; nth < draws.length; nth++) states.push(settled(nth, draws, allowed, nowMs))
+    const states = draws.length === 0 ? [] : [settled(0, draws, takes, nowMs)]
+    for (let nth = 1; nth < draws.length; nth++) states.push(settled(nth, draws, takes, nowMs))
     return { allowed, states }
   }
 
@@ -253,11 +269,11 @@ export function attachCounters(
   }
 
   /** All or nothing: where one limit denies, no other is charged. */
-  function settled(nth: number, draws: readonly Draw[], all: boolean, nowMs: number): BucketState {
+  function settled(nth: number, draws: readonly Draw[], takes: boolean, nowMs: number): BucketState {
     const place = places[nth] as Place
     const { cost } = draws[nth] as Draw
     if (!place.allowed) return deny(place, nowMs)
-    if (!all) return stateOf(peek(table.fullAtMs(place.slot), place.pace, nowMs), 0)
+    if (!takes) return stateOf(peek(table.fullAtMs(place.slot), place.pace, nowMs), 0)
     if (cost > 0) charge(place)
     return stateOf(place, 0)
   }

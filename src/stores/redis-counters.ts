@@ -1,6 +1,7 @@
 import { draw, paceOf, peek } from '../engine/limit/draw.ts'
 import type { BucketState, Counters, Draw, Taken } from '../engine/ports.ts'
 import type { LimitPlan } from '../program/program.ts'
+import type { LocalCounters } from './memory-counters.ts'
 import { bucketName, type RedisBuckets, type StoreAnswer, type StoreBucket } from './redis-buckets.ts'
 import type { StoreCircuit } from './store-circuit.ts'
 import { shareOf, uncounted } from './store-fault.ts'
@@ -9,7 +10,7 @@ import { type Claim, type Lease, leaseSize, type TokenLeases } from './token-lea
 
 export interface StoreCountersOptions {
   /** Counts what is not shared, and everything while the store is gone. */
-  readonly local: Counters
+  readonly local: LocalCounters
   readonly buckets: RedisBuckets
   readonly leases: TokenLeases
   readonly circuit: StoreCircuit
@@ -60,20 +61,25 @@ export function createStoreCounters({
       figures.add('skipped')
       return withoutStore(draws, claims, nowMs)
     }
-    const here = deniedHere(draws, claims, nowMs)
-    return here instanceof Promise ? here.then(proceed) : proceed(here)
+    return askStore(draws, claims, asking, nowMs)
+  }
 
-    async function proceed(own: readonly BucketState[] | null): Promise<Taken> {
-      const answer = await ask(asking, own !== null)
-      if (answer.kind === 'outage') {
-        figures.add(answer.why)
-        return withoutStore(draws, claims, nowMs)
-      }
-      figures.add('answered')
-      const found = new Map(asking.map((claim, index) => [claim, answer.buckets[index] as StoreBucket]))
-      if (own) return denied(draws, claims, found, nowMs, own)
-      return answer.allowed ? takeLocal(draws, claims, found, nowMs) : denied(draws, claims, found, nowMs)
+  async function askStore(
+    draws: readonly Draw[],
+    claims: readonly (Claim | null)[],
+    asking: readonly Claim[],
+    nowMs: number,
+  ): Promise<Taken> {
+    const own = deniedHere(draws, claims, nowMs)
+    const answer = await ask(asking, own !== null)
+    if (answer.kind === 'outage') {
+      figures.add(answer.why)
+      return withoutStore(draws, claims, nowMs)
     }
+    figures.add('answered')
+    const found = new Map(asking.map((claim, index) => [claim, answer.buckets[index] as StoreBucket]))
+    if (own) return denied(draws, claims, found, nowMs, own)
+    return answer.allowed ? takeLocal(draws, claims, found, nowMs) : denied(draws, claims, found, nowMs)
   }
 
   /**
@@ -84,17 +90,11 @@ export function createStoreCounters({
     draws: readonly Draw[],
     claims: readonly (Claim | null)[],
     nowMs: number,
-  ): readonly BucketState[] | null | Promise<readonly BucketState[] | null> {
-    if (claims.every((claim) => claim !== null)) return null
+  ): readonly BucketState[] | null {
     const own = draws.filter((_, index) => !claims[index])
-    return look(draws, claims, nowMs, (seen) => {
-      const states = seen.map((state, index) => {
-        const { limit, cost } = own[index] as Draw
-        const retryMs = Math.max(state.retryMs, draw(state.resetMs, paceOf(limit), cost, 0).retryMs)
-        return { ...state, retryMs, backOffMs: Math.max(retryMs, state.backOffMs) }
-      })
-      return states.some(({ retryMs }) => retryMs > 0) ? states : null
-    })
+    if (own.length === 0) return null
+    const { allowed, states } = local.ask(own, nowMs)
+    return allowed ? null : states
   }
 
   function claimOf(asked: Draw, nowMs: number): Claim | null {
@@ -131,22 +131,15 @@ export function createStoreCounters({
     claims: readonly (Claim | null)[],
     found: Found,
     nowMs: number,
-  ): Taken | Promise<Taken> {
+  ): Taken {
     const own = draws.filter((_, index) => !claims[index])
-    if (own.length === 0) return allowed([])
-    const taken = local.take(own, nowMs)
-    return taken instanceof Promise ? taken.then(merge) : merge(taken)
-
-    function merge({ allowed: passes, states }: Taken): Taken | Promise<Taken> {
-      if (passes) return allowed(states)
+    const { allowed, states } = own.length === 0 ? nothingTaken : local.take(own, nowMs)
+    if (!allowed) {
       giveBack(claims, found)
       return denied(draws, claims, found, nowMs, states)
     }
-
-    function allowed(states: readonly BucketState[]): Taken {
-      for (const claim of claims) if (claim) leases.settle(claim, found.get(claim) ?? null, nowMs)
-      return { allowed: true, states: stateful(claims, states, (claim) => allowedState(claim, found, nowMs)) }
-    }
+    for (const claim of claims) if (claim) leases.settle(claim, found.get(claim) ?? null, nowMs)
+    return { allowed, states: stateful(claims, states, (claim) => allowedState(claim, found, nowMs)) }
   }
 
   /** @param states of local limits, when they were asked */
@@ -156,13 +149,10 @@ export function createStoreCounters({
     found: Found,
     nowMs: number,
     states?: readonly BucketState[],
-  ): Taken | Promise<Taken> {
+  ): Taken {
     for (const claim of claims) if (claim) leases.undo(claim, found.get(claim) ?? null, nowMs)
-    const shown = (own: readonly BucketState[]): Taken => ({
-      allowed: false,
-      states: stateful(claims, own, (claim) => deniedState(claim, found, nowMs)),
-    })
-    return states ? shown(states) : look(draws, claims, nowMs, shown)
+    const own = states ?? look(draws, claims, nowMs)
+    return { allowed: false, states: stateful(claims, own, (claim) => deniedState(claim, found, nowMs)) }
   }
 
   /** The store was asked a moment ago, and said when to come again. */
@@ -171,38 +161,31 @@ export function createStoreCounters({
     claims: readonly (Claim | null)[],
     deniedMs: readonly number[],
     nowMs: number,
-  ): Taken | Promise<Taken> {
+  ): Taken {
     for (const claim of claims) if (claim) leases.undo(claim, null, nowMs)
-    return look(draws, claims, nowMs, (own) => ({
+    return {
       allowed: false,
-      states: stateful(claims, own, ({ lease }, index) => {
+      states: stateful(claims, look(draws, claims, nowMs), ({ lease }, index) => {
         const retryMs = deniedMs[index] as number
         return retryMs > 0
           ? leases.deniedState(lease as Lease, retryMs, nowMs)
           : leases.stateOf(lease as Lease, nowMs)
       }),
-    }))
+    }
   }
 
   /** Local limits without taking anything. */
-  function look<T>(
+  function look(
     draws: readonly Draw[],
     claims: readonly (Claim | null)[],
     nowMs: number,
-    then: (states: readonly BucketState[]) => T,
-  ): T | Promise<T> {
+  ): readonly BucketState[] {
     const own = draws.flatMap((one, index) => (claims[index] ? [] : [{ ...one, cost: 0 }]))
-    if (own.length === 0) return then([])
-    const seen = local.take(own, nowMs)
-    return seen instanceof Promise ? seen.then(({ states }) => then(states)) : then(seen.states)
+    return own.length === 0 ? [] : local.take(own, nowMs).states
   }
 
   /** What is on loan stays good; everything else is as each limit's `onStoreFault` says. */
-  function withoutStore(
-    draws: readonly Draw[],
-    claims: readonly (Claim | null)[],
-    nowMs: number,
-  ): Taken | Promise<Taken> {
+  function withoutStore(draws: readonly Draw[], claims: readonly (Claim | null)[], nowMs: number): Taken {
     const faults = claims.map((claim) =>
       claim?.asks ? (claim.draw.limit.sharing?.onStoreFault ?? 'deny') : null,
     )
@@ -220,21 +203,16 @@ export function createStoreCounters({
       if (!claims[index]) return [one]
       return faults[index] === 'local' ? [shareOf(one, circuit.gateways)] : []
     })
-    if (own.length === 0) return merge({ allowed: true, states: [] })
-    const taken = local.take(own, nowMs)
-    return taken instanceof Promise ? taken.then(merge) : merge(taken)
-
-    function merge({ allowed, states }: Taken): Taken {
-      if (!allowed) back()
-      let next = 0
-      return {
-        allowed,
-        states: draws.map(({ limit }, index) => {
-          const claim = claims[index]
-          if (!claim || faults[index] === 'local') return states[next++] as BucketState
-          return faults[index] === 'allow' ? uncounted(limit) : leases.stateOf(claim.lease as Lease, nowMs)
-        }),
-      }
+    const { allowed, states } = own.length === 0 ? nothingTaken : local.take(own, nowMs)
+    if (!allowed) back()
+    let next = 0
+    return {
+      allowed,
+      states: draws.map(({ limit }, index) => {
+        const claim = claims[index]
+        if (!claim || faults[index] === 'local') return states[next++] as BucketState
+        return faults[index] === 'allow' ? uncounted(limit) : leases.stateOf(claim.lease as Lease, nowMs)
+      }),
     }
   }
 
@@ -296,6 +274,7 @@ const beyondAnyDebt = 1_000_000_000
 
 type Found = ReadonlyMap<Claim, StoreBucket>
 const none: Found = new Map()
+const nothingTaken: Taken = { allowed: true, states: [] }
 
 /** States in the order of the draws: those of local limits as they come, the others as `shared` says. */
 function stateful(

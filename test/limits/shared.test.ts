@@ -75,6 +75,19 @@ test('who hammers a local limit takes nothing of what it shares with others, not
   assert.deepEqual(remaining(await two.take([tenant], 'all', 0)), [0])
 })
 
+test('who hammers a local limit that has fewer tokens than its requests cost is asked to stay away longer', async () => {
+  const [shared, local] = [sharedLimit('beside', 10, 10), sharedLimit('costs-two', 1440, 2, null)]
+  assert.equal((await one.take([shared, local], 'hammering')).allowed, true)
+  const hints: number[] = []
+  for (let times = 0; times < 3; times++) {
+    hints.push(
+      Math.round(((await one.take([shared, local], 'hammering', 2)).states[1]?.backOffMs ?? 0) / 10_000),
+    )
+    await pause(1100)
+  }
+  assert.deepEqual(hints, [6, 12, 23])
+})
+
 test('a request that costs more takes more, and one that asks takes nothing', async () => {
   const limit = sharedLimit('costly', 10, 10)
   assert.deepEqual(remaining(await one.take([limit], 'k', 4)), [6])

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Counters, Places, ReplayMemory } from '../../engine/ports.ts'
+import type { Places, ReplayMemory } from '../../engine/ports.ts'
 import type { Sample } from '../../sinks/metrics/collect.ts'
 import { releaseAfterDeath as releaseMetricsAfterDeath } from '../../sinks/metrics/collect.ts'
 import { allocateMetrics, type MetricsMemory } from '../../sinks/metrics/memory.ts'
@@ -13,7 +13,7 @@ import {
   type CountersMemory,
   releaseAfterDeath as releaseBucketsAfterDeath,
 } from '../../stores/counters-memory.ts'
-import { attachCounters } from '../../stores/memory-counters.ts'
+import { attachCounters, type LocalCounters } from '../../stores/memory-counters.ts'
 import {
   allocatePlaces,
   attachPlaces,
@@ -96,7 +96,7 @@ export function allocateSharedState(workers: number): SharedState {
 /** What one worker works on. */
 export interface AttachedState {
   readonly worker: number
-  readonly counters: Counters
+  readonly counters: LocalCounters
   readonly replays: ReplayMemory
   readonly connections: Holds
   readonly places: Places
