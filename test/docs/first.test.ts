@@ -111,7 +111,7 @@ test('the first request that is denied, and the first that passes', async () => 
 })
 
 async function reachable(port: number): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 5000; waitedMs += 20) {
+  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 20) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
       socket.on('connect', () => socket.destroy())

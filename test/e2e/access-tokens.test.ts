@@ -22,7 +22,7 @@ let gate: TestGate
 let origin: string
 
 before(async () => {
-  authorizationServer = await startAuthorizationServer(parties, 0)
+  authorizationServer = await startAuthorizationServer(parties, await freePort())
   const url = new URL(authorizationServer.issuer)
   server = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, loopback))
   issuer = await startIssuer()

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { patienceMs } from './until.ts'
 
 /** A message type of the protocol's official definitions, as protobufjs compiles them. */
 interface MessageType {
@@ -167,7 +168,7 @@ export async function startCollector(): Promise<Collector> {
       reply = wanted
     },
     async until(fits) {
-      const untilMs = Date.now() + 10_000
+      const untilMs = Date.now() + patienceMs
       while (!fits()) {
         if (Date.now() > untilMs)
           throw new Error(`the collector waited in vain; ${String(faults[0] ?? 'no fault')}`)

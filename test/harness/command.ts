@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { project } from './gate.ts'
+import { patienceMs } from './until.ts'
 
 export interface Finished {
   readonly code: number | null
@@ -44,7 +45,7 @@ export interface RunningCommand {
   readonly child: ChildProcess
   /** Lines of standard output so far, parsed. */
   readonly log: readonly { readonly event: string; readonly [field: string]: unknown }[]
-  /** The first line of this event from `from` on, once it is there; fails after ten seconds. */
+  /** The first line of this event from `from` on, once it is there; fails after half a minute. */
   logged(event: string, from?: number): Promise<{ readonly event: string; readonly [field: string]: unknown }>
   /** Resolves with the exit code. */
   readonly ended: Promise<number | null>
@@ -75,7 +76,7 @@ export function startRun(
     child,
     log,
     async logged(event, from = 0) {
-      for (let waited = 0; waited < 10_000; waited += 10) {
+      for (let waited = 0; waited < patienceMs; waited += 10) {
         const found = log.slice(from).find((line) => line.event === event)
         if (found) return found
         await new Promise((resolve) => setTimeout(resolve, 10))

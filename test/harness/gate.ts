@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createGateway, type RunningGateway } from '../../src/app/create-gateway.ts'
 import { ensureDevelopmentCertificate } from '../../src/app/development-certificate.ts'
 import { audience, startIssuer, type TestIssuer } from './issuer.ts'
+import { patienceMs } from './until.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 /** A line of the gate's log. */
@@ -22,7 +23,7 @@ export interface TestGate {
   readonly certificateFile: string
   /** Lines so far; those of a request come after its answer. */
   readonly log: readonly LogLine[]
-  /** The latest line that fits, once it is there; fails after ten seconds. */
+  /** The latest line that fits, once it is there; fails after half a minute. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>
   /** Writes the configuration anew, e.g. before a reload. */
   configure(yaml: string): void
@@ -123,7 +124,7 @@ function patiently(more: string): string {
 }
 
 async function firstOf(log: readonly LogLine[], fits: (line: LogLine) => boolean): Promise<LogLine> {
-  const untilMs = Date.now() + 10_000
+  const untilMs = Date.now() + patienceMs
   for (;;) {
     const found = log.findLast(fits)
     if (found) return found

@@ -7,7 +7,7 @@ export interface RawReply {
   /** By lower-case name; repeated fields are joined by a line feed. */
   readonly fields: ReadonlyMap<string, string>
   readonly body: string
-  /** The server closed the connection after this answer, within half a second. */
+  /** The server closed the connection after this answer: in `lingerMs`, or when it had said that it would. */
   readonly closed: boolean
   readonly text: string
 }
@@ -16,11 +16,11 @@ export interface RawOptions {
   /** PEM; TLS when given. */
   readonly ca?: Buffer
   readonly serverName?: string
-  /** How long to look whether the server closes. */
+  /** How long to look whether the server closes, since something came. */
   readonly lingerMs?: number
 }
 
-/** Writes octets to a listener as they are and reads what comes. Fails after five seconds of nothing. */
+/** Writes octets to a listener as they are and reads what comes. Ends after fifteen seconds, whatever came. */
 export function sendRaw(
   origin: string,
   octets: string | Buffer,
@@ -30,11 +30,16 @@ export function sendRaw(
     const socket = openSocket(origin, options)
     let received = Buffer.alloc(0)
     let closed = false
-    const timer = setTimeout(() => finish(), 5000)
+    let linger: NodeJS.Timeout | undefined
+    const timer = setTimeout(() => finish(), 15_000)
     const bytes = Buffer.isBuffer(octets) ? octets : Buffer.from(octets, 'latin1')
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk])
-      if (isComplete(received)) setTimeout(finish, options.lingerMs ?? 300)
+      const { lingerMs = 300 } = options
+      clearTimeout(linger)
+      if (!isComplete(received)) return
+      // Whoever stood still for a moment would find the time over before it had seen the end.
+      if (lingerMs === 0 || !announcesClose(received)) linger = setTimeout(finish, lingerMs)
     })
     socket.on('error', (error) => (received.length > 0 ? finish() : fail(error)))
     socket.on('close', () => {
@@ -48,6 +53,7 @@ export function sendRaw(
     }
     function finish(): void {
       clearTimeout(timer)
+      clearTimeout(linger)
       socket.destroy()
       if (received.length === 0) reject(new Error('the server closed without a word'))
       else resolve(parseReply(received.toString('latin1'), closed))
@@ -68,6 +74,10 @@ function isComplete(received: Buffer): boolean {
   const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end + 2))?.[1]
   if (length !== undefined) return received.length >= end + 4 + Number(length)
   return /\r\ntransfer-encoding: chunked/i.test(text.slice(0, end + 2)) ? text.endsWith('0\r\n\r\n') : true
+}
+
+function announcesClose(received: Buffer): boolean {
+  return /\r\nconnection: close\r\n/i.test(received.toString('latin1'))
 }
 
 function parseReply(text: string, closed: boolean): RawReply {

@@ -97,5 +97,3 @@ export const remaining = ({ states }: { readonly states: readonly BucketState[] 
   states.map((state) => state.remaining)
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Waits until something holds; fails after ten seconds. */

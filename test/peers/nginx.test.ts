@@ -1,27 +1,19 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ask } from '../harness/ask.ts'
 import { run } from '../harness/command.ts'
+import { freePort } from '../harness/free-port.ts'
 import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
+import { until } from '../harness/until.ts'
 import { headerOf, type TestUpstream } from '../harness/upstream.ts'
 
 let gate: TestGate
 let nginx: ChildProcess
 let front: number
 let back: number
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 before(async () => {
   gate = await startGate({ more: 'trustedProxies: [127.0.0.0/8]' })
@@ -57,16 +49,14 @@ http {
   nginx = spawn('nginx', ['-p', files, '-c', join(files, 'nginx.conf')], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  for (let waited = 0; waited < 3000; waited += 50) {
-    if (
-      await fetch(`http://127.0.0.1:${back}/`).then(
+  await until(
+    () =>
+      fetch(`http://127.0.0.1:${back}/`).then(
         () => true,
         () => false,
-      )
-    )
-      return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+      ),
+    'nginx serves',
+  )
 })
 after(async () => {
   nginx.kill()
