@@ -12,6 +12,7 @@ import { ensureDevelopmentCertificate } from '../../src/app/development-certific
 import { ask, assertDenied, assertNotForwarded } from '../harness/ask.ts'
 import { createAuthority } from '../harness/certificates.ts'
 import { run, startRun } from '../harness/command.ts'
+import { freePort } from '../harness/free-port.ts'
 import { configurationFor, startGate, type TestGate, things } from '../harness/gate.ts'
 import { startIssuer } from '../harness/issuer.ts'
 import { openSocket } from '../harness/raw-client.ts'
@@ -48,9 +49,7 @@ test('a contract that changes on disk is compiled aside and swapped in, without 
         '  /added:\n    get: { operationId: getAdded, responses: { "200": { description: ok } } }\n  /things:\n',
       ),
     )
-    const untilMs = Date.now() + 5000
-    while (!gate.log.slice(lines).some(({ event }) => event === 'reload') && Date.now() < untilMs)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => gate.log.slice(lines).some(({ event }) => event === 'reload'), 'it is swapped in')
     assert.equal((await ask(gate, '/added', { token })).status, 200)
     asking = false
     await load
@@ -188,7 +187,7 @@ for (const workers of [1, 2])
           gate.configure(configurationFor({ more }, gate.upstream, gate.issuer))
           const lines = gate.log.length
           assert.equal(await gate.gateway.reload(), true)
-          return gate.log.slice(lines).find(({ event }) => event === 'reload')?.detail
+          return gate.log.slice(lines).findLast(({ event }) => event === 'reload')?.detail
         }
         assert.match(String(await detailAfter('stateDir: ./elsewhere')), /apply after a restart/)
         assert.match(String(await detailAfter('stateDir: ./elsewhere')), /apply after a restart/)
@@ -217,7 +216,8 @@ test('a request under way at a reload is finished by what was in force when it c
   }))
 
 test('a graceful stop: unready first, what is in flight is finished, then no connection is taken', async () => {
-  const gate = await startGate({ more: 'drainDelay: 300ms' })
+  // So long that all that is asked within it is, on a machine that is busy too.
+  const gate = await startGate({ more: 'drainDelay: 2s' })
   const held: ServerResponse[] = []
   gate.upstream.answer = (response) => void held.push(response)
   const answer = ask(gate, '/things', { token: await gate.issuer.token() })
@@ -259,7 +259,7 @@ test('a stop waits for answers, and not for a connection on which one had begun 
   await new Promise((resolve) => setTimeout(resolve, 100))
   ;(streamed as ServerResponse | null)?.end('}')
   await stopped
-  assert.ok(Date.now() - startedMs < 5000)
+  assert.ok(Date.now() - startedMs < 8000)
   assert.match(text, /\}\r\n0\r\n\r\n$/)
   await gate.stop()
 })
@@ -313,19 +313,19 @@ test('a request that had arrived when a stop began is answered, though nobody ha
 })
 
 test('what outlasts stopTimeout is broken off', async () => {
-  const gate = await startGate({ more: 'stopTimeout: 200ms' })
+  const gate = await startGate({ more: 'stopTimeout: 200ms', upstream: 'timeout: 30s' })
   gate.upstream.answer = () => {}
   const answer = ask(gate, '/things', { token: await gate.issuer.token() }).catch(() => null)
   while (gate.upstream.heads === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   const startedMs = Date.now()
   await gate.gateway.stop()
-  assert.ok(Date.now() - startedMs < 1500)
+  assert.ok(Date.now() - startedMs < 5000)
   assert.equal(await answer, null)
   await gate.stop()
 })
 
 test('E3 whoever connects again and again holds up a stop no longer than stopTimeout', async () => {
-  const gate = await startGate({ more: 'stopTimeout: 200ms', upstream: 'timeout: 8s' })
+  const gate = await startGate({ more: 'stopTimeout: 200ms', upstream: 'timeout: 30s' })
   gate.upstream.answer = () => {}
   const clients: Socket[] = []
   let goesOn = true
@@ -341,7 +341,7 @@ test('E3 whoever connects again and again holds up a stop no longer than stopTim
   const startedMs = Date.now()
   await gate.gateway.stop()
   goesOn = false
-  assert.ok(Date.now() - startedMs < 3000, `${Date.now() - startedMs} ms`)
+  assert.ok(Date.now() - startedMs < 8000, `${Date.now() - startedMs} ms`)
   for (const client of clients) client.destroy()
   await gate.stop()
 })
@@ -379,7 +379,7 @@ for (const second of ['SIGTERM', 'SIGINT'] as const)
       command.child.kill('SIGTERM')
       await command.logged('stopping')
       command.child.kill(second)
-      const late = setTimeout(() => command.child.kill('SIGKILL'), 5000)
+      const late = setTimeout(() => command.child.kill('SIGKILL'), 15_000)
       await command.ended
       clearTimeout(late)
       assert.equal(command.child.signalCode, second)
@@ -428,9 +428,9 @@ test('without file descriptors left it goes on, and takes connections again when
 })
 
 test('an issuer unreachable at start: not ready, 503, and it recovers by itself', async () => {
-  const issuer = await startIssuer()
-  const { port } = new URL(issuer.issuer)
-  const key = issuer.key
+  const port = await freePort()
+  const issuer = await startIssuer({ port })
+  const { key } = issuer
   await issuer.stop()
   const gate = await startGate({ issuer, unready: true })
   try {
@@ -444,7 +444,7 @@ test('an issuer unreachable at start: not ready, 503, and it recovers by itself'
     )
     assert.equal((await fetch(`${gate.gateway.addresses.admin}/readyz`)).status, 503)
     assert.equal((await fetch(`${gate.gateway.addresses.admin}/livez`)).status, 200)
-    const back = await startIssuer({ port: Number(port), key })
+    const back = await startIssuer({ port, key })
     await gate.gateway.ready
     assert.equal((await ask(gate, '/things', { token: await back.token() })).status, 200)
     await back.stop()
