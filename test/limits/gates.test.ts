@@ -39,7 +39,7 @@ after(async () => {
   await redis.stop()
 })
 
-const shared = () => `state: { redis: "${redis.url}", deadline: 500ms }`
+const shared = () => `state: { redis: "${redis.url}", deadline: 1s }`
 const start = (more = shared(), unready = false) => startGate({ issuer, limits, more, unready })
 
 const isUp = (gate: TestGate, up: number) => async () =>
@@ -151,7 +151,7 @@ test('limits are shared until the restart with which another state applies', asy
 
 test('F2 gates before a cluster start, and share its buckets', async () => {
   const nodes = await startCluster()
-  const more = `state: { cluster: ["${nodes[0]?.url}"], deadline: 500ms }`
+  const more = `state: { cluster: ["${nodes[0]?.url}"], deadline: 1s }`
   const own = await startIssuer()
   const [left, right] = [
     await startGate({ issuer: own, limits, more }),
@@ -171,7 +171,7 @@ test('F5 a worker that takes the place of another while the server is gone count
   const note = (thread: Worker) => void threads.push(thread)
   process.on('worker', note)
   const [server, own] = [await startRedis(), await startIssuer()]
-  const more = `state: { redis: "${server.url}", deadline: 500ms }`
+  const more = `state: { redis: "${server.url}", deadline: 1s }`
   const alone = '[{ name: s, by: subject, rate: 40/day }]'
   const gate = await startGate({ issuer: own, limits: alone, more, workers: 2 })
   const other = await startGate({ issuer: own, limits: alone, more })

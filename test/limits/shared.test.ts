@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { RedisSettings } from '../../src/program/settings.ts'
 import { connectOne } from '../../src/stores/redis.ts'
 import { RedisScript } from '../../src/stores/redis-script.ts'
 import { heartbeatScript } from '../../src/stores/redis-scripts.ts'
@@ -17,13 +18,16 @@ import { until } from '../harness/until.ts'
 // Gateways that share limits in Debian's redis-server.
 
 let redis: TestRedis
+let settings: RedisSettings
 let one: CountingGateway
 let two: CountingGateway
 
 before(async () => {
   redis = await startRedis()
-  one = await startCounting({ ...redis.settings, deadlineMs: 1000 })
-  two = await startCounting({ ...redis.settings, deadlineMs: 1000 })
+  // A server that is there is not late on a busy machine.
+  settings = { ...redis.settings, deadlineMs: 5000 }
+  one = await startCounting(settings)
+  two = await startCounting(settings)
 })
 after(async () => {
   await one.stop()
@@ -114,7 +118,7 @@ test('who keeps coming too early is told to stay away longer, by whichever gatew
     hints.push(Math.round(((await gateway.take([limit])).states[0]?.backOffMs ?? 0) / 1000))
     await pause(1010)
   }
-  assert.ok((hints[1] ?? 0) >= 3598 && (hints[1] ?? 0) <= 3600, `${hints}: up to an hour`)
+  assert.ok((hints[1] ?? 0) >= 3590 && (hints[1] ?? 0) <= 3600, `${hints}: up to an hour`)
   const short = sharedLimit('hammered-short', 1440, 1)
   await one.take([short])
   const longer: number[] = []
@@ -126,7 +130,7 @@ test('who keeps coming too early is told to stay away longer, by whichever gatew
 })
 
 test('gateways know how many they are; one that stops leaves, and one that crashed is not counted for ever', async () => {
-  const third = await startCounting(redis.settings)
+  const third = await startCounting(settings)
   assert.equal(third.figures.gateways, 3)
   await until(() => one.figures.gateways === 3, 'the others to know')
   await third.stop()
@@ -136,9 +140,9 @@ test('gateways know how many they are; one that stops leaves, and one that crash
     made.catch(reject)
   })
   const heartbeat = new RedisScript(heartbeatScript)
-  const beat = async (gateway: string) => heartbeat.run(admin, ['beats'], [gateway, '60'])
+  const beat = async (gateway: string) => heartbeat.run(admin, ['beats'], [gateway, '1000'])
   assert.deepEqual([await beat('a'), await beat('b'), await beat('a')], [1, 2, 2])
-  await pause(80)
+  await pause(1050)
   assert.equal(await beat('a'), 1)
   admin.disconnect()
 })
@@ -162,10 +166,18 @@ test('leased: in a span in which the bucket refills, at most workers × lease mo
   await pause(600)
   const startedMs = performance.now()
   let allowed = 0
-  while (performance.now() - startedMs < 1500) allowed += await allowedOf([one, two], 10, [limit])
-  const fair = 10 + (20 * (performance.now() - startedMs)) / 1000
+  let atMs = startedMs
+  let overflown = 0
+  while (atMs - startedMs < 1500) {
+    allowed += await allowedOf([one, two], 10, [limit])
+    const sinceMs = performance.now() - atMs
+    atMs += sinceMs
+    // What comes while nobody takes, and the bucket does not hold.
+    overflown += Math.max(0, (20 * sinceMs) / 1000 - 10)
+  }
+  const fair = 10 + (20 * (atMs - startedMs)) / 1000
   assert.ok(allowed <= fair + 2 * lease, `${allowed} of ${fair}`)
-  assert.ok(allowed >= fair - 2 * lease - 1, `${allowed} of ${fair}`)
+  assert.ok(allowed >= fair - overflown - 2 * lease - 1, `${allowed} of ${fair}, ${overflown} lost`)
 })
 
 test('leased: takes at once at one gateway neither wait in a row nor hold more than a lease', async () => {
@@ -177,7 +189,7 @@ test('leased: takes at once at one gateway neither wait in a row nor hold more t
 
 test('leased: tokens that nobody spends go back; those of a gateway that stops at once', async () => {
   const limit = sharedLimit('idle', 100, 100, { mode: 'leased', lease: 40 })
-  const third = await startCounting(redis.settings)
+  const third = await startCounting(settings)
   await third.take([limit])
   assert.deepEqual(remaining(await two.take([sharedLimit('idle', 100, 100)], undefined, 0)), [59])
   await third.stop()

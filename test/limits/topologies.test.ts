@@ -37,7 +37,7 @@ test('TLS and a user of the access control list: who is not known, or not believ
   const server = await startEncrypted(cert, key)
   const tls = { ca: cert, cert: null, key: null }
   const servers = { kind: 'one', url: `rediss://localhost:${server.port}` } as const
-  const who = { user: 'portcullis', password: 's3cret', deadlineMs: 1000 }
+  const who = { user: 'portcullis', password: 's3cret', deadlineMs: 5000 }
   const one = await startCounting(settingsOf(servers, { ...who, tls }))
   const limit = sharedLimit('encrypted', 10, 10)
   assert.equal(await allowedOf([one], 20, [limit]), 10)
@@ -61,7 +61,7 @@ test('Sentinel: takes go to the master, and to the next one when it is gone', as
   const sentinel = await startSentinel(master)
   const settings = settingsOf(
     { kind: 'sentinels', urls: [sentinel.url], master: 'mymaster', user: null, password: null },
-    { deadlineMs: 500 },
+    { deadlineMs: 2000 },
   )
   await until(
     () => ask(sentinel.port, 'SENTINEL', 'REPLICAS', 'mymaster').includes(`${replica.port}`),
@@ -84,7 +84,7 @@ test('Cluster: each bucket on its node is exact; what one node took while anothe
   const nodes = await startCluster()
   const settings = settingsOf(
     { kind: 'cluster', urls: nodes.slice(0, 1).map(({ url }) => url) },
-    { deadlineMs: 1000 },
+    { deadlineMs: 5000 },
   )
   const [one, two] = [await startCounting(settings), await startCounting(settings)]
   const all = Array.from({ length: 12 }, (_, index) => sharedLimit(`spread-${index}`, 30, 30))
