@@ -30,15 +30,15 @@ export function sessionStoreSuite(name: string, open: () => SessionStore): void 
   test(`${name}: a session that is not used ends, use prolongs it`, async () => {
     const store = open()
     const [used, unused] = [fresh('used'), fresh('unused')]
-    for (const key of [used, unused]) await store.create(key, entry({ idleMs: 400 }), Date.now())
-    await pause(250)
-    assert.equal((await store.find(used, 400, Date.now())).kind, 'found')
-    await pause(250)
+    for (const key of [used, unused]) await store.create(key, entry({ idleMs: 1000 }), Date.now())
+    await pause(600)
+    assert.equal((await store.find(used, 1000, Date.now())).kind, 'found')
+    await pause(600)
     assert.equal((await store.find(used, 0, Date.now())).kind, 'found')
-    assert.deepEqual(await store.find(unused, 400, Date.now()), none)
-    await pause(250)
+    assert.deepEqual(await store.find(unused, 1000, Date.now()), none)
+    await pause(600)
     assert.deepEqual(
-      await store.find(used, 400, Date.now()),
+      await store.find(used, 1000, Date.now()),
       none,
       'a look without prolonging prolongs nothing',
     )
@@ -47,9 +47,9 @@ export function sessionStoreSuite(name: string, open: () => SessionStore): void 
   test(`${name}: at the end of its lifetime a session is gone, whatever its use`, async () => {
     const store = open()
     const key = fresh('key')
-    await store.create(key, entry({ endsMs: Date.now() + 300 }), Date.now())
+    await store.create(key, entry({ endsMs: Date.now() + 800 }), Date.now())
     assert.equal((await store.find(key, 60_000, Date.now())).kind, 'found')
-    await pause(350)
+    await pause(850)
     assert.deepEqual(await store.find(key, 60_000, Date.now()), none)
   })
 
@@ -57,10 +57,10 @@ export function sessionStoreSuite(name: string, open: () => SessionStore): void 
     const store = open()
     const key = fresh('key')
     const endsMs = Date.now() + 60_000
-    await store.create(key, entry({ idleMs: 300, endsMs }), Date.now())
+    await store.create(key, entry({ idleMs: 800, endsMs }), Date.now())
     assert.deepEqual(await store.replace(key, { sealed: 'renewed', endsMs }, Date.now()), done)
     assert.deepEqual(await store.find(key, 0, Date.now()), { kind: 'found', sealed: 'renewed' })
-    await pause(350)
+    await pause(850)
     assert.deepEqual(await store.find(key, 0, Date.now()), none)
     assert.deepEqual(await store.replace(key, { sealed: 'again', endsMs }, Date.now()), refused)
     assert.deepEqual(await store.find(key, 0, Date.now()), none)
@@ -89,9 +89,9 @@ export function sessionStoreSuite(name: string, open: () => SessionStore): void 
     const both = await Promise.all([claim(60_000), claim(60_000)])
     assert.deepEqual(both.map(({ kind }) => kind).sort(), ['done', 'refused'])
     await store.release(name)
-    assert.deepEqual(await claim(200), done)
-    assert.deepEqual(await claim(200), refused)
-    await pause(250)
+    assert.deepEqual(await claim(800), done)
+    assert.deepEqual(await claim(800), refused)
+    await pause(850)
     assert.deepEqual(await claim(60_000), done)
   })
 }

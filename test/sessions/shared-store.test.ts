@@ -7,6 +7,7 @@ import { project, startGate, type TestGate } from '../harness/gate.ts'
 import { logInByHand, logInSpent, origin, own, sendTo, sessionCookie } from '../harness/login-by-hand.ts'
 import { type OpenIdIssuer, startOpenIdIssuer } from '../harness/openid-issuer.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
+import { until } from '../harness/until.ts'
 import { headerOf } from '../harness/upstream.ts'
 
 // Two gates that share sessions in Debian's redis-server, and what happens when it, or the issuer, is not there.
@@ -67,11 +68,7 @@ async function isReady(gate: TestGate): Promise<boolean> {
 }
 
 async function untilReady(gate: TestGate): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await isReady(gate)) return
-    await pause(50)
-  }
-  assert.fail('the gate does not become ready')
+  await until(() => isReady(gate), 'the gate is ready')
 }
 
 test('a login that one gate began another ends, and each knows the session', async () => {
@@ -149,8 +146,7 @@ test('a store that is down is 503 and opens nothing; one that has forgotten mean
   await assertNotForwarded(one, logout, 503, 'verifier_unavailable')
   await assertNotForwarded(one, sendTo(one, '/orders'), 401, 'credential_missing')
   await redis.start()
-  await pause(100)
-  for (let tries = 0; tries < 100 && (await use(one, cookie)).status === 503; tries++) await pause(50)
+  await until(async () => (await use(one, cookie)).status !== 503, 'the store is back')
   await assertNotForwarded(one, use(one, cookie), 401, 'credential_invalid')
   const again = await sendTo(one, '/app', { headers: [cookie, ...page] })
   assert.equal(again.status, 302)
@@ -175,12 +171,11 @@ test('a store that is out when the issuer has rotated the refresh token costs no
   await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
   await assertNotForwarded(one, use(one, cookie), 503, 'verifier_unavailable')
   redis.resume()
-  const deadlineMs = Date.now() + 15_000
   let reply = await use(one, cookie)
-  while (reply.status === 503 && Date.now() < deadlineMs) {
-    await pause(100)
-    reply = await use(one, cookie)
-  }
+  await until(async () => {
+    if (reply.status === 503) reply = await use(one, cookie)
+    return reply.status !== 503
+  }, 'the store is back')
   assert.equal(reply.status, 200, reply.text)
   assert.equal(provider.asked.length, asked + 1, 'the refresh token did not come twice')
   const seen = one.upstream.seen.at(-1)
@@ -238,17 +233,18 @@ test('metadata whose endpoints are no addresses, or lead out of the encrypted, i
 })
 
 test('a session ends when it is not used, and at the end of its lifetime however much it is', async () => {
-  const short = await startSharing({ identity: 'idleTimeout: 1s, lifetime: 2s' })
+  const short = await startSharing({ identity: 'idleTimeout: 2s, lifetime: 5s' })
   const unused = await logInByHand(short, provider)
   const used = await logInByHand(short, provider)
   const startedMs = Date.now()
   const other = await logInByHand(one, provider)
-  while (Date.now() - startedMs < 1700) {
+  while (Date.now() - startedMs < 2500) {
     assert.equal((await use(short, used)).status, 200)
     await pause(100)
   }
   await assertNotForwarded(short, use(short, unused), 401, 'credential_invalid')
-  await pause(500)
+  // Asked so often that it is not for want of use.
+  await until(async () => (await use(short, used)).status === 401, 'its lifetime is over')
   await assertNotForwarded(short, use(short, used), 401, 'credential_invalid')
   assert.equal((await use(one, other)).status, 200)
   await short.stop()
