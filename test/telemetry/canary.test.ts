@@ -6,6 +6,7 @@ import { portcullis } from '../harness/command.ts'
 import { freePort } from '../harness/free-port.ts'
 import { audience, startIssuer, type TestIssuer } from '../harness/issuer.ts'
 import { type RawReply, sendRaw } from '../harness/raw-client.ts'
+import { patienceMs, until } from '../harness/until.ts'
 import { startUpstream, type TestUpstream } from '../harness/upstream.ts'
 import { type CanaryGate, leaksOf, startCanaryGate } from './canary/gate.ts'
 import { leaksIn, secret, type Where } from './canary/plants.ts'
@@ -253,8 +254,10 @@ test('G1 every reason of a denial is reached, and no secret comes out where the 
   assert.deepEqual(Object.keys(leads).toSorted(), Object.keys(reasons).toSorted())
 
   await held('/secure', { method: 'POST', body: '{"name":"x"}' })
-  await new Promise((resolve) => setTimeout(resolve, 600))
   const headers = { authorization: `Bearer ${secret('admintoken')}` }
+  const found = async () => (await fetch(`${gate.admin}/denials/${someId}`, { headers })).ok
+  await until(found, 'the last denials are written')
+  await new Promise((resolve) => setTimeout(resolve, 600))
   for (const one of [gate, blind])
     for (const path of ['/metrics', '/readyz', '/livez', `/denials/${someId}`, '/denials/none'])
       look(
@@ -309,7 +312,7 @@ interface Line {
 }
 
 async function lineOf(one: CanaryGate, id: string): Promise<Line | null> {
-  for (let waited = 0; waited < 3000; waited += 10) {
+  for (let waited = 0; waited < patienceMs; waited += 10) {
     const text = one
       .stdout()
       .split('\n')

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureDevelopmentCertificate } from '../../../src/app/development-certificate.ts'
 import type { Collector } from '../../harness/collector.ts'
 import { project } from '../../harness/gate.ts'
+import { patienceMs } from '../../harness/until.ts'
 import { canaryContract } from './contract.ts'
 import { leaksIn } from './plants.ts'
 
@@ -57,7 +58,7 @@ export async function startCanaryGate(
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
-  for (let waited = 0; !stdout.includes('"event":"listening"') && waited < 15_000; waited += 20)
+  for (let waited = 0; !stdout.includes('"event":"listening"') && waited < patienceMs; waited += 20)
     await new Promise((resolve) => setTimeout(resolve, 20))
   const line = stdout.split('\n').find((one) => one.includes('"event":"listening"'))
   if (line === undefined) {
