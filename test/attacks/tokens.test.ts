@@ -249,7 +249,7 @@ test('A15 a remembered token is judged anew for every operation and at every hit
   await assertNotForwarded(gate, ask(gate, '/admin', { token }), 403, 'scope_missing')
   const body = JSON.stringify({ name: 'x' })
   await assertNotForwarded(gate, ask(gate, '/things', { method: 'POST', token, body }), 403, 'scope_missing')
-  const short = await issuer.token({ exp: Math.floor(Date.now() / 1000) - 3 })
+  const short = await issuer.token({ exp: Math.floor(Date.now() / 1000) - 2 })
   await accepted(short) // within the clock skew of 5 s
   await new Promise((resolve) => setTimeout(resolve, 3100))
   await refused(short)

@@ -63,7 +63,7 @@ test('E3 slowloris: heads that never end are 408 in time, and honest clients see
     )
     await honest(gate, token, 20)
     const said = await Promise.all(slow.map((one) => one.said))
-    assert.ok(performance.now() - startedMs < 4000, 'they are not waited for')
+    assert.ok(performance.now() - startedMs < 8000, 'they are not waited for')
     assert.equal(gate.upstream.heads, 20)
     for (const text of said)
       assert.match(text, /^HTTP\/1\.1 408 [\s\S]*urn:portcullis:problem:request_timeout/)
@@ -116,7 +116,7 @@ test('E3 connections on which nothing comes are closed without a word, and count
   }))
 
 test('E3 slow bodies are 408, read whole or streamed, and nothing of them arrives; steady ones pass', () =>
-  withGate({ more: 'bounds: { bodyTimeout: 400ms, bodyRate: 200B }' }, async (gate) => {
+  withGate({ more: 'bounds: { bodyTimeout: 1s, bodyRate: 200B }' }, async (gate) => {
     const token = await gate.issuer.token({ scope: 'things:read things:write' })
     const { http = '' } = gate.gateway.addresses as { http?: string }
     const head = (line: string, type: string) =>
@@ -138,14 +138,14 @@ test('E3 slow bodies are 408, read whole or streamed, and nothing of them arrive
       text += chunk.toString('latin1')
     })
     steady.write(streamed)
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 20; i++) {
       steady.write(`28\r\n${'x'.repeat(40)}\r\n`)
       await sleep(100)
     }
     steady.write('0\r\n\r\n')
     await until(async () => text.includes('\r\n\r\n'), 'no answer')
     assert.match(text, /^HTTP\/1\.1 200 /)
-    assert.equal(gate.upstream.seen.at(-1)?.body.length, 480)
+    assert.equal(gate.upstream.seen.at(-1)?.body.length, 800)
     steady.destroy()
   }))
 
@@ -285,12 +285,12 @@ for (const listener of ['http', 'https'] as const) {
 }
 
 test('an answer that waits behind a late one is not taken for one that nobody reads', () =>
-  withGate({ workers: 1, more: 'bounds: { answerTimeout: 400ms }' }, async (gate) => {
+  withGate({ workers: 1, more: 'bounds: { answerTimeout: 1s }' }, async (gate) => {
     const { answer } = gate.upstream
     const large = 16 * 1024 * 1024
     gate.upstream.answer = (response, request) => {
       gate.upstream.answer = (next) => next.end(Buffer.alloc(large))
-      setTimeout(() => answer(response, request), 1200)
+      setTimeout(() => answer(response, request), 2500)
     }
     const socket = openSocket(gate.gateway.addresses.http ?? '')
     let octets = 0
@@ -308,7 +308,7 @@ test('connections that are idle between requests are closed', () =>
       gate.gateway.addresses.http ?? '',
       'GET /public HTTP/1.1\r\nHost: a\r\n\r\n',
       {
-        lingerMs: 2500,
+        lingerMs: 8000,
       },
     )
     assert.equal(reply.status, 200)
@@ -326,7 +326,7 @@ test('E3 empty lines between requests keep no connection open, and one that asks
     const empty = [openSocket(http), openSocket(https, { ca })].map((socket) => drip(socket, get, '\r\n', 50))
     for (const { said } of empty) assert.equal((await said).split('HTTP/1.1 200').length, 2)
     const tookMs = performance.now() - startedMs
-    assert.ok(tookMs >= 800 && tookMs < 3000, `${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs >= 800 && tookMs < 6000, `${tookMs.toFixed(0)} ms`)
     // A body of a refused request, after its answer.
     const refused = `${get.slice(0, -2)}Content-Length: 1000\r\n\r\n`
     const skipped = await drip(openSocket(http), refused, 'x', 50).said

@@ -236,7 +236,7 @@ test('E3 CONNECT behind requests and then a reset leaves none of them under way'
     socket.resetAndDestroy()
     const running = 'portcullis_upstream_requests{upstream="default",state="running"}'
     await until(async () => (await metric(own, running)) === 0, 'both are over')
-    assert.equal(own.log.filter(({ event }) => event === 'request').length, 2)
+    await until(() => own.log.filter(({ event }) => event === 'request').length === 2, 'both are on record')
   }))
 
 test('E3 CONNECT and then a reset ends its connection and nothing else', () =>
@@ -269,11 +269,12 @@ test('a client that goes away in the middle of its body is on record, and the up
     const bearer = await mocked.issuer.token()
     const socket = openSocket(origin)
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    const inFlight = () => metric(mocked, 'http_server_active_requests')
     socket.on('error', () => {})
     socket.write(
       `POST /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${bearer}\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{`,
     )
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(async () => (await inFlight()) === 1, 'it is being read')
     socket.destroy()
     await closed
     const line = await mocked.logged(
