@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { ask } from '../harness/ask.ts'
 import { portcullis } from '../harness/command.ts'
 import { startGate, type TestGate } from '../harness/gate.ts'
+import { until } from '../harness/until.ts'
 import { document } from './document.ts'
 
 let gate: TestGate
@@ -19,10 +20,16 @@ const canary = 'CANARY-7f3a9'
 async function deniedId(target: string, how: Parameters<typeof ask>[2]): Promise<string> {
   const { status, fields } = await ask(gate, target, how)
   assert.ok(status >= 400)
-  // The last denials are written a moment after their answers.
-  await new Promise((resolve) => setTimeout(resolve, 400))
-  return fields.get('x-request-id') ?? ''
+  const id = fields.get('x-request-id') ?? ''
+  await until(() => lastDenials().some((text) => text.includes(id)), 'it is among the last denials')
+  return id
 }
+
+const denials = () => join(gate.folder, '.portcullis/denials')
+const lastDenials = () =>
+  existsSync(denials())
+    ? readdirSync(denials()).map((name) => readFileSync(join(denials(), name), 'utf8'))
+    : []
 
 const explain = (id: string, ...more: string[]) =>
   portcullis(['explain', '-c', gate.configurationFile, '--id', id, ...more])
@@ -82,10 +89,9 @@ test('so many ask the admin listener at once: a few are looked for at a time, ot
 test('a denial that is not among the last ones any more is found on the trail', async () => {
   const token = await gate.issuer.token({ sub: 'mallory' })
   const id = await deniedId('/people/1', { method: 'DELETE', token })
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  rmSync(join(gate.folder, '.portcullis/denials'), { recursive: true })
-  const { code, stdout } = await explain(id)
-  assert.equal(code, 0)
+  rmSync(denials(), { recursive: true })
+  await until(async () => (await explain(id)).code === 0, 'it is on the trail')
+  const { stdout } = await explain(id)
   assert.match(
     stdout,
     /deletePerson[\s\S]*not_authorized, by the stage rules\n {2}rule {6}\S*openapi\.json:\d+\n[\s\S]*in the audit trail/,
@@ -105,8 +111,7 @@ test('no value and no name of a client is kept with the last denials, and they a
       headers: [`User-Agent: ${canary}`, `Cookie: ${canary}=${canary}`],
     })
   await deniedId(`/${canary}`, { token: canary })
-  const folder = join(gate.folder, '.portcullis/denials')
-  const files = readdirSync(folder).map((name) => join(folder, name))
+  const files = readdirSync(denials()).map((name) => join(denials(), name))
   assert.ok(files.length > 0)
   for (const file of files) {
     assert.ok(!readFileSync(file, 'utf8').includes(canary), file)

@@ -10,6 +10,7 @@ import { ask, assertNotForwarded } from '../harness/ask.ts'
 import { portcullis, startRun } from '../harness/command.ts'
 import { configurationFor, startGate, type TestGate } from '../harness/gate.ts'
 import { useDatabases } from '../harness/postgres.ts'
+import { patienceMs } from '../harness/until.ts'
 import { headerOf, type SeenRequest } from '../harness/upstream.ts'
 import { document } from './document.ts'
 import { fillDisk } from './fill-disk.ts'
@@ -168,7 +169,7 @@ test('PostgreSQL that stops and comes back: what is acknowledged is there, nothi
   })
   const seenMore = async (count: number) => {
     const target = gate.upstream.seen.length + count
-    for (let waited = 0; gate.upstream.seen.length < target && waited < 10_000; waited += 10)
+    for (let waited = 0; gate.upstream.seen.length < target && waited < patienceMs; waited += 10)
       await new Promise((resolve) => setTimeout(resolve, 10))
     assert.ok(gate.upstream.seen.length >= target)
   }

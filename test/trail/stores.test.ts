@@ -12,6 +12,7 @@ import { openPostgresTrail } from '../../src/stores/postgres-trail.ts'
 import { openSqliteTrail } from '../../src/stores/sqlite-trail.ts'
 import { useDatabases } from '../harness/postgres.ts'
 import { createSigningKey, entry, openWriter, verified } from '../harness/trail.ts'
+import { until } from '../harness/until.ts'
 
 // One behaviour for every store of the audit trail, and what tampering with it leaves.
 
@@ -418,9 +419,7 @@ for (const kind of kinds) {
       assert.equal((await note).ok, false)
       assert.equal(await write(entry('c')), false, 'nobody waits for a store that is gone')
       lose = false
-      const untilMs = Date.now() + 3000
-      while (!events.some(({ event }) => event === 'trail_available') && Date.now() < untilMs)
-        await new Promise((resolve) => setTimeout(resolve, 20))
+      await until(() => events.some(({ event }) => event === 'trail_available'), 'it is there again')
       assert.equal(await write(entry('d')), true)
       await writer.close()
       assert.deepEqual((await verified(store, [key])).problems, [])
