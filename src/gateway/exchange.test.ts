@@ -36,7 +36,7 @@ before(async () => {
 })
 after(() => server.close())
 
-const ask = (path: string) => fetch(origin + path, { signal: AbortSignal.timeout(5000) })
+const ask = (path: string) => fetch(origin + path, { signal: AbortSignal.timeout(20_000) })
 
 test('a denial that cannot be written is answered 500 and recorded as that', async () => {
   assert.equal((await ask('/')).status, 500)

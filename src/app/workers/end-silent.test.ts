@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { type Channel, openChannel } from './channel.ts'
 import { endSilent, type Silence } from './end-silent.ts'
 
-const silence: Silence = { lookEveryMs: 50, looks: 10 }
+const silence: Silence = { lookEveryMs: 50, looks: 20 }
 
 type Calls = { status: () => { unready: string[]; inFlight: number }; hang: (ms: number) => void }
 

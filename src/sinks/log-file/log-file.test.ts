@@ -136,10 +136,10 @@ test('no file is larger than it may be, and so many are kept as shall be, also w
 })
 
 test('a file that is old gives way to a new one with the next line', async () => {
-  const file = await open({ rotate: { maxBytes: 1e9, maxAgeMs: 40, keep: 2 } })
+  const file = await open({ rotate: { maxBytes: 1e9, maxAgeMs: 1000, keep: 2 } })
   file.put(octets('first'))
   await file.idle()
-  await new Promise((resolve) => setTimeout(resolve, 60))
+  await new Promise((resolve) => setTimeout(resolve, 1050))
   assert.ok(!existsSync(`${file.path}.1`))
   file.put(octets('second'))
   await file.idle()
@@ -182,7 +182,7 @@ for (const [what, code, make] of [
   ['a FIFO, which nobody reads', 'EINVAL', (path: string) => spawnSync('mkfifo', [path])],
   ['no folder', 'ENOENT', () => rmSync(folder, { recursive: true })],
 ] as const)
-  test(`refused at the start: ${what}`, { timeout: 5000 }, async () => {
+  test(`refused at the start: ${what}`, { timeout: 30_000 }, async () => {
     make(join(folder, 'gate.log'))
     await assert.rejects(open(), { code })
     assert.ok(!existsSync(join(folder, 'elsewhere')))
@@ -237,7 +237,7 @@ test('a folder that goes, and a link that stands there then: lines wait, and com
   await file.idle()
   renameSync(folder, `${folder}-away`)
   void file.reopen()
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  while (file.news.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
   assert.equal(file.put(octets('meanwhile')), 0)
   mkdirSync(folder)
   symlinkSync(join(folder, 'elsewhere'), file.path)
