@@ -94,7 +94,8 @@ export async function startGate(options: GateOptions = {}): Promise<TestGate> {
       await gateway.stop()
       await upstream.stop()
       await issuer.stop()
-      rmSync(folder, { recursive: true, force: true })
+      // What a thread wrote last may still be on its way to the disk.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

@@ -8,6 +8,7 @@ import { decodeJwt } from 'jose'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { ordersAudience } from '../../src/demo/parties.ts'
 import { openBrowser, type SessionWorld, signIn, startSessionWorld } from '../harness/session-world.ts'
+import { until } from '../harness/until.ts'
 import { headerOf } from '../harness/upstream.ts'
 
 // A person's browser (Chromium) before the gate, a certified authorization server behind the login.
@@ -232,14 +233,18 @@ test('signing out at the issuer ends the session here, by the back channel', asy
   const tab = await signIn(fresh, `${origin}/app`)
   const other = await newContext()
   const untouched = await signIn(other, `${origin}/app`)
+  const lines = gate.log.length
   await tab.goto(`${authorizationServer.issuer}/session/end`)
   await Promise.all([tab.waitForURL(/session\/end\/success/), tab.click('button[value=yes]')])
-  const [ended] = gate.log
-    .filter(
-      (one) => one['http.request.method'] === 'POST' && one.operation === undefined && one.event !== 'denied',
-    )
-    .slice(-1)
-  assert.equal(ended?.['http.response.status_code'], 200)
+  const ended = () =>
+    gate.log
+      .slice(lines)
+      .find(
+        (one) =>
+          one['http.request.method'] === 'POST' && one.operation === undefined && one.event !== 'denied',
+      )
+  await until(() => ended() !== undefined, 'it is on record')
+  assert.equal(ended()?.['http.response.status_code'], 200)
   const before = gate.upstream.heads
   await tab.goto(`${origin}/app`)
   assert.ok(await tab.isVisible('input[name=account]'))
