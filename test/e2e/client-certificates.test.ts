@@ -284,6 +284,24 @@ test('an authority that cannot be used keeps the running one in force', async ()
   assert.ok(await gate.gateway.reload())
 })
 
+test('listeners that would judge certificates by others than each other are refused', async () => {
+  const yaml = readFileSync(gate.configurationFile, 'utf8')
+  const reloaded = (files: string) => {
+    gate.configure(yaml.replace('allowPlaintext: true', `allowPlaintext: true, ${files}`))
+    return gate.gateway.reload()
+  }
+  const lines = gate.log.length
+  assert.equal(await reloaded(`clientCa: ${stranger.cert}, clientCrl: ${crl}`), false)
+  assert.equal(await reloaded(`clientCa: ${root.cert}`), false)
+  const refusals = gate.log.slice(lines).filter(({ event }) => event === 'reload_failed')
+  assert.equal(refusals.length, 2)
+  for (const refused of refusals)
+    assert.match(JSON.stringify(refused), /listen\.https names another clientCa, or other clientCrl/)
+  assert.ok(await reloaded(`clientCa: ${root.cert}, clientCrl: ${crl}`))
+  gate.configure(yaml)
+  assert.ok(await gate.gateway.reload())
+})
+
 for (const [what, curves] of [
   ['a certificate', ['brainpoolP256r1']],
   ['the authority of a certificate', ['P-256', 'brainpoolP384r1']],

@@ -24,11 +24,24 @@ export function readListen(root: Section, env: NodeJS.ProcessEnv): Settings['lis
       'write listen.https with a certificate',
     )
   }
-  return {
+  const listeners = {
     https: (https && readHttps(https)) ?? null,
     http: (http && readHttp(http, section as Section)) ?? null,
-    admin: (admin && readAdmin(admin, env)) ?? null,
   }
+  if (http && !believeTheSame(listeners))
+    http.problem(
+      'clientCa',
+      'value-invalid',
+      'listen.https names another clientCa, or other clientCrl: certificates of both listeners are judged by the same ones',
+      'name the same files, in the same order',
+    )
+  return { ...listeners, admin: (admin && readAdmin(admin, env)) ?? null }
+}
+
+function believeTheSame({ https, http }: Pick<Settings['listen'], 'https' | 'http'>): boolean {
+  if (!https?.clientCa || !http?.clientCa) return true
+  const filesOf = ({ clientCa, clientCrl }: HttpsListen | HttpListen) => [clientCa, ...clientCrl].join('\0')
+  return filesOf(https) === filesOf(http)
 }
 
 function readHttps(section: Section): HttpsListen | undefined {
