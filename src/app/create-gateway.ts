@@ -292,6 +292,7 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)
+    issuers.stop()
     clearInterval(clock)
     await quotas?.stop()
     admin?.server.close()

@@ -13,10 +13,10 @@ export interface FetchedKeySet {
  * @throws Error with a message for the operator
  * @see RFC 8414 2 (`jwks_uri`)
  */
-export async function fetchKeySet(issuer: string): Promise<FetchedKeySet> {
-  const { jwks_uri: keySetUrl } = await fetchMetadata(issuer)
+export async function fetchKeySet(issuer: string, signal: AbortSignal): Promise<FetchedKeySet> {
+  const { jwks_uri: keySetUrl } = await fetchMetadata(issuer, { signal })
   if (typeof keySetUrl !== 'string') throw new OwnError('the metadata names no jwks_uri')
-  const { document, maxAgeMs } = await getJson(keySetUrl)
+  const { document, maxAgeMs } = await getJson(keySetUrl, { signal })
   const keySet = readKeySet(document)
   if (typeof keySet === 'string') throw new OwnError(keySet)
   return { keySet, maxAgeMs }

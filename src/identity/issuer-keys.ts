@@ -65,7 +65,7 @@ const maxRetryMs = 30_000
 export class IssuerKeys implements KeyFinder, KeySource {
   readonly issuer: string
   readonly #onEvent: (event: KeyEvent) => void
-  readonly #fetch: (issuer: string) => Promise<FetchedKeySet>
+  readonly #fetch: (issuer: string, signal: AbortSignal) => Promise<FetchedKeySet>
   readonly #listeners = new Set<(held: HeldKeys) => void>()
   #held: HeldKeys = { keySet: null, generation: 0, lastSuccessMs: null }
   #lastFailed = false
@@ -73,7 +73,7 @@ export class IssuerKeys implements KeyFinder, KeySource {
   #underWay: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
   #retryMs = firstRetryMs
-  #stopped = false
+  readonly #ended = new AbortController()
 
   constructor(issuer: string, onEvent: (event: KeyEvent) => void, fetch = fetchKeySet) {
     this.issuer = issuer
@@ -86,8 +86,9 @@ export class IssuerKeys implements KeyFinder, KeySource {
     return this.#refresh()
   }
 
+  /** Asks no more, and is not waited for where the issuer does not answer. */
   stop(): void {
-    this.#stopped = true
+    this.#ended.abort()
     if (this.#timer) clearTimeout(this.#timer)
   }
 
@@ -135,12 +136,13 @@ export class IssuerKeys implements KeyFinder, KeySource {
     if (this.#timer) clearTimeout(this.#timer)
     let nextMs: number
     try {
-      const { keySet, maxAgeMs } = await this.#fetch(this.issuer)
+      const { keySet, maxAgeMs } = await this.#fetch(this.issuer, this.#ended.signal)
       this.#accept(keySet)
       this.#lastFailed = false
       nextMs = Math.min(maxFreshMs, Math.max(minFreshMs, maxAgeMs ?? defaultFreshMs))
       this.#retryMs = firstRetryMs
     } catch (error) {
+      if (this.#ended.signal.aborted) return
       this.#lastFailed = true
       this.#onEvent({
         event: 'key_set_failed',
@@ -152,7 +154,7 @@ export class IssuerKeys implements KeyFinder, KeySource {
       nextMs = this.#retryMs * (0.75 + Math.random() / 2)
       this.#retryMs = Math.min(maxRetryMs, this.#retryMs * 2)
     }
-    if (this.#stopped) return
+    if (this.#ended.signal.aborted) return
     this.#timer = setTimeout(() => void this.#refresh(), nextMs)
     this.#timer.unref()
   }

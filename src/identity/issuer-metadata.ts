@@ -33,6 +33,8 @@ export interface Asking {
   readonly method?: 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Ends the asking. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -40,11 +42,14 @@ export interface Asking {
  * @throws Error with a message for the operator
  * @see OpenID Connect Discovery 4, RFC 8414 3
  */
-export async function fetchMetadata(issuer: string): Promise<Record<string, unknown>> {
+export async function fetchMetadata(
+  issuer: string,
+  asking: Pick<Asking, 'signal'> = {},
+): Promise<Record<string, unknown>> {
   const failures: string[] = []
   for (const url of metadataUrls(issuer)) {
     try {
-      const { document } = await getJson(url)
+      const { document } = await getJson(url, asking)
       if (!isJsonObject(document)) throw new OwnError('the metadata is no object')
       // RFC 8414 3.3: MUST be identical, or the metadata is another issuer's.
       if (document.issuer !== issuer) throw new OwnError('the metadata names another issuer')
@@ -68,17 +73,18 @@ function metadataUrls(issuer: string): readonly string[] {
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** @throws Error with a message for the operator */
-export async function getJson(url: string, asking: Asking = {}): Promise<Fetched> {
+export async function getJson(url: string, { signal, ...asking }: Asking = {}): Promise<Fetched> {
   const { protocol, hostname } = new URL(url)
   if (protocol !== 'https:' && !(protocol === 'http:' && loopback.test(hostname))) {
     throw new OwnError('issuers are not asked in the clear')
   }
+  const inTime = AbortSignal.timeout(timeoutMs)
   const { statusCode, headers, body } = await request(url, {
     ...asking,
     headers: { accept: 'application/json', ...asking.headers },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: signal ? AbortSignal.any([signal, inTime]) : inTime,
   })
   const bytes = await readBounded(body)
   if (statusCode !== 200) throw new StatusError(statusCode, bytes)

@@ -42,6 +42,11 @@ export class IssuerRegistry implements KeyRegistry {
     this.#held.delete(issuer)
   }
 
+  /** Nobody waits for an issuer any more. */
+  stop(): void {
+    for (const { keys } of this.#held.values()) keys.stop()
+  }
+
   waitingFor(): readonly string[] {
     return this.status()
       .filter(({ ready }) => !ready)

@@ -4,7 +4,12 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import { type AddressInfo, connect as connectPlain, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  connect as connectPlain,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
@@ -365,6 +370,35 @@ test('the command: ready, reload on SIGHUP, exit code 0 on SIGTERM', async () =>
     await gate.stop()
   }
 })
+
+for (const workers of [1, 2])
+  test(`a stop does not wait for an issuer that a reload asks and that never answers: ${workers} workers`, async () => {
+    const gate = await startGate()
+    const hanging = createTcpServer().listen(0, '127.0.0.1')
+    await once(hanging, 'listening')
+    const { port } = hanging.address() as AddressInfo
+    const command = startRun(gate.configurationFile, {}, ['--workers', String(workers)])
+    try {
+      await command.logged('ready')
+      const asked = once(hanging, 'connection')
+      const issuer = { ...gate.issuer, issuer: `http://127.0.0.1:${port}` }
+      gate.configure(configurationFor({}, gate.upstream, issuer))
+      command.child.kill('SIGHUP')
+      await asked
+      const askedMs = performance.now()
+      command.child.kill('SIGTERM')
+      assert.equal(await command.ended, 0)
+      const tookMs = performance.now() - askedMs
+      // An issuer has 5 s for an answer, at each of the two addresses of its metadata.
+      assert.ok(tookMs < 4500, `${tookMs.toFixed(0)} ms`)
+      assert.equal(command.log.at(-1)?.event, 'stopped')
+      assert.ok(!command.log.some(({ event }) => event === 'key_set_failed'))
+    } finally {
+      command.child.kill('SIGKILL')
+      hanging.close()
+      await gate.stop()
+    }
+  })
 
 for (const second of ['SIGTERM', 'SIGINT'] as const)
   test(`a second signal ends a stop at once: SIGTERM, then ${second}`, async () => {
