@@ -108,12 +108,14 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     openLedger: shareLedgers(openLedger),
     connectTrail: () => trail && { port: trail.connect(), hashKey: trail.hashKey },
   })
+  /** What was looked at when the configuration was compiled last, whatever came of it. */
+  let sources: readonly string[] = []
   const first = await compiledFirst().catch(async (error: unknown) => {
     await started.end()
     throw error
   })
   /** Those in force: what applies until a restart stands here as it was at the start. */
-  let { settings } = first
+  let { settings, files } = first
   let { digest, operations } = describe(first)
   const crew = await openFirst().catch(async (error: unknown) => {
     await started.end()
@@ -153,8 +155,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   listening = true
   announceReady()
   const clock = setInterval(lookAtClock, lookAtClockEveryMs).unref()
-  const files = watchFiles(() => void reload())
-  watchAll(first)
+  const watch = watchFiles(() => void reload())
+  watchAll()
 
   return { addresses, ready, reload, reopenLog: gateLog.reopen, stop }
 
@@ -165,8 +167,8 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
     return policy
   }
 
-  function watchAll(policy: Policy): void {
-    files.watch([...new Set([...policy.settings.watched, ...policy.files.keys()])])
+  function watchAll(): void {
+    watch.watch([...new Set([...sources, ...files.keys()])])
   }
 
   function logExport(): LogExportFigures | null {
@@ -197,7 +199,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
   }
 
   async function compiled() {
-    return programOf(await compileAside(options.configurationFile, env))
+    const outcome = await compileAside(options.configurationFile, env)
+    sources = outcome.files
+    return programOf(outcome)
   }
 
   function forwardingIgnored(clientAddress: string): void {
@@ -262,10 +266,9 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
       if (stopping) throw new OwnError('the gateway is stopping')
       await prepared.commit()
       const restartNeeded = needsRestart(first.settings, wanted.settings)
-      settings = next.settings
+      ;({ settings, files } = next)
       gateLog.apply(settings.log)
       ;({ digest, operations } = describe(next))
-      watchAll(next)
       log.event('reload', {
         digest,
         operations: next.program.operations.length,
@@ -282,13 +285,15 @@ export async function createGateway(options: GatewayOptions): Promise<RunningGat
         detail: 'the program in force stays in force',
       })
       return false
+    } finally {
+      if (!stopping) watchAll()
     }
   }
 
   async function stop(): Promise<void> {
     if (stopping) return
     stopping = true
-    files.stop()
+    watch.stop()
     log.event('stopping', { in_flight: (await crew.status()).inFlight })
     if (settings.drainDelayMs > 0) await new Promise((done) => setTimeout(done, settings.drainDelayMs))
     await crew.stop(settings.stopTimeoutMs)

@@ -1,4 +1,4 @@
-import { unwatchFile, watchFile } from 'node:fs'
+import { type Stats, unwatchFile, watchFile } from 'node:fs'
 
 export interface FileWatch {
   /** Replaces the files looked at. */
@@ -16,7 +16,9 @@ const settleMs = 200
 export function watchFiles(onChange: () => void): FileWatch {
   let watched: readonly string[] = []
   let timer: NodeJS.Timeout | null = null
-  function changed(): void {
+  function changed(now: Stats, before: Stats): void {
+    // Told once of a file that is not there, as soon as it is watched.
+    if (now.nlink === 0 && before.nlink === 0) return
     if (timer) clearTimeout(timer)
     timer = setTimeout(onChange, settleMs)
     timer.unref()

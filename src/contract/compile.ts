@@ -24,6 +24,8 @@ export interface Compiled {
   /** Everything that is wrong, by file, line and column. */
   readonly diagnostics: readonly Diagnostic[]
   readonly summary: Summary
+  /** All that was looked at, also what was not there: nothing else changes the outcome. Absolute. */
+  readonly files: readonly string[]
 }
 
 /** What a person wants to know of a contract at a glance. */
@@ -42,8 +44,10 @@ export interface Summary {
 export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Compiled {
   const report = new Report()
   const configuration = readConfiguration(resolve(configurationFile), env, report)
-  if (!configuration)
-    return { program: null, settings: null, diagnostics: report.sorted(), summary: summarize([]) }
+  if (!configuration) {
+    const diagnostics = report.sorted()
+    return { program: null, settings: null, diagnostics, summary: summarize([]), files: report.files }
+  }
   const limits = new LimitTable()
   limits.reserve(configuration.failedAuthentications.name)
   const indexes = limits.addAll(configuration.limits, 'portcullis')
@@ -70,11 +74,11 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
   const settings = {
     ...configuration.settings,
     secrets: Object.fromEntries([...context.schemes].map(([name, { secrets }]) => [name, secrets])),
-    watched: [...configuration.settings.watched, ...context.documents.files],
   }
   const diagnostics = report.sorted()
   const summary = summarize(operations)
-  if (report.hasErrors) return { program: null, settings: null, diagnostics, summary }
+  const { files } = report
+  if (report.hasErrors) return { program: null, settings: null, diagnostics, summary, files }
   const definitions = Object.assign({}, ...compiled.map(({ definitions: own }) => own)) as {
     [name: string]: JsonSchema
   }
@@ -103,6 +107,7 @@ export function compile(configurationFile: string, env: NodeJS.ProcessEnv): Comp
     settings: deepFreeze(settings),
     diagnostics,
     summary,
+    files,
   }
 }
 

@@ -40,11 +40,6 @@ export class Documents {
     this.#report = report
   }
 
-  /** Every file that was read. */
-  get files(): readonly string[] {
-    return [...this.#sources.keys()]
-  }
-
   /** Reads a file, or answers null after a report at the place that names it. */
   open(file: string, named: SourcePosition): SourceFile | null {
     const known = this.#sources.get(file)
@@ -181,6 +176,7 @@ export class Documents {
       this.#report.error('ref-too-many', named, `over ${maxFiles} files`, 'join them')
       return null
     }
+    this.#report.looksAt(file)
     try {
       const { source, diagnostics } = readSource(file, readFileSync(file, 'utf8'))
       for (const diagnostic of diagnostics) this.#report.add(diagnostic)

@@ -29,8 +29,6 @@ export interface Settings {
   readonly trail: TrailSettings | null
   /** What verifiers of schemes need and the program must not hold: scheme → key → secret. */
   readonly secrets: { readonly [scheme: string]: { readonly [key: string]: string } }
-  /** Every file whose change should cause a reload. Absolute. */
-  readonly watched: readonly string[]
 }
 
 export interface HttpsListen {

@@ -160,6 +160,25 @@ test('the authority of an upstream that changes on disk is believed without a wo
     }
   }))
 
+test('a configuration that is refused for a file that is not there yet comes in force with that file', () =>
+  withGate(async (gate) => {
+    const contract = join(gate.folder, 'late.yaml')
+    const secret = join(gate.folder, 'late.secret')
+    const options = { contract, more: `state: { redis: "redis://127.0.0.1:1", password: "file:${secret}" }` }
+    gate.configure(configurationFor(options, gate.upstream, gate.issuer))
+    const refused = async (count: number) => {
+      const refusals = () => gate.log.filter(({ event }) => event === 'reload_failed').length
+      await until(() => refusals() === count, 'it is refused')
+      await new Promise((resolve) => setTimeout(resolve, 2500))
+      assert.equal(refusals(), count, 'and not tried again while nothing changes')
+    }
+    await refused(1)
+    writeFileSync(contract, readFileSync(things))
+    await refused(2)
+    writeFileSync(secret, 'hush')
+    await gate.logged(({ event }) => event === 'reload')
+  }))
+
 test('a reload that a stop overtakes changes nothing any more', async () => {
   const gate = await startGate()
   const reloaded = gate.gateway.reload()

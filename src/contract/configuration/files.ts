@@ -16,6 +16,7 @@ export function readNamedFile(
 ): { readonly path: string; readonly text: string } | undefined {
   const path = readPath(section, key)
   if (path === undefined) return undefined
+  section.report.looksAt(path)
   try {
     return { path, text: readFileSync(path, 'utf8') }
   } catch (error) {
@@ -30,6 +31,7 @@ export function readNamedFile(
 export function readFiles(section: Section, key: string): readonly string[] {
   return (section.texts(key) ?? []).flatMap((written) => {
     const path = resolve(dirname(section.source.file), written)
+    section.report.looksAt(path)
     if (attempt(() => readFileSync(path)) !== null) return [path]
     section.problem(key, 'file-unreadable', `${path} cannot be read`, 'name a readable file')
     return []
@@ -121,6 +123,7 @@ export function readSecret(section: Section, key: string, env: NodeJS.ProcessEnv
   }
   if (written.startsWith('file:')) {
     const path = resolve(dirname(section.source.file), written.slice('file:'.length))
+    section.report.looksAt(path)
     const text = attempt(() => readFileSync(path, 'utf8').trim())
     return (
       text ||

@@ -52,7 +52,6 @@ export function readConfiguration(
     stopTimeoutMs: readDelay(root, 'stopTimeout') ?? 30_000,
     upstreams: Object.fromEntries([...upstreams].map(([name, upstream]) => [name, upstream.settings])),
     secrets: {},
-    watched: [file],
   }
   const configuration: Configuration = {
     file,
@@ -95,6 +94,7 @@ function readPlace(root: Section, env: NodeJS.ProcessEnv): Place {
 
 function openRoot(file: string, report: Report): Section | null {
   let text: string
+  report.looksAt(file)
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
