@@ -84,40 +84,34 @@ test('a bad contract or configuration leaves the last good one in force, and say
     assert.equal((await ask(gate, '/things', { token })).status, 200)
   }))
 
+/** The serial number of the certificate that a new connection gets. */
+function servedBy({ gateway }: TestGate): Promise<string> {
+  const port = Number(new URL(gateway.addresses.https ?? '').port)
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
+      socket.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
+
 test('a certificate that changes is served to new connections; the old one stays when the new one is bad', () =>
   withGate(async (gate) => {
-    const port = Number(new URL(gate.gateway.addresses.https ?? '').port)
-    const served = () =>
-      new Promise<string>((resolve, reject) => {
-        const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
-          resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
-          socket.destroy()
-        })
-        socket.on('error', reject)
-      })
-    const first = await served()
+    const first = await servedBy(gate)
     const { cert, key } = await ensureDevelopmentCertificate(join(gate.folder, 'next'))
     writeFileSync(gate.certificateFile, readFileSync(cert))
     assert.equal(await gate.gateway.reload(), false, 'the key is still the old one')
-    assert.equal(await served(), first)
+    assert.equal(await servedBy(gate), first)
     writeFileSync(gate.certificateFile.replace(/crt$/, 'key'), readFileSync(key))
     assert.equal(await gate.gateway.reload(), true)
-    assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
+    assert.equal(await servedBy(gate), new X509Certificate(readFileSync(cert)).serialNumber)
   }))
 
 for (const workers of [1, 2])
   test(`a listener that asks for certificates after a restart, or is gone then, keeps the certificate of the latest reload: ${workers} workers`, () =>
     withGate(
       async (gate) => {
-        const port = Number(new URL(gate.gateway.addresses.https ?? '').port)
-        const served = () =>
-          new Promise<string>((resolve, reject) => {
-            const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
-              resolve(socket.getPeerX509Certificate()?.serialNumber ?? '')
-              socket.destroy()
-            })
-            socket.on('error', reject)
-          })
         const { cert, key } = await ensureDevelopmentCertificate(join(gate.folder, 'next'))
         const written = configurationFor({}, gate.upstream, gate.issuer)
         const next = written.replace(/tls: {.*?}/, `tls: { cert: ${cert}, key: ${key} }`)
@@ -127,7 +121,7 @@ for (const workers of [1, 2])
         for (const yaml of [next, asking, without, next]) {
           gate.configure(yaml)
           assert.equal(await gate.gateway.reload(), true)
-          assert.equal(await served(), new X509Certificate(readFileSync(cert)).serialNumber)
+          assert.equal(await servedBy(gate), new X509Certificate(readFileSync(cert)).serialNumber)
         }
       },
       { workers },
