@@ -18,7 +18,7 @@ export function watchFiles(onChange: () => void): FileWatch {
   let timer: NodeJS.Timeout | null = null
   function changed(now: Stats, before: Stats): void {
     // Told once of a file that is not there, as soon as it is watched.
-    if (now.nlink === 0 && before.nlink === 0) return
+    if (now.mode === 0 && before.mode === 0) return
     if (timer) clearTimeout(timer)
     timer = setTimeout(onChange, settleMs)
     timer.unref()
