@@ -63,7 +63,7 @@ test('E3 slowloris: heads that never end are 408 in time, and honest clients see
     )
     await honest(gate, token, 20)
     const said = await Promise.all(slow.map((one) => one.said))
-    assert.ok(performance.now() - startedMs < 8000, 'they are not waited for')
+    assert.ok(performance.now() - startedMs < 4000, 'they are not waited for')
     assert.equal(gate.upstream.heads, 20)
     for (const text of said)
       assert.match(text, /^HTTP\/1\.1 408 [\s\S]*urn:portcullis:problem:request_timeout/)
@@ -326,7 +326,7 @@ test('E3 empty lines between requests keep no connection open, and one that asks
     const empty = [openSocket(http), openSocket(https, { ca })].map((socket) => drip(socket, get, '\r\n', 50))
     for (const { said } of empty) assert.equal((await said).split('HTTP/1.1 200').length, 2)
     const tookMs = performance.now() - startedMs
-    assert.ok(tookMs >= 800 && tookMs < 6000, `${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs >= 800 && tookMs < 3000, `${tookMs.toFixed(0)} ms`)
     // A body of a refused request, after its answer.
     const refused = `${get.slice(0, -2)}Content-Length: 1000\r\n\r\n`
     const skipped = await drip(openSocket(http), refused, 'x', 50).said

@@ -133,7 +133,7 @@ test('readings of a list are not tried beyond what they may cost', () => {
   const target = `/color?a=${Array.from({ length: 1000 }, (_, index) => index).join(',')}`
   const startMs = performance.now()
   for (let i = 0; i < 20; i++) assert.ok(!judgeParameters(linked, target).allow)
-  assert.ok(performance.now() - startMs < 6000)
+  assert.ok(performance.now() - startMs < 2000)
 })
 
 const refused: readonly (readonly [title: string, parameter: object])[] = [

@@ -49,7 +49,7 @@ async function opens(gate: TestGate, status: number, reason: 'upstream_timeout' 
   await assertDenied(gate, refused, 503, 'overloaded')
   // Until it is tried again, which is in up to two seconds, and up to four more.
   assert.match(refused.fields.get('retry-after') ?? '', /^[1-6]$/)
-  assert.ok(performance.now() - startedMs < 1500, 'it does not wait in a queue')
+  assert.ok(performance.now() - startedMs < 150, 'at once')
   assert.equal(gate.upstream.heads, before)
   assert.equal((await gate.logged(({ event }) => event === 'breaker_opened')).upstream, 'default')
   assert.equal(await breakerOf(gate), 2)

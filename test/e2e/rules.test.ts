@@ -115,7 +115,7 @@ test('a body of the largest size at a rule that walks it is answered soon (H7)',
   const startedMs = performance.now()
   const detail = await denies({ sub: 'u1' }, '/users/u1/orders', { method: 'POST', body })
   assert.match(detail, /cannot be evaluated: too many items/)
-  assert.ok(performance.now() - startedMs < 6000)
+  assert.ok(performance.now() - startedMs < 2000)
 })
 
 test('check finds what a rule gets wrong about the contract, and says what was meant', async () => {

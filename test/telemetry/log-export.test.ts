@@ -151,7 +151,7 @@ test('a collector that never answers holds nobody up, and a stop not for longer 
   const tookMs = performance.now() - startedMs
   silent.closeAllConnections()
   silent.close()
-  assert.ok(tookMs < 4000, `${tookMs} ms`)
+  assert.ok(tookMs < 1000, `${tookMs} ms`)
   assert.deepEqual(dropped, { requests: 100, events: 3 })
   assert.deepEqual(told, [{ event: 'log_records_dropped', requests: 100, events: 2 }])
 })
@@ -202,7 +202,7 @@ for (const workers of [1, 2])
     const tookMs = performance.now() - startedMs
     assert.equal(gate.log.at(-1)?.event, 'stopped')
     // Two of them one after the other would be ten.
-    assert.ok(tookMs < 9000, `${tookMs} ms`)
+    assert.ok(tookMs < 6500, `${tookMs} ms`)
     assert.ok(gate.log.some(({ event, signal }) => event === 'telemetry_failed' && signal === 'traces'))
   })
 

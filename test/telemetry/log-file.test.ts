@@ -166,7 +166,7 @@ test('a disk that hangs delays no request, with the gate in one thread; when it 
       await send(gate.http, 50)
       assert.equal(sh(`fsfreeze -f ${disk}`).status, 0)
       const tookMs = await send(gate.http, 1000)
-      assert.ok((tookMs.at(-1) as number) < 5000, `${tookMs.at(-1)} ms`)
+      assert.ok((tookMs.at(-1) as number) < 1000, `${tookMs.at(-1)} ms`)
       assert.ok(gate.count('request') < 1050)
       const writable = async () => {
         const metrics = await (await fetch(`${gate.admin}/metrics`)).text()

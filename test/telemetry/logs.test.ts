@@ -83,7 +83,7 @@ function isOf(record: LogRecord, line: LogLine): boolean {
   assert.equal(record.severityText, severity)
   assert.equal(record.severityNumber, { info: 9, warn: 13, error: 17 }[String(severity)])
   const ms = Number(BigInt(record.timeUnixNano) / 1_000_000n)
-  assert.ok(Math.abs(ms - Date.parse(String(time))) < 2000)
+  assert.ok(Math.abs(ms - Date.parse(String(time))) < 100)
   assert.equal(record.observedTimeUnixNano, record.timeUnixNano)
   assert.equal(record.spanId === undefined, traceId === undefined)
   return true
